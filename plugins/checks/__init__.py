@@ -1,0 +1,1 @@
+"""What `animekit clean` looks for."""

@@ -1,0 +1,1 @@
+"""Numbers from real and fake images."""

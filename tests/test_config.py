@@ -1,0 +1,337 @@
+"""Parameters: what a user types, where a value comes from, and what a wrong one is told."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, ValidationError, model_validator
+
+from animekit import config
+from animekit.config import Layer, Params, parse_set, parse_value, resolve, show
+from animekit.errors import ConfigError, NotFoundError
+
+
+class Sample(Params):
+    """Every kind of field that a component has."""
+
+    lr: float = Field(1e-4, gt=0, description="learning rate")
+    betas: tuple[float, float] = Field((0.0, 0.9), description="Adam betas")
+    sizes: tuple[int, ...] = Field((), description="sizes")
+    words: tuple[str, ...] = Field((), description="words")
+    n_critic: int = Field(5, ge=1, description="critic updates per generator update")
+    gpu: str = Field("auto", description="where to compute")
+    name: str | None = Field(None, description="name of the run")
+    batch: int | Literal["auto"] = Field(64, description="images in a batch")
+    architecture: Literal["dcgan", "resnet"] = Field("dcgan", description="networks")
+    flip: bool = Field(False, description="mirror at random")
+    compile: Literal["auto", "on", "off"] = Field("auto", description="compile the networks")
+
+
+def typed(*pairs: str) -> Sample:
+    return resolve(Sample, [parse_set(pairs)]).params
+
+
+def refusal(*pairs: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        typed(*pairs)
+    assert "\n" not in caught.value.message, "one clear line"
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("lr=3e-4", "lr", 3e-4),
+        ("lr = 1", "lr", 1.0),
+        ("betas=0,0.99", "betas", (0.0, 0.99)),
+        ("sizes=64", "sizes", (64,)),
+        ("sizes=32,64,", "sizes", (32, 64)),
+        ("words=a,3", "words", ("a", "3")),
+        ("n-critic=3", "n_critic", 3),
+        ("n_critic=1e1", "n_critic", 10),
+        ("gpu=0", "gpu", "0"),
+        ("name=0007", "name", "0007"),
+        ("name=7", "name", "7"),
+        ("name=true", "name", "true"),
+        ("name=none", "name", None),
+        ("name=a=b", "name", "a=b"),
+        ("batch=auto", "batch", "auto"),
+        ("batch=8", "batch", 8),
+        ("flip=on", "flip", True),
+        ("flip=no", "flip", False),
+        ("flip=1", "flip", True),
+        ("compile=on", "compile", "on"),
+        ("compile=off", "compile", "off"),
+    ],
+)
+def test_a_typed_value_is_read_as_its_field_needs_it(text: str, key: str, value: Any) -> None:
+    found = getattr(typed(text), key)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lr=x", ["lr = x", "valid number", "from --set"]),
+        ("lr=-1", ["lr = -1", "greater than 0"]),
+        ("lr=", ["lr", "valid number"]),
+        ("lr=nan", ["lr = nan", "finite"]),
+        ("lr=inf", ["lr = inf", "finite"]),
+        ("lr=yes", ["lr = true", "number"]),
+        ("n_critic=true", ["n_critic = true", "number"]),
+        ("n_critic=2.5", ["n_critic = 2.5", "integer"]),
+        ("n_critic=none", ["n_critic = none", "integer"]),
+        ("betas=1", ["betas = 1", "tuple"]),
+        ("betas=1,2,3", ["betas = 1,2,3", "2 items"]),
+        ("betas=1,x", ["betas = 1,x", "number"]),
+        ("batch=many", ["batch = many", "integer", "or", "'auto'"]),
+        ("architecture=resnt", ["architecture = resnt", 'Did you mean "resnet"?']),
+        ("flip=maybe", ["flip = maybe", "boolean"]),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_key_value_and_origin(
+    text: str, words: list[str]
+) -> None:
+    error = refusal(text)
+    for word in words:
+        assert word in error.message
+    assert "from --set" in error.message
+    assert error.exit_code == 4
+
+
+def test_the_hint_of_a_wrong_value_says_what_the_parameter_is_and_its_default() -> None:
+    assert refusal("betas=1").hint == "betas: Adam betas; default 0.0,0.9"
+
+
+def test_an_unknown_key_is_told_the_nearest_one_and_all() -> None:
+    error = refusal("n_crtic=3")
+    assert error.message == 'unknown parameter "n_crtic" (from --set). Did you mean "n_critic"?'
+    assert error.code == "config.unknown_key"
+    assert error.hint is not None
+    assert set(error.hint.removeprefix("known: ").split()) == set(Sample.model_fields)
+
+
+@pytest.mark.parametrize("text", ["lr", "=3", "", " =1"])
+def test_a_pair_without_key_or_value_is_told_how_to_write_it(text: str) -> None:
+    with pytest.raises(ConfigError, match="cannot read --set") as caught:
+        parse_set([text])
+    assert "key=value" in str(caught.value.hint)
+
+
+def test_the_last_of_two_equal_keys_counts() -> None:
+    assert typed("lr=1", "lr=2").lr == 2
+
+
+def test_stronger_layers_win_and_each_value_knows_its_origin() -> None:
+    layers = [
+        Layer("preset cpu", {"lr": 0.1, "n_critic": 2, "gpu": "cpu", "flip": True}),
+        Layer("animekit.toml", {"lr": 0.2, "n_critic": 3, "gpu": "1"}),
+        config.from_environment(Sample.model_fields, {"ANIMEKIT_LR": "0.3", "ANIMEKIT_GPU": "0"}),
+        parse_set(["lr=0.4"]),
+    ]
+    resolved = resolve(Sample, layers)
+    assert resolved.params == Sample(lr=0.4, n_critic=3, gpu="0", flip=True)
+    assert resolved.origins == {
+        **dict.fromkeys(Sample.model_fields, "default"),
+        "lr": "--set",
+        "n_critic": "animekit.toml",
+        "gpu": "environment",
+        "flip": "preset cpu",
+    }
+
+
+def test_parameters_are_frozen_and_closed() -> None:
+    params = Sample()
+    with pytest.raises(ValidationError, match="frozen"):
+        params.lr = 1.0
+    with pytest.raises(ValidationError, match="not permitted"):
+        Sample(learning_rate=1)
+
+
+def test_a_parameter_without_default_that_is_not_given_is_named() -> None:
+    class Needy(Params):
+        path: str = Field(description="a folder")
+
+    with pytest.raises(ConfigError, match=r"^path is missing$") as caught:
+        resolve(Needy, [])
+    assert caught.value.hint == "path: a folder"
+
+
+def test_a_rule_over_several_parameters_speaks_for_itself() -> None:
+    class Pair(Params):
+        low: int = 0
+        high: int = 1
+
+        @model_validator(mode="after")
+        def _ordered(self) -> "Pair":
+            if self.low > self.high:
+                raise ValueError("low must not be above high")
+            return self
+
+    with pytest.raises(ConfigError, match=r"^low must not be above high$"):
+        resolve(Pair, [parse_set(["low=5"])])
+
+
+def test_empty_environment_variables_count_as_not_set() -> None:
+    assert config.from_environment(["lr"], {"ANIMEKIT_LR": "", "LR": "3"}).values == {}
+
+
+PLAIN = st.text("abcdefghijklmnopqrstuvwxyz_-./: ", max_size=8).map(str.strip)
+FIELDS = {
+    "lr": st.floats(min_value=1e-300, allow_nan=False, allow_infinity=False),
+    "betas": st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2),
+    "sizes": st.lists(st.integers(), min_size=1, max_size=4).map(tuple),
+    "n_critic": st.integers(min_value=1),
+    "gpu": PLAIN.filter(lambda text: text and text.lower() not in ("none", "null")),
+    "flip": st.booleans(),
+    "compile": st.sampled_from(["auto", "on", "off"]),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=FIELDS))
+def test_what_is_shown_can_be_typed_again(values: dict[str, Any]) -> None:
+    pairs = [f"{key}={show(value)}" for key, value in values.items()]
+    assert typed(*pairs) == Sample(**values)
+
+
+@given(st.text())
+def test_any_text_can_be_typed(text: str) -> None:
+    parse_value(text)
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and a user without configuration of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def layers_of(path: Path | None = None, model: str = "wgangp") -> list[Layer]:
+    return config.config_layers(path, model, ["lr", "batch", "n_critic"])
+
+
+def test_a_toml_file_gives_common_values_options_and_the_models_own_table(here: Path) -> None:
+    file = write(
+        here / "my.toml",
+        "lr = 1\n[train]\nbatch = 8\nlr = 2\n[wgangp]\nn-critic = 3\nlr = 3\n[wgan]\nclip = 1\n",
+    )
+    (layer,) = layers_of(file)
+    assert layer == Layer(str(file), {"lr": 3, "batch": 8, "n_critic": 3})
+
+
+def test_the_users_own_file_is_under_that_of_the_folder(here: Path) -> None:
+    write(here / "home" / "animekit" / "config.toml", "lr = 1\nbatch = 8\n")
+    write(here / "animekit.toml", "lr = 2\n")
+    own, local = layers_of()
+    assert own.values == {"lr": 1, "batch": 8}
+    assert local == Layer("animekit.toml", {"lr": 2})
+
+
+def test_a_named_file_takes_the_place_of_that_of_the_folder(here: Path) -> None:
+    write(here / "animekit.toml", "lr = 2\n")
+    named = write(here / "other.toml", "batch = 3\n")
+    assert [layer.values for layer in layers_of(named)] == [{"batch": 3}]
+
+
+def test_without_any_file_there_is_no_layer(here: Path) -> None:
+    assert layers_of() == []
+
+
+def test_the_config_of_a_run_gives_its_values_back(here: Path) -> None:
+    run = {"model": "wgangp", "params": {"lr": 0.5}, "options": {"batch": 2}, "step": 9}
+    file = write(here / "config.json", json.dumps(run))
+    assert layers_of(file)[0].values == {"lr": 0.5, "batch": 2}
+
+
+def test_the_config_of_another_models_run_is_refused(here: Path) -> None:
+    file = write(here / "config.json", '{"model": "gan", "params": {}, "options": {}}')
+    with pytest.raises(ConfigError, match="is of a gan run, not wgangp"):
+        layers_of(file)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{}", '{"model": "gan"}', '{"params": {}}', "{"])
+def test_json_that_is_no_runs_config_is_refused(here: Path, text: str) -> None:
+    with pytest.raises(ConfigError):
+        layers_of(write(here / "config.json", text))
+
+
+def test_an_unknown_key_in_a_file_names_the_file(here: Path) -> None:
+    file = write(here / "my.toml", "[train]\nbtach = 8\n")
+    with pytest.raises(ConfigError, match=r"my\.toml.*Did you mean \"batch\""):
+        layers_of(file)
+
+
+@pytest.mark.parametrize("content", [b"lr = ", b"lr = 1\nlr = 2", b"\xff\xfe\x00"])
+def test_a_file_that_is_not_toml_is_named(here: Path, content: bytes) -> None:
+    file = here / "my.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"cannot read .*my\.toml"):
+        layers_of(file)
+
+
+def test_a_missing_file_is_exit_3(here: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no configuration file .*none\.toml"):
+        layers_of(here / "none.toml")
+
+
+PRESET = """
+description = "narrow networks for a CPU"
+models = ["gan", "wgangp"]
+g_channels = 16
+batch = 32
+[wgangp]
+n-critic = 3
+batch = 16
+"""
+
+
+def test_a_preset_gives_common_values_and_the_models_own(tmp_path: Path) -> None:
+    write(tmp_path / "cpu.toml", PRESET)
+    write(tmp_path / "other.toml", 'description = "x"\nmodels = ["vae"]\n')
+    found = config.presets([tmp_path], "wgangp")
+    assert list(found) == ["cpu"]
+    assert found["cpu"].description == "narrow networks for a CPU"
+    assert found["cpu"].layer("wgangp") == Layer(
+        "preset cpu", {"g_channels": 16, "batch": 16, "n_critic": 3}
+    )
+    assert found["cpu"].layer("gan").values == {"g_channels": 16, "batch": 32}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lr = 1",
+        'description = "x"',
+        'description = "x"\nmodels = "gan"',
+        'description = 1\nmodels = ["gan"]',
+        'description = "x"\nmodels = [1]',
+    ],
+)
+def test_a_file_that_is_no_preset_is_named(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "bad.toml", text)
+    with pytest.raises(ConfigError, match=r"bad\.toml is not a preset"):
+        config.presets([tmp_path], "gan")
+
+
+def test_a_preset_with_a_table_of_a_model_that_it_is_not_for_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "bad.toml", 'description = "x"\nmodels = ["gan"]\n[gann]\nlr = 1\n')
+    with pytest.raises(ConfigError, match=r"table \[gann\]"):
+        config.presets([tmp_path], "gan")
+
+
+def test_two_presets_of_one_name_are_an_error_that_names_both(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        write(tmp_path / folder / "cpu.toml", PRESET)
+    with pytest.raises(ConfigError, match=r"a/cpu\.toml and .*b/cpu\.toml"):
+        config.presets([tmp_path / "a", tmp_path / "b"], "gan")
