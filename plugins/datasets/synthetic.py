@@ -1,0 +1,97 @@
+"""Anime-style faces that animekit draws itself: no download, any number, exact labels."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from animekit.config import Layer, Params, parse_value, resolve
+from animekit.data import Dataset
+from animekit.errors import ConfigError
+from animekit.hookspecs import hookimpl
+from animekit.model import ImageSpec
+from animekit_plugins.datasets._faces import VERSION, face_of, picture_of
+from animekit_plugins.datasets._traits import GROUPS, LABELS
+
+FULL_SIZE = 256
+
+
+class SyntheticParams(Params):
+    """What may follow `synthetic:`, as in `synthetic:5000` or `synthetic:count=500,seed=3`."""
+
+    count: int = Field(10_000, ge=1, le=100_000_000, description="number of faces")
+    seed: int = Field(0, ge=0, description="another seed draws other faces")
+
+
+class Synthetic(Dataset):
+    """Anime-style faces drawn by code, with exact labels: `synthetic:` or `synthetic:5000`.
+
+    Face i of a seed is always the same one, whatever the count, the order and the size. Its labels
+    are one hair colour, eye colour, hair style and skin tone, and any of blush, smile, open mouth,
+    hat, ribbon and glasses.
+    """
+
+    name = "synthetic"
+    Params = SyntheticParams
+    params: SyntheticParams
+
+    def __init__(
+        self, where: str = "", params: SyntheticParams | None = None, tags: Path | None = None
+    ) -> None:
+        if tags is not None:
+            raise ConfigError(
+                "synthetic: faces have labels of their own, so a tags file cannot be used",
+                "leave --tags out",
+            )
+        super().__init__(where, params if params is not None else _read(where))
+
+    @property
+    def description(self) -> str:
+        """How many faces are drawn, and from which seed."""
+        return f"{len(self):,} drawn faces, seed {self.params.seed}"
+
+    def spec(self, size: int) -> ImageSpec:
+        """Return what a model sees of these faces at a size."""
+        return ImageSpec(size=size, labels=LABELS, groups=GROUPS)
+
+    def __len__(self) -> int:
+        return self.params.count
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.render(index, FULL_SIZE)
+
+    def render(self, index: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw a face at a size: uint8 [size, size, 3], and its labels uint8 [L]."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"no face {index}: there are {len(self)}")
+        seed = self.params.seed
+        return picture_of(seed, index, size), face_of(seed, index).labels
+
+    def name_of(self, index: int) -> str:
+        """Return the seed and the number of the face."""
+        return f"synthetic-{self.params.seed}-{index}"
+
+    def fingerprint(self) -> str:
+        """Return a hex hash of the parameters and of the version of the drawing."""
+        values = (VERSION, self.params.count, self.params.seed, LABELS, GROUPS)
+        return hashlib.blake2b(repr(values).encode(), digest_size=32).hexdigest()
+
+
+def _read(where: str) -> SyntheticParams:
+    """Read what follows `synthetic:`; raises ConfigError that names the wrong value."""
+    parts = where.split(",") if "=" in where else [f"count={where}"] if where else []
+    values: dict[str, Any] = {}
+    for part in parts:
+        key, _, value = part.partition("=")
+        values[key.strip()] = parse_value(value)
+    return resolve(SyntheticParams, [Layer(f"synthetic:{where}", values)]).params
+
+
+@hookimpl
+def animekit_datasets() -> list[type[Dataset]]:
+    """Return the faces that are drawn by code."""
+    return [Synthetic]

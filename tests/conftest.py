@@ -1,0 +1,94 @@
+"""What tests share: a home of their own, a folder of drawn pictures, and tiny trainings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from animekit import plugins
+from animekit.plugins import Registry
+from animekit.run import Run
+from animekit.training import train
+
+ROOT = Path(__file__).parents[1]
+TINY: dict[str, Any] = {
+    "size": 32,
+    "batch": 4,
+    "g_channels": 4,
+    "d_channels": 4,
+    "z_dim": 8,
+    "threads": 1,
+    "report_every": 1,
+    "sample_every": 1000,
+    "save_every": 1000,
+    "eval_every": 0,
+    "keep": 100,
+}
+"""Values of a training that takes a few hundredths of a second a step."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's own settings and cache out of the tests, and the tests out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("ANIMEKIT_")]:
+            patch.delenv(name)
+        patch.setenv("ANIMEKIT_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Return the folder of real pictures beside the checkout; skip where there is none."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no shared pictures in {folder.parent.name}/{folder.name} beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """Return the components that are installed."""
+    return plugins.load()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 24 small PNGs: a disc of some colour on a ground of another."""
+    folder = tmp_path_factory.mktemp("data") / "discs"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:40, :40]
+    for index in range(24):
+        row, column, radius = random.integers(8, 32), random.integers(8, 32), random.integers(4, 14)
+        inside = (rows - row) ** 2 + (columns - column) ** 2 < radius**2
+        colours = random.integers(0, 256, (2, 3), dtype=np.uint8)
+        Image.fromarray(colours[inside.astype(int)]).save(folder / f"{index:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(pictures: Path, registry: Registry) -> Callable[..., Run]:
+    """Return `train` with tiny settings, into the folder of runs that it is given."""
+    return partial(_train, pictures, registry)
+
+
+@pytest.fixture
+def tiny(trained: Callable[..., Run], tmp_path: Path) -> Callable[..., Run]:
+    """Return `train` with tiny settings, into runs/ in the test's own folder."""
+    return partial(trained, tmp_path / "runs")
+
+
+def _train(data: Path, registry: Registry, runs: Path, model: str = "gan", **values: Any) -> Run:
+    settings = {"registry": registry, "runs": runs}
+    if not values.get("resume"):
+        settings |= {"data": data, **TINY}
+    return train(model, **{**settings, **values})
