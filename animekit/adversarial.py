@@ -1,0 +1,236 @@
+"""AdversarialModel: a generator, a discriminator, and the two phases that most objectives share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+from torch.nn import Parameter, functional
+from torch.optim import SGD, Adam, Optimizer, RMSprop
+
+from animekit import config, losses
+from animekit.errors import ConfigError
+from animekit.layers import initialise, normalise_spectrally
+from animekit.model import Batch, ImageSpec, Losses, Model, Phase
+from animekit.networks import ARCHITECTURES, Shape
+from animekit.plugins import did_you_mean
+
+Norm = Literal["auto", "batch", "instance", "layer", "none"]
+UpdateRule = Literal["adam", "rmsprop", "sgd"]
+
+
+class AdversarialParams(config.Params):
+    """What every objective over a generator and a discriminator can be told."""
+
+    architecture: str = Field("dcgan", description="dcgan, course, seed000 or resnet")
+    z_dim: int = Field(100, ge=1, description="numbers in the noise vector z")
+    z: Literal["normal", "uniform", "sphere"] = Field("normal", description="distribution of z")
+    z_std: float = Field(1.0, gt=0, description="scale of z")
+    g_channels: int = Field(64, ge=1, description="width of the generator near the image")
+    d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
+    g_norm: Norm = Field("auto", description="normalisation in the generator")
+    d_norm: Norm = Field("auto", description="normalisation in the discriminator")
+    g_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
+    d_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
+    d_pool: Literal["auto", "stride", "avg", "max"] = Field(
+        "auto", description="how the discriminator halves the side"
+    )
+    g_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the generator's layers")
+    spectral_norm: bool = Field(False, description="spectral norm in the discriminator")
+    minibatch_std: bool = Field(False, description="minibatch standard deviation map")
+    init: Literal["auto", "normal", "he", "default"] = Field("auto", description="first weights")
+    optimizer: UpdateRule = Field("adam", description="update rule")
+    lr: float = Field(2e-4, gt=0, description="learning rate")
+    d_lr: float | None = Field(None, gt=0, description="the discriminator's own learning rate")
+    lr_decay: Literal["none", "linear"] = Field(
+        "none", description="linear: fall to zero over the second half of --steps"
+    )
+    betas: tuple[float, float] = Field((0.5, 0.999), description="Adam betas")
+    n_critic: int = Field(1, ge=1, description="discriminator updates per generator update")
+    r1_weight: float = Field(0.0, ge=0, description="weight of the R1 gradient penalty")
+    dragan_weight: float = Field(0.0, ge=0, description="weight of the DRAGAN gradient penalty")
+    d_noise: float = Field(0.0, ge=0, description="std of noise on the discriminator's inputs")
+
+    @field_validator("architecture")
+    @classmethod
+    def _known_architecture(cls, value: str) -> str:
+        if value not in ARCHITECTURES:
+            near = did_you_mean(value, ARCHITECTURES)
+            raise ValueError(f"known architectures are {', '.join(ARCHITECTURES)}.{near}")
+        return value
+
+    @field_validator("g_activation", "d_activation")
+    @classmethod
+    def _known_activation(cls, value: str) -> str:
+        name, _, slope = value.partition(":")
+        try:
+            float(slope or 0)
+        except ValueError:
+            name = ""
+        if name not in ("auto", "relu", "selu", "lrelu") or (slope and name != "lrelu"):
+            raise ValueError("use auto, relu, selu, lrelu or lrelu:SLOPE")
+        return value
+
+
+class AdversarialModel(Model):
+    """A generator against a discriminator: a subclass says two losses, all else has a default.
+
+    In a step where both phases are due the fakes are drawn once: the discriminator sees them
+    detached, the generator through their graph.
+    """
+
+    Params: ClassVar[type[config.Params]] = AdversarialParams
+    params: AdversarialParams
+    averaged: ClassVar[tuple[str, ...]] = ("generator",)
+    penalised: ClassVar[bool] = False
+    """Whether a penalty looks at single images, so that a batch norm in D would be wrong."""
+
+    def __init__(self, params: config.Params, spec: ImageSpec) -> None:
+        super().__init__(params, spec)
+        self.generator = self.build_generator()
+        self.discriminator = self.build_discriminator()
+        architecture = ARCHITECTURES[self.params.architecture]
+        kind = architecture.init if self.params.init == "auto" else self.params.init
+        initialise(self.generator, kind)
+        initialise(self.discriminator, kind)
+        if self.params.spectral_norm:
+            normalise_spectrally(self.discriminator)
+
+    def build_generator(self) -> torch.nn.Module:
+        """Return the generator: z [N, z_dim] -> images [N, C, S, S] in [-1, 1]."""
+        p, architecture = self.params, ARCHITECTURES[self.params.architecture]
+        architecture.check(self.spec.size)
+        return architecture.generator(
+            Shape(
+                size=self.spec.size,
+                channels=self.spec.channels,
+                width=p.g_channels,
+                z_dim=p.z_dim,
+                norm=p.g_norm,
+                activation=p.g_activation,
+                dropout=p.g_dropout,
+            )
+        )
+
+    def build_discriminator(self) -> torch.nn.Module:
+        """Return the discriminator: images [N, C, S, S] -> logits [N]."""
+        p, architecture = self.params, ARCHITECTURES[self.params.architecture]
+        norm = architecture.d_norm if p.d_norm == "auto" else p.d_norm
+        if p.d_norm == "auto" and norm == "batch" and self._looks_at_single_images():
+            norm = "none"
+        return architecture.discriminator(
+            Shape(
+                size=self.spec.size,
+                channels=self.spec.channels,
+                width=p.d_channels,
+                norm=norm,
+                activation=p.d_activation,
+                pool=p.d_pool,
+                minibatch_std=p.minibatch_std,
+            )
+        )
+
+    def d_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return the discriminator's terms; fake images carry no gradient to the generator."""
+        raise NotImplementedError
+
+    def g_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return the generator's terms; fake images carry its graph."""
+        raise NotImplementedError
+
+    def phases(self) -> list[Phase]:
+        """Return "d", every step, and "g", every n_critic steps."""
+        schedule = _linear_decay if self.params.lr_decay == "linear" else None
+        d_lr = self.params.d_lr or self.params.lr
+        return [
+            Phase(
+                "d",
+                [self.discriminator],
+                self._d_phase,
+                lambda parameters: self.optimizer(parameters, d_lr),
+                after=self.after_d_step,
+                schedule=schedule,
+            ),
+            Phase(
+                "g",
+                [self.generator],
+                self._g_phase,
+                lambda parameters: self.optimizer(parameters, self.params.lr),
+                every=self.params.n_critic,
+                schedule=schedule,
+            ),
+        ]
+
+    def optimizer(self, parameters: Iterable[Parameter], lr: float) -> Optimizer:
+        """Return the optimiser that the parameters name; Adam is fused (4x faster on a CPU)."""
+        if self.params.optimizer == "adam":
+            return Adam(parameters, lr=lr, betas=self.params.betas, fused=True)
+        return {"rmsprop": RMSprop, "sgd": SGD}[self.params.optimizer](parameters, lr=lr)
+
+    def after_d_step(self) -> None:
+        """Run behind each discriminator update, as weight clipping does."""
+
+    def prepare(self, batch: Batch, due: Sequence[str]) -> None:
+        """Draw z's images once for all phases of the step, with a graph if the generator moves."""
+        assert batch.z is not None
+        with torch.set_grad_enabled("g" in due):
+            batch.fake = self.generator(batch.z)
+
+    def _d_phase(self, batch: Batch) -> Losses:
+        assert batch.fake is not None
+        real = self._seen(batch, batch.images)
+        fake = self._seen(batch, batch.fake.detach())
+        terms = dict(self.d_loss(real, fake))
+        if self.params.r1_weight:
+            terms["r1"] = self.params.r1_weight * losses.r1_penalty(self.discriminator, real.images)
+        if self.params.dragan_weight:
+            terms["dragan"] = self.params.dragan_weight * losses.dragan_penalty(
+                self.discriminator, real.images
+            )
+        return terms
+
+    def _g_phase(self, batch: Batch) -> Losses:
+        assert batch.fake is not None
+        return self.g_loss(self._seen(batch, batch.images), self._seen(batch, batch.fake))
+
+    def _seen(self, batch: Batch, images: Tensor) -> Batch:
+        if self.params.d_noise:
+            images = images + self.params.d_noise * torch.randn_like(images)
+        return Batch(images, batch.labels, batch.z, batch.mask)
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw z [n, z_dim] on the CPU; tip 3: normal, uniform in [-1, 1], or on the sphere.
+
+        The sphere has the radius sqrt(z_dim), where normal vectors of that length gather.
+        """
+        shape = (n, self.params.z_dim)
+        if self.params.z == "uniform":
+            z = 2 * torch.rand(shape, generator=generator) - 1
+        else:
+            z = torch.randn(shape, generator=generator)
+        if self.params.z == "sphere":
+            z = functional.normalize(z) * self.params.z_dim**0.5
+        return z * self.params.z_std
+
+    def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim]."""
+        return self.generator(z)
+
+    def validate(self) -> None:
+        """Refuse normalisation over the batch where a penalty looks at single images."""
+        if self.params.d_norm == "batch" and self._looks_at_single_images():
+            raise ConfigError(
+                "a gradient penalty needs a discriminator without batch normalisation",
+                "use --set d_norm=none, layer or instance",
+            )
+
+    def _looks_at_single_images(self) -> bool:
+        return bool(self.penalised or self.params.r1_weight or self.params.dragan_weight)
+
+
+def _linear_decay(progress: float) -> float:
+    """Return 1 in the first half, then a straight fall to 0 at the end."""
+    return min(1.0, 2.0 * (1.0 - progress))

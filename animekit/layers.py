@@ -1,0 +1,117 @@
+"""Layers that the architectures share: norms, activations, padding, pools, blocks, weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """Return half-precision tensors as float32, others as they are."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def norm_layer(kind: str, width: int) -> list[nn.Module]:
+    """Return a normalisation layer by name, as a list that is empty for "none"."""
+    layers: dict[str, Callable[[], nn.Module]] = {
+        "batch": lambda: nn.BatchNorm2d(width),
+        "instance": lambda: nn.InstanceNorm2d(width, affine=True),
+        "layer": lambda: nn.GroupNorm(1, width),
+    }
+    return [] if kind == "none" else [layers[kind]()]
+
+
+def activation_layer(kind: str) -> nn.Module:
+    """Return an activation by name: relu, selu, lrelu (slope 0.2) or lrelu:SLOPE."""
+    name, _, slope = kind.partition(":")
+    if name == "lrelu":
+        return nn.LeakyReLU(float(slope or 0.2))
+    return {"relu": nn.ReLU, "selu": nn.SELU}[name]()
+
+
+class Same(nn.Module):
+    """Pad so that a convolution of this kernel and stride 1 keeps the size, as TensorFlow does."""
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.pad = nn.ZeroPad2d(((kernel - 1) // 2, kernel // 2) * 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [N, C, H + kernel - 1, W + kernel - 1]."""
+        return self.pad(x)
+
+
+class MinibatchStd(nn.Module):
+    """Append one map that holds the mean standard deviation over the batch (Karras et al., 2018).
+
+    In groups of up to four images, as in the source: [N, C, H, W] -> [N, C + 1, H, W].
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with the map appended."""
+        n, c, h, w = x.shape
+        group = math.gcd(n, 4)
+        y = full_precision(x).reshape(group, n // group, c, h, w)
+        std = ((y - y.mean(0)).square().mean(0) + 1e-8).sqrt().mean((1, 2, 3))  # [N / group]
+        return torch.cat([x, std.repeat(group).view(n, 1, 1, 1).expand(n, 1, h, w).to(x.dtype)], 1)
+
+
+def pool_layer(kind: str, kernel: int) -> nn.Module:
+    """Return a pool that halves the side: avg (padding is not counted) or max."""
+    pad = kernel // 2 if kernel % 2 else 0
+    if kind == "max":
+        return nn.MaxPool2d(kernel, 2, pad)
+    return nn.AvgPool2d(kernel, 2, pad, count_include_pad=False)
+
+
+class ResBlock(nn.Module):
+    """Pre-activation residual block of Gulrajani et al., 2017 that doubles or halves the side."""
+
+    def __init__(self, last: int, width: int, *, resample: str, norm: str, act: str) -> None:
+        super().__init__()
+        up = resample == "up"
+        middle = width if up else last
+        scale = nn.Upsample(scale_factor=2) if up else nn.AvgPool2d(2)
+        self.shortcut = nn.Sequential(scale, nn.Conv2d(last, width, 1))
+        self.main = nn.Sequential(
+            *norm_layer(norm, last),
+            activation_layer(act),
+            *([nn.Upsample(scale_factor=2)] if up else []),
+            nn.Conv2d(last, middle, 3, 1, 1, bias=norm == "none"),
+            *norm_layer(norm, middle),
+            activation_layer(act),
+            nn.Conv2d(middle, width, 3, 1, 1),
+            *([] if up else [nn.AvgPool2d(2)]),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [N, width, 2H, 2W] (up) or [N, width, H/2, W/2] (down)."""
+        return self.shortcut(x) + self.main(x)
+
+
+def initialise(network: nn.Module, kind: str) -> None:
+    """Set the weights: normal (N(0, 0.02), as DCGAN), he (fan-in), or default (torch's own)."""
+    if kind == "default":
+        return
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            if kind == "normal":
+                nn.init.normal_(module.weight, 0.0, 0.02)
+            else:
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d) and kind == "normal":
+            nn.init.normal_(module.weight, 1.0, 0.02)
+            nn.init.zeros_(module.bias)
+
+
+def normalise_spectrally(network: nn.Module) -> None:
+    """Bound the spectral norm of every convolution and linear layer (Miyato et al., 2018)."""
+    for module in list(network.modules()):
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            spectral_norm(module)

@@ -1,0 +1,135 @@
+"""Objectives as pairs of pure functions of logits, and the penalties that any of them can use.
+
+Every function returns a scalar that is minimised. Logits are float [N]; images are [N, C, H, W].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Discriminator = Callable[[Tensor], Tensor]
+
+
+def cross_entropy(logits: Tensor, target: float | Tensor) -> Tensor:
+    """Return the mean binary cross-entropy of logits against a (soft) label.
+
+    >>> round(cross_entropy(torch.zeros(4), 1.0).item(), 4)
+    0.6931
+    """
+    target = torch.as_tensor(target, dtype=logits.dtype, device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits, target.expand_as(logits))
+
+
+def soft_cross_entropy(logits: Tensor, low: float, high: float) -> Tensor:
+    """Return the cross-entropy against labels drawn from [low, high] (Salimans et al., 2016)."""
+    if low == high:
+        return cross_entropy(logits, low)
+    return cross_entropy(logits, torch.empty_like(logits).uniform_(low, high))
+
+
+def nonsaturating_g(fake: Tensor) -> Tensor:
+    """Return -log D(fake): the generator's loss of Goodfellow et al., 2014, section 3."""
+    return F.softplus(-fake).mean()
+
+
+def saturating_g(fake: Tensor) -> Tensor:
+    """Return log(1 - D(fake)): the minimax loss of Goodfellow et al., 2014, equation 1."""
+    return -F.softplus(fake).mean()
+
+
+def flipped_g(fake: Tensor) -> Tensor:
+    """Return the generator's loss where label 0 means real (ganhacks tip 2, Chintala, 2016)."""
+    return F.softplus(fake).mean()
+
+
+GENERATOR = {"nonsaturating": nonsaturating_g, "saturating": saturating_g, "flipped": flipped_g}
+"""The generator's side of the cross-entropy objective, by name."""
+
+
+def least_squares_d(real: Tensor, fake: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Return half squared distances to b on real and a on fake (Mao et al., 2017, equation 2)."""
+    return 0.5 * (real - b).square().mean() + 0.5 * (fake - a).square().mean()
+
+
+def least_squares_g(fake: Tensor, c: float = 1.0) -> Tensor:
+    """Return half the squared distance of fake to c (Mao et al., 2017, equation 2)."""
+    return 0.5 * (fake - c).square().mean()
+
+
+def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
+    """Return minus the estimate of the Wasserstein distance (Arjovsky et al., 2017).
+
+    >>> wasserstein_d(torch.tensor([3.0]), torch.tensor([1.0])).item()
+    -2.0
+    """
+    return fake.mean() - real.mean()
+
+
+def wasserstein_g(fake: Tensor) -> Tensor:
+    """Return minus the critic's mean on fake (Arjovsky et al., 2017)."""
+    return -fake.mean()
+
+
+def gradient_penalty(
+    discriminator: Discriminator, real: Tensor, fake: Tensor, *, one_sided: bool = False
+) -> Tensor:
+    """Return the mean of (|grad D(x)| - 1)^2 at random points between real and fake.
+
+    The norm is over the whole image, one random mixing weight an image (Gulrajani et al., 2017).
+    One-sided: only norms above 1 count, max(0, |grad| - 1)^2.
+    """
+    mix = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
+    excess = gradient_norm(discriminator, torch.lerp(real, fake, mix)) - 1
+    return (excess.clamp(min=0) if one_sided else excess).square().mean()
+
+
+def dragan_penalty(discriminator: Discriminator, real: Tensor, *, scale: float = 0.5) -> Tensor:
+    """Return the mean of (|grad D(x)| - 1)^2 at noisy points around real (Kodali et al., 2017).
+
+    The noise is uniform in [0, 1) times `scale` and the standard deviation of the batch, and each
+    image takes a random share of it.
+    """
+    share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
+    noise = scale * real.std() * torch.rand_like(real)
+    return (gradient_norm(discriminator, real + share * noise) - 1).square().mean()
+
+
+def r1_penalty(discriminator: Discriminator, real: Tensor) -> Tensor:
+    """Return half the mean squared gradient norm on real (Mescheder et al., 2018)."""
+    return 0.5 * _input_gradient(discriminator, real).square().sum(1).mean()
+
+
+def gradient_norm(discriminator: Discriminator, images: Tensor) -> Tensor:
+    """Return |grad D(x)| of each image, float32 [N]; it can be differentiated again."""
+    # The square root has no gradient at 0: 1e-12 below it moves a norm of 1 by 5e-13.
+    return (_input_gradient(discriminator, images).square().sum(1) + 1e-12).sqrt()
+
+
+def _input_gradient(discriminator: Discriminator, images: Tensor) -> Tensor:
+    """Return the gradient of the summed logits with respect to images, float [N, C*H*W].
+
+    torch.func.grad is what torch.compile can differentiate twice; it refuses the in-place running
+    statistics of batch normalisation, where autograd takes its place.
+    """
+    if isinstance(discriminator, nn.Module) and _tracks_statistics(discriminator):
+        points = images.detach().requires_grad_()
+        with torch.enable_grad():
+            score = discriminator(points).sum()
+        (gradient,) = torch.autograd.grad(score, points, create_graph=True)
+    else:
+        gradient = torch.func.grad(lambda x: discriminator(x).sum())(images.detach())
+    gradient = gradient.flatten(1)
+    return gradient.float() if gradient.dtype != torch.float64 else gradient
+
+
+def _tracks_statistics(module: nn.Module) -> bool:
+    return any(
+        isinstance(child, nn.modules.batchnorm._NormBase)
+        and child.track_running_stats
+        and child.training
+        for child in module.modules()
+    )

@@ -1,0 +1,49 @@
+"""Wasserstein GAN with weight clipping (Arjovsky et al., 2017)."""
+
+import torch
+from pydantic import Field
+
+from animekit import losses
+from animekit.adversarial import AdversarialModel, AdversarialParams, UpdateRule
+from animekit.hookspecs import hookimpl
+from animekit.model import Batch, Losses
+
+
+class WGANParams(AdversarialParams):
+    """The paper's update rule, and the clip."""
+
+    optimizer: UpdateRule = Field("rmsprop", description="update rule")
+    lr: float = Field(5e-5, gt=0, description="learning rate")
+    n_critic: int = Field(5, ge=1, description="critic updates per generator update")
+    clip: float = Field(0.01, gt=0, description="critic weights are kept within +- this")
+
+
+class WGAN(AdversarialModel):
+    """Wasserstein GAN with weight clipping in the critic (Arjovsky et al., 2017)."""
+
+    name = "wgan"
+    Params = WGANParams
+    params: WGANParams
+    aliases = {"d/wasserstein": "-w_est", "g/adv": "g"}
+    notes = "w_est should fall as pictures improve; g alone means nothing."
+
+    def d_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return minus the estimated distance."""
+        scores = self.discriminator(real.images), self.discriminator(fake.images)
+        return {"wasserstein": losses.wasserstein_d(*scores)}
+
+    def g_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return minus the critic's mean on fake."""
+        return {"adv": losses.wasserstein_g(self.discriminator(fake.images))}
+
+    @torch.no_grad()
+    def after_d_step(self) -> None:
+        """Clip every weight of the critic."""
+        for parameter in self.discriminator.parameters():
+            parameter.clamp_(-self.params.clip, self.params.clip)
+
+
+@hookimpl
+def animekit_models() -> list[type[AdversarialModel]]:
+    """Return the model of this module."""
+    return [WGAN]
