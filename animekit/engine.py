@@ -1,0 +1,176 @@
+"""The loop's only view of hardware: device, precision, compilation, and one or many processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from animekit.errors import DeviceError
+
+Precision = Literal["auto", "fp32", "bf16"]
+M = TypeVar("M", bound=nn.Module)
+
+
+class Engine(Protocol):
+    """What the loop asks of hardware; every method has a meaning for many processes too."""
+
+    device: torch.device
+    rank: int
+    world: int
+    is_main: bool
+
+    def setup(self, module: M, optimizer: Optimizer | None = None) -> M:
+        """Bring a module to the device and, with many processes, wrap it."""
+
+    def raw(self, module: M) -> M:
+        """Return the module without its wrapper."""
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a loss."""
+
+    def no_sync(self, module: nn.Module) -> AbstractContextManager[None]:
+        """Keep gradients local while accumulating."""
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Run the block in the engine's precision."""
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a compiled form of a function, or the function itself."""
+
+    def all_reduce_mean(self, value: Tensor) -> Tensor:
+        """Return the mean over processes."""
+
+    def gather(self, value: Tensor) -> Tensor:
+        """Return the values of all processes, along the first axis."""
+
+    def barrier(self) -> None:
+        """Wait for every process."""
+
+    def sync_buffers(self, module: nn.Module) -> None:
+        """Average the floating-point buffers over processes."""
+
+
+class LocalEngine:
+    """The engine of one process."""
+
+    rank, world, is_main = 0, 1, True
+
+    def __init__(
+        self,
+        device: torch.device,
+        *,
+        precision: Literal["fp32", "bf16"] = "fp32",
+        channels_last: bool = True,
+        compiled: bool = False,
+    ) -> None:
+        self.device = device
+        self.precision = precision
+        self.channels_last = channels_last
+        self.compiled = compiled
+
+    def setup(self, module: M, optimizer: Optimizer | None = None) -> M:
+        """Bring a module to the device, in channels-last order where that was asked for."""
+        if self.channels_last:
+            # Spectral norm hides the weight in a parametrisation of the same shape: safe too.
+            return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return module.to(self.device)
+
+    def raw(self, module: M) -> M:
+        """Return the module itself."""
+        return module
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a loss."""
+        loss.backward()
+
+    def no_sync(self, module: nn.Module) -> AbstractContextManager[None]:
+        """Do nothing: one process has nothing to keep apart."""
+        return contextlib.nullcontext()
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Run the block in bfloat16 where that was asked for."""
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
+        )
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a compiled form with the eager random numbers, or the function itself."""
+        if not self.compiled:
+            return function
+        import torch._inductor.config as inductor
+
+        inductor.fallback_random = True  # same draws as eager: a resumed run may be either
+        return torch.compile(function, dynamic=False)
+
+    def all_reduce_mean(self, value: Tensor) -> Tensor:
+        """Return the value."""
+        return value
+
+    def gather(self, value: Tensor) -> Tensor:
+        """Return the value."""
+        return value
+
+    def barrier(self) -> None:
+        """Do nothing."""
+
+    def sync_buffers(self, module: nn.Module) -> None:
+        """Do nothing."""
+
+
+def choose_device(gpu: str) -> torch.device:
+    """Return the device for --gpu: auto, cpu, or the number of a CUDA device.
+
+    A device that was asked for and is not there is a DeviceError, never a silent CPU run.
+    """
+    if gpu == "cpu":
+        return torch.device("cpu")
+    if gpu == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    if not gpu.isdigit():
+        raise DeviceError(f'--gpu "{gpu}" is not a device', "use --gpu auto, cpu, or 0, 1, ...")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(gpu) >= count:
+        built = f"torch {torch.__version__} sees {count or 'no'} CUDA device{'s' * (count != 1)}"
+        hint = "use --gpu cpu, or --gpu auto" + (f", or --gpu 0 to {count - 1}" if count else "")
+        raise DeviceError(f"no CUDA device {gpu}: {built}", hint, code="device.no_cuda")
+    return torch.device("cuda", int(gpu))
+
+
+def choose_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """Return fp32 or bf16; auto is bf16 where the hardware multiplies it natively."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
+    return "bf16" if native_bf16() else "fp32"
+
+
+def native_bf16() -> bool:
+    """Say whether this CPU has bfloat16 instructions (AVX512-BF16, AMX or ARM's BF16)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    words = set(text.split())
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16", "avx_ne_convert"})
+
+
+@contextlib.contextmanager
+def threads(count: int | None) -> Iterator[int]:
+    """Use this many threads within the block (default: one a core that we may use)."""
+    before = torch.get_num_threads()
+    if count is None and "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    torch.set_num_threads(count or before)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,234 @@
+"""Job: a recipe with its data packed and its hardware chosen, ready to train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import animekit
+from animekit import recipe
+from animekit.config import Layer, resolve
+from animekit.data import open_dataset
+from animekit.engine import LocalEngine, choose_device, choose_precision
+from animekit.errors import ConfigError, UnusableError
+from animekit.judging import Judge
+from animekit.model import ImageSpec, Model, Need
+from animekit.plugins import Registry
+from animekit.recipe import RESUMABLE, Recipe, TrainOptions
+from animekit.run import Run
+from animekit.sampler import Loader, derive_seed
+from animekit.stepping import Stepper
+from animekit.store import Pack, pack
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Job:
+    """A recipe with its data packed and its hardware chosen: ready to train."""
+
+    recipe: Recipe
+    pack: Pack
+    spec: ImageSpec
+    engine: LocalEngine
+    description: str
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """What the run folder is called behind its number and model."""
+        options = self.recipe.options
+        if options.name:
+            return options.name
+        where = options.data.partition(":")[0] if ":" in options.data else options.data
+        return f"{Path(where).resolve().stem or 'data'}{options.size}"
+
+    def build(self) -> Model:
+        """Return the untrained model; its first weights are a function of the seed."""
+        torch.manual_seed(derive_seed(self.recipe.options.seed, "weights"))
+        model = self.recipe.model(self.recipe.params, self.spec)
+        model.validate()
+        return model
+
+    def stepper(self) -> Stepper:
+        """Return the stepper at step 0."""
+        options = self.recipe.options
+        return Stepper(
+            self.build(),
+            self.engine,
+            self._loader,
+            seed=options.seed,
+            ema=options.ema,
+            total=options.total_steps(),
+        )
+
+    def _loader(self, seed: int) -> Loader:
+        options = self.recipe.options
+        return Loader(
+            self.pack,
+            options.batch,
+            seed,
+            flip=options.flip,
+            crop=options.crop,
+            device=self.engine.device,
+        )
+
+    def judge(self, registry: Registry) -> Judge | None:
+        """Return what scores the model while it trains, None where it makes no images."""
+        options = self.recipe.options
+        if not hasattr(self.recipe.model, "sample"):
+            return None
+        return Judge.make(registry, self.pack, self.spec.size, options.eval_num, options.seed)
+
+    def config(self) -> dict[str, Any]:
+        """Return everything that config.json holds."""
+        return {
+            "animekit": animekit.__version__,
+            "model": self.recipe.model.name,
+            "preset": self.recipe.preset,
+            "plugin": self.recipe.plugin,
+            "params": self.recipe.params.model_dump(mode="json"),
+            "options": self.recipe.options.model_dump(mode="json"),
+            "origins": self.recipe.origins,
+            "resolved": {
+                "device": str(self.engine.device),
+                "precision": self.engine.precision,
+                "compile": self.engine.compiled,
+            },
+            "spec": {
+                "size": self.spec.size,
+                "channels": self.spec.channels,
+                "labels": list(self.spec.labels),
+                "groups": list(self.spec.groups),
+            },
+            "data": {
+                "where": self.recipe.options.data,
+                "description": self.description,
+                "fingerprint": self.pack.fingerprint,
+                "found": self.pack.found,
+                "used": len(self.pack),
+                "skipped": [[item.name, item.reason] for item in self.pack.skipped],
+            },
+            "environment": recipe.environment(),
+        }
+
+
+def job(
+    model: str,
+    registry: Registry,
+    values: Mapping[str, Any],
+    *,
+    preset: str | None = None,
+    config: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Job:
+    """Resolve a recipe, choose the device, open and pack the data."""
+    made = recipe.make(model, registry, preset=preset, config_file=config, values=values)
+    options = made.options
+    _check_schedule(made)
+    device = choose_device(options.gpu)  # before the data: a missing device is known at once
+    engine = LocalEngine(
+        device,
+        precision=choose_precision(options.precision, device),
+        channels_last=options.channels_last,
+        compiled=_compile(options, device.type),
+    )
+    return _with_data(made, engine, registry, progress)
+
+
+def _compile(options: TrainOptions, device: str) -> bool:
+    long = (options.total_steps() or 0) >= 2_000 or (options.minutes or 0) >= 10
+    return options.compile == "on" or (options.compile == "auto" and device == "cuda" and long)
+
+
+def _check_schedule(made: Recipe) -> None:
+    if getattr(made.params, "lr_decay", "none") != "none" and not made.options.total_steps():
+        raise ConfigError(
+            "lr_decay needs to know where training ends", "give --steps in place of --minutes"
+        )
+
+
+def _with_data(
+    made: Recipe, engine: LocalEngine, registry: Registry, progress: Progress | None
+) -> Job:
+    options = made.options
+    tags = Path(options.tags) if options.tags else None
+    dataset = open_dataset(options.data, registry, tags)
+    packed = pack(dataset, options.size + options.crop, progress=progress)
+    spec = ImageSpec(options.size, packed.spec.channels)
+    if made.model.data is Need.LABELLED:
+        if packed.labels is None:
+            raise UnusableError(
+                f"model {made.model.name} needs labels, and {options.data} has none",
+                "give --tags FILE",
+            )
+        spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
+    return Job(made, packed, spec, engine, dataset.description)
+
+
+def job_of_run(run: Run, registry: Registry, values: Mapping[str, Any], model: str) -> Job:
+    """Return the job of an existing run, with those options changed that may be.
+
+    The data must be what they were; other hardware is a warning, since the bits may differ.
+    """
+    config = run.config
+    if config["model"] != model:
+        raise UnusableError(
+            f"run {run.id} trains {config['model']}, not {model}",
+            f"animekit train {config['model']} --resume {run.id}",
+        )
+    cls = registry.get("model", model)
+    old = {**config["params"], **config["options"]}
+    for key, value in values.items():
+        if key not in RESUMABLE and key in old and _plain(old[key]) != _plain(value):
+            raise ConfigError(
+                f"{key} of run {run.id} is {old[key]} and cannot become {value} on resume",
+                f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run",
+            )
+    changed = {key: value for key, value in values.items() if key in RESUMABLE}
+    if "steps" in changed and "minutes" not in changed:
+        changed["minutes"] = None
+    options = resolve(TrainOptions, [Layer(str(run.path), {**config["options"], **changed})])
+    params = resolve(cls.Params, [Layer(str(run.path), config["params"])])
+    made = Recipe(
+        cls,
+        params.params,
+        options.params,
+        config["origins"],
+        config["preset"],
+        config["plugin"],
+    )
+    device = choose_device(options.params.gpu)
+    engine = LocalEngine(
+        device,
+        precision=config["resolved"]["precision"],
+        channels_last=options.params.channels_last,
+        compiled=config["resolved"]["compile"],
+    )
+    found = _with_data(made, engine, registry, None)
+    if found.pack.fingerprint != config["data"]["fingerprint"]:
+        raise UnusableError(
+            f"{options.params.data} changed since run {run.id} began: it had"
+            f" {config['data']['used']:,} images, now {len(found.pack):,}",
+            "bring the old data back, or start a new run",
+        )
+    found.warnings += _differences(config, str(device))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _differences(config: dict[str, Any], device: str) -> list[str]:
+    now = {**recipe.environment(), "device": device}
+    before = {**config["environment"], **config["resolved"]}
+    return [
+        f"{key} was {before.get(key)} and is {now[key]}: results can differ in their last bits"
+        for key in ("torch", "cpu_capability", "device")
+        if before.get(key) != now[key]
+    ]

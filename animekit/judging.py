@@ -1,0 +1,49 @@
+"""Judging a model while it trains: one number against real images, to keep the best weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from animekit.components import Metric
+from animekit.errors import AnimekitError
+from animekit.plugins import Registry
+from animekit.store import Pack
+
+METRIC, KEY = "swd", "swd_avg"
+
+
+@dataclass
+class Judge:
+    """A metric with its real images prepared once; lower `key` is better."""
+
+    metric: Metric
+    prepared: Any
+    count: int
+    key: str
+
+    @classmethod
+    def make(cls, registry: Registry, pack: Pack, size: int, count: int, seed: int) -> Judge | None:
+        """Return a judge over `count` real images, or None where the metric cannot take them."""
+        if METRIC not in registry.all("metric"):
+            return None
+        metric = registry.get("metric", METRIC)()
+        count = min(count, len(pack))
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(pack))[:count])
+        edge = (pack.images.shape[1] - size) // 2
+        real = np.asarray(pack.images[chosen])[:, edge : edge + size, edge : edge + size]
+        try:
+            prepared = metric.prepare(_channels_first(real))
+        except AnimekitError:
+            return None  # a size that the metric does not know: train without a best
+        return cls(metric, prepared, count, KEY)
+
+    def scores(self, fakes: np.ndarray) -> dict[str, float]:
+        """Return the numbers for fakes uint8 [N, H, W, 3]."""
+        return self.metric.compute(self.prepared, _channels_first(fakes))
+
+
+def _channels_first(images: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
