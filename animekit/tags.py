@@ -123,7 +123,7 @@ class Tags:
 
 
 def known(labels: np.ndarray) -> np.ndarray:
-    """Return the mask uint8 [23] that is 1 on each attribute of which any colour is set.
+    """Return the mask uint8 [23]: 1 on each attribute that has any colour set.
 
     >>> known(parse_prompt("blue hair")).tolist() == [1] * 12 + [0] * 11
     True
@@ -208,11 +208,11 @@ def format_labels(labels: Sequence[int] | np.ndarray) -> str:
 
 
 def read_prompts(path: Path | str, limit: int = MAX_PROMPTS) -> list[Prompt]:
-    """Read a testing text: lines such as `1,blue hair green eyes`, at most `limit` of them.
+    """Read a testing text, whose lines are such as `1,blue hair green eyes`.
 
-    The id may be any word, and may be missing: then it is the line's number. Empty lines do not
-    count. Raises NotFoundError if there is no such file and ConfigError for lines that cannot be
-    read, too many lines and none.
+    There may be at most `limit` of them. The id may be any word, and may be missing: then it is the
+    line's number. Empty lines do not count. Raises NotFoundError if there is no such file and
+    ConfigError for lines that cannot be read, too many lines and none.
     """
     path = Path(path)
     prompts = []

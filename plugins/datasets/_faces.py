@@ -27,7 +27,10 @@ def picture_of(seed: int, index: int, size: int) -> np.ndarray:
 
 
 def paint(face: Face, rng: np.random.Generator, size: int) -> np.ndarray:
-    """Return a picture uint8 [size, size, 3] of a face; `rng` draws what its traits leave open."""
+    """Return a picture uint8 [size, size, 3] of a face.
+
+    `rng` draws what the traits leave open: clothes, background, the shape of the hair.
+    """
     image = _background(size * max(2, -(-CANVAS // size)), rng)
     _draw(image, face, rng)
     image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)

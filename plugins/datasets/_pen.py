@@ -51,7 +51,7 @@ def _bezier_basis(samples: int) -> np.ndarray:
 def arcs(
     starts: np.ndarray, controls: np.ndarray, ends: np.ndarray, samples: int = 7
 ) -> np.ndarray:
-    """Return the points [n * samples, 2] of n quadratic Bezier arcs, one behind the other."""
+    """Return the points [n * samples, 2] of n quadratic Bezier arcs in a row."""
     corners = np.stack([starts, controls, ends], 1)  # [n, 3, 2]
     return (_bezier_basis(samples) @ corners).reshape(-1, 2)
 
@@ -71,7 +71,7 @@ def moved(shape: np.ndarray, x: float, y: float) -> np.ndarray:
 
 
 def sided(shape: Points, side: int) -> np.ndarray:
-    """Return the points of a shape that was made for the right, on the given side (-1 is left)."""
+    """Return a shape that was made for the right on the given side; -1 is left."""
     return np.asarray(shape) * (side, 1)
 
 
@@ -88,7 +88,7 @@ def _taper(n: int) -> np.ndarray:
 
 
 def ribbon(path: np.ndarray, widths: tuple[float, float, float]) -> np.ndarray:
-    """Return the outline of a stroke along a path, given its widths at start, middle and end."""
+    """Return the outline of a stroke, given its widths at start, middle and end."""
     along = np.empty_like(path)
     along[1:-1] = path[2:] - path[:-2]
     along[0], along[-1] = path[1] - path[0], path[-1] - path[-2]
@@ -142,9 +142,11 @@ class Pen:
         ends: tuple[float, float] = (1, 1),
         strength: float = 1.0,
     ) -> None:
-        """Draw a line that is `width` wide in its middle and `ends` times that at its ends."""
+        """Draw a line, `width` wide in its middle and `ends` times that at its ends."""
         # OpenCV covers the pixels on the edge of a polygon too: half a pixel more on each side.
-        start, middle, end = (max(width * part - self._pixel, 0.0) for part in (ends[0], 1, ends[1]))
+        start, middle, end = (
+            max(width * part - self._pixel, 0.0) for part in (ends[0], 1, ends[1])
+        )
         self.fill(ribbon(path, (start, middle, end)), colour, strength)
 
     def outline(self, shape: np.ndarray, colour: Colour, width: float) -> None:

@@ -154,7 +154,7 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
 
 
 def vary(colour: Colour, rng: np.random.Generator, hue: float, amount: float) -> Colour:
-    """Return a colour close to the given one: hue shifted, saturation and value scaled."""
+    """Return a colour close by: hue shifted, saturation and value scaled."""
     h, s, v = colorsys.rgb_to_hsv(*(part / 255 for part in colour))
     return hsv(
         h + rng.uniform(-hue, hue),

@@ -21,14 +21,14 @@ FULL_SIZE = 256
 
 
 class SyntheticParams(Params):
-    """What may follow `synthetic:`, as in `synthetic:5000` or `synthetic:count=500,seed=3`."""
+    """What may follow `synthetic:`, as in `synthetic:count=500,seed=3`."""
 
     count: int = Field(10_000, ge=1, le=100_000_000, description="number of faces")
     seed: int = Field(0, ge=0, description="another seed draws other faces")
 
 
 class Synthetic(Dataset):
-    """Anime-style faces drawn by code, with exact labels: `synthetic:` or `synthetic:5000`.
+    """Anime-style faces drawn by code, with exact labels: `synthetic:5000`.
 
     Face i of a seed is always the same one, whatever the count, the order and the size. Its labels
     are one hair colour, eye colour, hair style and skin tone, and any of blush, smile, open mouth,
