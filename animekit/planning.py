@@ -10,7 +10,7 @@ from typing import Any
 
 from animekit import jobs, plugins
 from animekit.engine import threads
-from animekit.jobs import Job
+from animekit.jobs import Job, Progress
 from animekit.plugins import Registry
 from animekit.run import RUNS, list_runs, number_of
 from animekit.store import Skipped
@@ -54,6 +54,7 @@ def plan(
     registry: Registry | None = None,
     measure: int = 0,
     runs: Path = RUNS,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Plan:
     """Return what `train` with the same arguments would do; `measure` steps are timed if given.
@@ -65,7 +66,7 @@ def plan(
     given = {"data": str(data) if data is not None else None, "steps": steps, "minutes": minutes}
     values = {**(params or {}), **options}
     values |= {key: value for key, value in given.items() if value is not None}
-    made = jobs.job(model, registry, values, preset=preset, config=config)
+    made = jobs.job(model, registry, values, preset=preset, config=config, progress=progress)
     built = made.build()
     chosen = made.recipe.options
     weights = sum(p.numel() for p in built.parameters())

@@ -7,15 +7,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from animekit import config, plugins
 from animekit.config import Layer, Params, Preset
 from animekit.errors import NotFoundError, PluginError
-from animekit.model import Model
 from animekit.plugins import Registry, did_you_mean
+
+if TYPE_CHECKING:
+    from animekit.model import Model
 
 
 class TrainOptions(Params):
@@ -57,6 +59,7 @@ class TrainOptions(Params):
 
 RESUMABLE = frozenset(
     {"steps", "minutes", "gpu", "threads", "keep", "report_every", "sample_every", "save_every"}
+    | {"data", "tags"}  # which may move; their content is compared
 )
 """Options that a resumed run may change: none changes what a step before its end computes."""
 
@@ -142,7 +145,7 @@ def find_preset(cls: type[Model], name: str) -> Preset:
 
 
 def environment() -> dict[str, Any]:
-    """Return what the machine is, for config.json: versions, processor, threads."""
+    """Return what the machine is, for config.json: versions and processor."""
     import torch
 
     return {
@@ -150,6 +153,5 @@ def environment() -> dict[str, Any]:
         "torch": torch.__version__,
         "platform": platform.platform(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
         "plugin_group": plugins.GROUP,
     }

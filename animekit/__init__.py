@@ -1,0 +1,71 @@
+"""Train, use and measure generative models of anime faces.
+
+Every name below is imported on first use, so that `import animekit` costs nothing:
+
+    import animekit as ak
+    run = ak.train("wgangp", "data/faces", steps=20_000)
+    ak.generate(run, seeds=range(25)).save("samples/gan.png")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from animekit.demonstration import demo
+    from animekit.errors import AnimekitError
+    from animekit.generation import generate, interpolate, like, remake
+    from animekit.planning import plan
+    from animekit.run import Run
+    from animekit.training import train
+
+    __version__: str
+
+_HOMES = {
+    "AnimekitError": "animekit.errors",
+    "Run": "animekit.run",
+    "demo": "animekit.demonstration",
+    "generate": "animekit.generation",
+    "interpolate": "animekit.generation",
+    "like": "animekit.generation",
+    "plan": "animekit.planning",
+    "remake": "animekit.generation",
+    "train": "animekit.training",
+}
+
+__all__ = [
+    "AnimekitError",
+    "Run",
+    "__version__",
+    "demo",
+    "generate",
+    "interpolate",
+    "like",
+    "plan",
+    "plugins",
+    "remake",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    value: Any
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("animekit")
+    elif name == "plugins":
+        value = importlib.import_module("animekit.plugins")
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Name what is public, imported or not."""
+    return sorted(set(globals()) | set(__all__))

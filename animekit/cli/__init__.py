@@ -1,0 +1,144 @@
+"""The command line: one file a command; here the root, and how every call ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from animekit.cli import config, demo, failures, generate, plugins, runs, train
+from animekit.cli.options import Session
+from animekit.console import Screen
+from animekit.errors import AnimekitError, Stopped
+
+COMMANDS = (demo, train, generate, runs, config, plugins)  # in the order of the help
+BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of our output went away, which is no error
+
+
+class Root(TyperGroup):
+    """The `animekit` command: every call ends here, with an answer or one error."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **rest: Any
+    ) -> None:
+        """Run one command line and exit with its code."""
+        words = list(sys.argv[1:] if args is None else args)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        with terminal_as_asked(words):
+            plugins_dir = hoist(words, "--plugins-dir")
+            screen = Screen(as_json="--json" in words, plain="--plain" in words)
+            session = Session(screen, Path(plugins_dir) if plugins_dir else None)
+            rest["standalone_mode"] = False
+            sys.exit(self.answer(session, words, prog_name="animekit", **rest))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands in the order in which a newcomer meets them."""
+        return [module.__name__.rpartition(".")[2] for module in COMMANDS]
+
+    def answer(self, session: Session, words: list[str], **rest: Any) -> int:
+        """Run the command, write its JSON answer or its error, and return the exit code."""
+        data, error = None, None
+        try:
+            data = super().main(words, obj=session, **rest)
+            if isinstance(data, int):  # --help and --version write for themselves; 130 is Ctrl-C
+                if data != Stopped.exit_code:
+                    return data
+                raise KeyboardInterrupt
+            sys.stdout.flush()
+        except SystemExit as stop:  # Typer and Rich end so on a broken pipe
+            return BROKEN_PIPE if stop.code == 1 else int(stop.code or 0)
+        except (Exception, KeyboardInterrupt) as caught:
+            error = failures.known(caught, session.args)
+            if error is None:
+                session.screen.bug(caught)
+                error = AnimekitError(f"{type(caught).__name__}: {caught}", code="bug")
+            else:
+                session.screen.error(error, caught)
+        session.screen.finish(session.command, session.args, data, error)
+        return error.exit_code if error else 0
+
+
+@contextmanager
+def terminal_as_asked(words: Sequence[str]) -> Iterator[None]:
+    """Make --plain mean TERM=dumb, and --no-color NO_COLOR: all libraries obey."""
+    asked = {"TERM": "dumb", "NO_COLOR": "1"} if "--plain" in words else {}
+    if "--no-color" in words:
+        asked["NO_COLOR"] = "1"
+    before = {name: os.environ.get(name) for name in asked}
+    os.environ.update(asked)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def hoist(words: list[str], flag: str) -> str | None:
+    """Take an option out of a command line, wherever it stands, and return its value.
+
+    The plugins must be known before the sub-commands that they bring can be.
+
+    >>> words = ["train", "hinge", "--plugins-dir", "mine", "-n"]
+    >>> hoist(words, "--plugins-dir"), words
+    ('mine', ['train', 'hinge', '-n'])
+    """
+    for place, word in enumerate(words):
+        if word == "--":
+            break
+        if word == flag and place + 1 < len(words):
+            words.pop(place)
+            return words.pop(place)
+        if word.startswith(flag + "="):
+            return words.pop(place).partition("=")[2]
+    return None
+
+
+app = typer.Typer(
+    name="animekit",
+    cls=Root,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Train, use and measure generative models of anime faces.
+
+    Examples
+      animekit demo                              no data yet? about a minute
+      animekit train wgangp --data data/faces    train a model on a folder
+      animekit generate --seeds 0-24 --grid 5x5  draw 25 new faces
+    """
+    if version:
+        from animekit import __version__
+
+        typer.echo(f"animekit {__version__}")
+    elif context.invoked_subcommand is None:
+        context.get_help()
+
+
+for module in COMMANDS:
+    module.add_to(app)
+
+
+def main() -> None:
+    """Run the command line: the entry point of the `animekit` command."""
+    app()

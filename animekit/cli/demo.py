@@ -1,0 +1,64 @@
+"""`animekit demo`: from nothing to generated faces in about a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from animekit.cli.options import CHANCE, CONSENT, Common, command, option
+
+OWN = [
+    option("minutes", float, metavar="M", help="How long to train.", default=1.0),
+    option("out", Path, "--out", "-o", metavar="DIR", help="Where to write.", default=Path("demo")),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the root."""
+    command(app, "demo", demo, *OWN, *CHANCE, *CONSENT)
+
+
+def demo(common: Common, minutes: float, out: Path) -> Any:
+    """Draw faces, train on them, and generate new ones: no data, no download.
+
+    Examples
+      animekit demo
+      animekit demo --minutes 5
+      animekit demo -o /tmp/first-look
+    """
+    from animekit import demonstration
+    from animekit.cli import progress
+
+    screen, registry = common.screen, common.registry()
+    if common.dry_run:
+        screen.say(f"would draw faces, train {demonstration.MODEL} for {minutes:g} min, fill {out}")
+        return {"model": demonstration.MODEL, "minutes": minutes, "folder": str(out)}
+    model = registry.get("model", demonstration.MODEL)
+    screen.streams = True
+    with screen.packing() as packing:
+        shown = demonstration.demo(
+            out,
+            minutes,
+            seed=common.seed or 0,
+            gpu=common.gpu or "auto",
+            registry=registry,
+            loggers=[progress.display(screen, model)],
+            progress=packing,
+        )
+    screen.made(shown.faces, "grid", f"what the model draws after {minutes:g} min")
+    timeline = shown.run.path / "timeline.png"
+    for path, kind, words in (
+        (shown.reals, "reals", "what it was shown"),
+        (timeline, "timeline", "how it learned"),
+    ):
+        if path.is_file():  # a run of a second has no timeline
+            screen.record(path, kind)
+            screen.say(f"{path}  {words}")
+    screen.say(
+        f"\nNext: animekit train {model.name} --data FOLDER     your own pictures"
+        f"\n      animekit train {model.name} --help            what the model can be told"
+        f"\n      animekit generate {shown.run.path} --seeds 0-63 -o more.png"
+    )
+    return {"run": str(shown.run.path), "faces": str(shown.faces), "reals": str(shown.reals)}

@@ -1,0 +1,140 @@
+"""`animekit plugins`: what is installed, what each part can be told, and what failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from animekit.cli.options import Common, argument, command, option
+from animekit.console import Screen
+from animekit.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from animekit.components import Component
+    from animekit.plugins import Failure, Registry
+
+OWN = [
+    argument("name", help="Show what this plugin can be told."),
+    option("kind", str, metavar="KIND", help="Only model, dataset, check, metric or logger."),
+    option("failures", bool, help="Only what failed, with its trace."),
+]
+COLUMNS = ("name", "kind", "from", "state", "what it is")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the root."""
+    command(app, "plugins", plugins, *OWN)
+
+
+def plugins(
+    common: Common, name: str | None, kind: str | None, failures: bool
+) -> list[dict[str, Any]]:
+    """List the plugins, or show what one of them can be told.
+
+    Examples
+      animekit plugins
+      animekit plugins wgangp
+      animekit plugins --failures
+    """
+    registry = common.session.registry()
+    if failures:
+        return [_failure(common.screen, failure) for failure in registry.failures]
+    if name not in (None, "ls"):
+        return [_details(common.screen, registry, *one) for one in _find(registry, name, kind)]
+    rows = [_row(registry, *one) for one in _all(registry, kind)]
+    rows += [] if kind else [_broken(failure) for failure in registry.failures]
+    common.screen.table(COLUMNS, [_cells(row) for row in rows])
+    return rows
+
+
+def _all(registry: Registry, kind: str | None) -> list[tuple[str, type[Component]]]:
+    from animekit.plugins import KINDS, did_you_mean
+
+    if kind not in (None, *KINDS):
+        near = did_you_mean(str(kind), KINDS)
+        raise NotFoundError(f'unknown kind "{kind}".{near}', "kinds: " + " ".join(KINDS))
+    kinds = (kind,) if kind else KINDS
+    return [(each, component) for each in kinds for component in registry.all(each).values()]
+
+
+def _find(
+    registry: Registry, name: str | None, kind: str | None
+) -> list[tuple[str, type[Component]]]:
+    """Return the components of a name; its own error where its plugin failed to load."""
+    from animekit.plugins import did_you_mean
+
+    known = _all(registry, kind)
+    found = [(each, component) for each, component in known if component.name == name]
+    if found:
+        return found
+    for failure in registry.failures:
+        if failure.module.rpartition(".")[2] == name:
+            raise NotFoundError(f"plugin {name} failed to load: {failure.line}", failure.trace)
+    names = sorted({component.name for _, component in known})
+    raise NotFoundError(
+        f'unknown plugin "{name}".{did_you_mean(str(name), names)}',
+        "known: " + " ".join(names),
+        code="plugin.not_found",
+    )
+
+
+def _row(registry: Registry, kind: str, component: type[Component]) -> dict[str, Any]:
+    source = registry.sources[component]
+    row = {"name": component.name, "kind": kind, "dist": source.origin, "version": source.version}
+    return row | {"ok": True, "error": None, "summary": component.summary()}
+
+
+def _broken(failure: Failure) -> dict[str, Any]:
+    row = {"name": failure.module.rpartition(".")[2], "kind": "", "dist": failure.source}
+    return row | {"version": "", "ok": False, "error": failure.line, "summary": ""}
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    words = row["summary"] if row["ok"] else f"{row['error']}  (animekit plugins --failures)"
+    source = f"{row['dist']} {row['version']}".strip()
+    return [row["name"], row["kind"], source, "ok" if row["ok"] else "FAILED", words]
+
+
+def _failure(screen: Screen, failure: Failure) -> dict[str, Any]:
+    screen.say(f"{failure.module}  ({failure.source})", "bold")
+    screen.say(failure.trace)
+    return _broken(failure) | {"trace": failure.trace}
+
+
+def _details(
+    screen: Screen, registry: Registry, kind: str, component: type[Component]
+) -> dict[str, Any]:
+    from animekit.cli.schema import rows_of
+    from animekit.config import show
+
+    source = registry.sources[component]
+    where = f"{source.origin} {source.version}".strip()
+    screen.say(f"{component.name}  {kind}  {source.module}  ({where})", "bold")
+    screen.say(component.summary())
+    parameters = rows_of(component.Params)
+    if parameters:
+        screen.say("")
+        columns = ("parameter", "type", "default", "what it is")
+        screen.table(
+            columns,
+            [
+                [row["name"], row["type"], show(row["default"]), row["description"]]
+                for row in parameters
+            ],
+        )
+    presets = _presets(component) if kind == "model" else {}
+    if presets:
+        screen.say("")
+        screen.table(("preset", "what it is"), presets.items())
+    notes = getattr(component, "notes", "")
+    if notes:
+        screen.say(f"\nReading its losses: {notes}")
+    row = _row(registry, kind, component)
+    return row | {"params": parameters, "presets": presets}
+
+
+def _presets(component: type[Any]) -> dict[str, str]:
+    from animekit.recipe import presets_of
+
+    return {preset.name: preset.description for preset in presets_of(component).values()}
