@@ -220,11 +220,16 @@ class AdversarialModel(Model):
         return self.generator(z)
 
     def validate(self) -> None:
-        """Refuse normalisation over the batch where a penalty looks at single images."""
+        """Refuse parameters that do not go together."""
         if self.params.d_norm == "batch" and self._looks_at_single_images():
             raise ConfigError(
                 "a gradient penalty needs a discriminator without batch normalisation",
                 "use --set d_norm=none, layer or instance",
+            )
+        name = self.params.architecture
+        if self.params.d_pool != "auto" and not ARCHITECTURES[name].pools:
+            raise ConfigError(
+                f"architecture {name} has no d_pool: its blocks average", "leave d_pool=auto"
             )
 
     def _looks_at_single_images(self) -> bool:

@@ -134,7 +134,7 @@ def choose_device(gpu: str) -> torch.device:
         return torch.device("cpu")
     if gpu == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    if not gpu.isdigit():
+    if not gpu.isdecimal():
         raise DeviceError(f'--gpu "{gpu}" is not a device', "use --gpu auto, cpu, or 0, 1, ...")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(gpu) >= count:
@@ -163,13 +163,18 @@ def native_bf16() -> bool:
     return bool(words & {"avx512_bf16", "amx_bf16", "bf16", "avx_ne_convert"})
 
 
-@contextlib.contextmanager
-def threads(count: int | None) -> Iterator[int]:
-    """Use this many threads within the block (default: one a core that we may use)."""
-    before = torch.get_num_threads()
+def thread_count(count: int | None) -> int:
+    """Return the CPU threads for --threads: by default one a core that we may use."""
     if count is None and "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
-    torch.set_num_threads(count or before)
+    return count or torch.get_num_threads()
+
+
+@contextlib.contextmanager
+def threads(count: int | None) -> Iterator[int]:
+    """Use this many threads within the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(thread_count(count))
     try:
         yield torch.get_num_threads()
     finally:

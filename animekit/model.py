@@ -93,7 +93,7 @@ class Model(nn.Module, Component):
     averaged: ClassVar[tuple[str, ...]] = ()
     """Names of the submodules whose moving average is kept and used to sample."""
     aliases: ClassVar[dict[str, str]] = {}
-    """Short names for reported terms, {"d/wasserstein": "w_est"}: what the progress table shows."""
+    """Names and order of terms for the user: {"d/wasserstein": "-w_est"} shows minus the term."""
     notes: ClassVar[str] = ""
     """How to read this model's losses, for the user."""
 

@@ -50,6 +50,7 @@ class Architecture:
     d_norm: str = "none"  # what "auto" means for the discriminator
     init: str = "normal"
     power_of_two: bool = True
+    pools: bool = True  # whether the discriminator can halve the side in several ways
 
     def check(self, size: int) -> None:
         """Raise ConfigError where the architecture cannot do images of this size."""
@@ -295,6 +296,7 @@ ARCHITECTURES = {
             resnet_discriminator,
             d_norm="layer",
             init="he",
+            pools=False,
         ),
     )
 }
