@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,10 @@ from torch import Tensor
 
 from animekit import plugins, weights
 from animekit.errors import CheckpointError, NotFoundError
-from animekit.model import ImageSpec, Model
+from animekit.model import Model
 from animekit.plugins import Registry
 from animekit.run import RUNS, Run, write_atomic
+from animekit.weights import build, describe
 
 MODEL, AVERAGE, STATE = "model.safetensors", "ema.safetensors", "state.pt"
 
@@ -35,24 +37,6 @@ class Loaded:
     """A sentence for the user: "using run 0007-..., checkpoint best (step 18000)"."""
     run: Run | None = None
     config: dict[str, Any] | None = None
-
-
-def describe(model: Model, step: int, config: dict[str, Any]) -> dict[str, Any]:
-    """Return what a weights file says of itself: enough to build the model again."""
-    return {
-        "model": model.name,
-        "params": model.params.model_dump(mode="json"),
-        "spec": {
-            "size": model.spec.size,
-            "channels": model.spec.channels,
-            "labels": list(model.spec.labels),
-            "groups": list(model.spec.groups),
-        },
-        "step": step,
-        "version": config.get("animekit", ""),
-        "data": config.get("data", {}),
-        "plugin": config.get("plugin", {}),
-    }
 
 
 def save(
@@ -81,8 +65,6 @@ def save(
     name = f"{step:06d}"
     folder = run.checkpoints / name
     temporary = run.checkpoints / f".tmp-{name}-{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     manifest = {
         "step": step,
         "files": {
@@ -90,64 +72,81 @@ def save(
             for file, data in files.items()
         },
     }
-    for file, data in files.items():
-        _write_through(temporary / file, data)
-    _write_through(temporary / "manifest.json", json.dumps(manifest, indent=2).encode())
-    _sync(temporary)
-    if folder.exists():  # a resumed run comes by the same step again
-        shutil.rmtree(folder)
-    temporary.replace(folder)
+    try:
+        temporary.mkdir(parents=True)
+        for file, data in files.items():
+            _write_through(temporary / file, data)
+        _write_through(temporary / "manifest.json", json.dumps(manifest, indent=2).encode())
+        _sync(temporary)
+        if folder.exists():  # a damaged one that a resumed run comes by again
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     _sync(run.checkpoints)
     write_atomic(run.checkpoints / "last", name + "\n")
     if best:
         write_atomic(run.checkpoints / "best", name + "\n")
-    prune(run, keep)
+    prune(run, step, keep)
     return folder
 
 
-def prune(run: Run, keep: int) -> None:
-    """Remove all checkpoints but the newest `keep` and the best, and what crashes left."""
+def prune(run: Run, step: int, keep: int) -> None:
+    """Remove all checkpoints but the best and the newest `keep` up to a step.
+
+    Those of later steps were damaged, so that the run went on from an earlier one: they go too.
+    """
     best = pointer(run, "best")
-    for path in steps_of(run)[:-keep]:
-        if path.name != best:
+    past = [path for path in steps_of(run) if int(path.name) <= step]
+    for path in steps_of(run):
+        if path not in past or (path.name != best and path not in past[-keep:]):
             shutil.rmtree(path)
-    clean(run)
 
 
 def clean(run: Run) -> None:
-    """Remove half-written folders that a crash left."""
+    """Remove half-written folders and files that a crash left."""
     for path in run.checkpoints.glob(".tmp-*"):
         shutil.rmtree(path, ignore_errors=True)
+    for folder in (run.path, run.checkpoints, run.samples):
+        for path in folder.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def steps_of(run: Run) -> list[Path]:
     """Return the checkpoint folders of a run, oldest first."""
-    found = (path for path in run.checkpoints.glob("[0-9]*") if path.is_dir())
-    return sorted(found, key=lambda path: int(path.name))
+    found = (path for path in run.checkpoints.glob("[0-9]*") if path.name.isdecimal())
+    return sorted((path for path in found if path.is_dir()), key=lambda path: int(path.name))
 
 
 def pointer(run: Run, name: str) -> str | None:
-    """Return the folder name that `last` or `best` holds, if it does."""
-    path = run.checkpoints / name
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+    """Return which checkpoint folder `last` or `best` names, if it is there."""
+    try:
+        text = (run.checkpoints / name).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return text if text in [path.name for path in steps_of(run)] else None
 
 
 def verify(folder: Path) -> dict[str, Any]:
     """Return the manifest of a checkpoint whose every file is whole, else CheckpointError."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        files = manifest["files"].items()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        if folder.name.isdecimal() and int(folder.name) != manifest["step"]:
+            raise ValueError(f"it is of step {manifest['step']}")
+        facts = {file: manifest["files"][file] for file in (MODEL, AVERAGE, STATE)}
+        expected = {file: (int(f["bytes"]), str(f["sha256"])) for file, f in facts.items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"checkpoint {folder} has no sound manifest ({error})", "use another checkpoint"
+            f"checkpoint {folder} has no sound manifest.json ({error!r})", "use another checkpoint"
         ) from None
-    for file, facts in files:
+    for file, (size, sha256) in expected.items():
         path = folder / file
         data = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(data).hexdigest() != facts["sha256"]:
+        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
             raise CheckpointError(
-                f"checkpoint {folder} is damaged: {file} has {len(data):,} bytes and another"
-                f" sha256 than its manifest ({facts['bytes']:,} bytes)",
+                f"checkpoint {folder} is damaged: {file} has {len(data):,} of {size:,} bytes, or"
+                " another sha256 than its manifest",
                 "use another checkpoint",
             )
     assert isinstance(manifest, dict)
@@ -173,8 +172,17 @@ def newest_sound(run: Run) -> Path:
 
 def read_state(folder: Path) -> dict[str, Any]:
     """Return the training state of a checkpoint; only tensors and plain values are accepted."""
-    state = torch.load(folder / STATE, map_location="cpu", weights_only=True)
-    assert isinstance(state, dict)
+    path = folder / STATE
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of any kind, from the unpickler; never try again without it
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it asks for {refused[1]}" if refused else str(error).partition("\n")[0]
+        raise CheckpointError(
+            f"{path} is refused: {reason}", "only tensors and plain values are read"
+        ) from None
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is no training state", "use another checkpoint")
     return state
 
 
@@ -192,59 +200,17 @@ def load_model(
     """
     registry = registry if registry is not None else plugins.load()
     run, path, origin = _locate(where, checkpoint)
-    if run is not None:
+    if path.is_dir():
         verify(path)
     main = path / MODEL if path.is_dir() else path
     tensors, about, digest = weights.read(main)
     if path.is_dir() and ema and (path / AVERAGE).is_file():
         average, _, digest = weights.read(path / AVERAGE)
         tensors |= average
-    model = build(about, registry, main)
-    _load_state(model, tensors, main, partial=about.get("part") == "average")
-    step = int(about.get("step", 0))
+    model = build(about, tensors, registry, main)
+    step = about.get("step", 0)
     name = run.id if run is not None else path.stem
-    return Loaded(model, name, step, digest, origin.format(step=step), run, about)
-
-
-def build(about: dict[str, Any], registry: Registry, path: Path) -> Model:
-    """Return the untrained model that a weights file describes, in eval mode."""
-    try:
-        cls = registry.get("model", about["model"])
-        spec = about["spec"]
-        image = ImageSpec(
-            spec["size"], spec["channels"], tuple(spec["labels"]), tuple(spec["groups"])
-        )
-        params = cls.Params.model_validate(about["params"])
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ValueError) and "model" in about:
-            raise CheckpointError(
-                f"{path} was made by another version of model {about['model']}: {error}",
-                "install the version that made it: " + str(about.get("version")),
-            ) from None
-        raise CheckpointError(
-            f"{path} does not say which model it is", "give a file that animekit wrote"
-        ) from None
-    return cls(params, image).eval()
-
-
-def _load_state(model: Model, tensors: dict[str, Tensor], path: Path, *, partial: bool) -> None:
-    expected = model.state_dict()
-    if partial:
-        prefixes = tuple(f"{name}." for name in model.averaged)
-        expected = {key: value for key, value in expected.items() if key.startswith(prefixes)}
-    wrong = [
-        f"{key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in tensors and tensors[key].shape != value.shape
-    ]
-    wrong += [f"{key} is missing" for key in expected if key not in tensors]
-    wrong += [f"{key} is unknown" for key in tensors if key not in expected]
-    if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise CheckpointError(
-            f"{path} does not fit model {model.name}: {wrong[0]}{more}", "name another file"
-        )
-    model.load_state_dict(tensors, strict=not partial)
+    return Loaded(model, name, step, digest, f"{origin} (step {step})", run, about)
 
 
 def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run | None, Path, str]:
@@ -260,13 +226,14 @@ def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run 
     if isinstance(where, Run):
         return _of_run(where, checkpoint)
     if str(where) in known:
-        return None, known[str(where)], f"using the bundled weights {where} (step {{step}})"
+        return None, known[str(where)], f"using the bundled weights {where}"
     path = Path(where)
     if path.is_file():
-        return None, path, f"using {path} (step {{step}})"
+        return None, path, f"using {path}"
     if (path / MODEL).is_file():
-        verify(path)
-        return None, path, f"using checkpoint {path} (step {{step}})"
+        owner = path.resolve().parent.parent
+        run = Run(owner) if (owner / "config.json").is_file() else None
+        return run, path, f"using checkpoint {path}"
     try:
         return _of_run(Run(where), checkpoint)
     except NotFoundError as error:
@@ -284,21 +251,24 @@ def _runs_with_checkpoints() -> list[Path]:
 
 
 def _of_run(run: Run, checkpoint: str | int) -> tuple[Run, Path, str]:
+    have = [path.name for path in steps_of(run)]
     if isinstance(checkpoint, int):
         name: str | None = f"{checkpoint:06d}"
     else:
         name = pointer(run, checkpoint)
-        if name is None and checkpoint == "best":
-            checkpoint, name = "last", pointer(run, "last")
-    folder = run.checkpoints / name if name else None
-    if folder is None or not folder.is_dir():
-        have = " ".join(path.name for path in steps_of(run)) or "none"
+        if name is None and have and checkpoint in ("best", "last"):
+            checkpoint, name = "last", pointer(run, "last") or have[-1]
+    if name is None or name not in have:
         raise NotFoundError(
             f"run {run.id} has no checkpoint {checkpoint}",
-            f"it has: {have}",
+            f"it has: {' '.join(have) or 'none'}",
             code="model.not_found",
         )
-    return run, folder, f"using run {run.id}, checkpoint {checkpoint} (step {{step}})"
+    return (
+        run,
+        run.checkpoints / name,
+        f"using run {run.id}, checkpoint {checkpoint}",
+    )
 
 
 def _write_through(path: Path, data: bytes) -> None:

@@ -11,10 +11,10 @@ import torch
 
 import animekit
 from animekit import recipe
-from animekit.config import Layer, resolve
+from animekit.config import Layer, resolve, unknown_key
 from animekit.data import open_dataset
-from animekit.engine import LocalEngine, choose_device, choose_precision
-from animekit.errors import ConfigError, UnusableError
+from animekit.engine import LocalEngine, choose_device, choose_precision, thread_count
+from animekit.errors import CheckpointError, ConfigError, UnusableError
 from animekit.judging import Judge
 from animekit.model import ImageSpec, Model, Need
 from animekit.plugins import Registry
@@ -25,6 +25,18 @@ from animekit.stepping import Stepper
 from animekit.store import Pack, pack
 
 Progress = Callable[[int, int], None]
+PARTS = (
+    "model",
+    "preset",
+    "plugin",
+    "params",
+    "options",
+    "origins",
+    "resolved",
+    "data",
+    "environment",
+)
+"""What a config.json must hold for its run to go on."""
 
 
 @dataclass
@@ -44,8 +56,7 @@ class Job:
         options = self.recipe.options
         if options.name:
             return options.name
-        where = options.data.partition(":")[0] if ":" in options.data else options.data
-        return f"{Path(where).resolve().stem or 'data'}{options.size}"
+        return f"{_name_of(options.data)}{options.size}"
 
     def build(self) -> Model:
         """Return the untrained model; its first weights are a function of the seed."""
@@ -98,6 +109,7 @@ class Job:
                 "device": str(self.engine.device),
                 "precision": self.engine.precision,
                 "compile": self.engine.compiled,
+                "threads": thread_count(self.recipe.options.threads),
             },
             "spec": {
                 "size": self.spec.size,
@@ -107,6 +119,7 @@ class Job:
             },
             "data": {
                 "where": self.recipe.options.data,
+                "name": _name_of(self.recipe.options.data),
                 "description": self.description,
                 "fingerprint": self.pack.fingerprint,
                 "found": self.pack.found,
@@ -115,6 +128,13 @@ class Job:
             },
             "environment": recipe.environment(),
         }
+
+
+def _name_of(where: str) -> str:
+    """Return what a user calls the data: the folder's name, or "synthetic"."""
+    name, _, rest = where.partition(":")
+    path = next((text for text in (where, rest) if text and Path(text).exists()), name)
+    return Path(path).resolve().stem or "data"
 
 
 def job(
@@ -176,6 +196,11 @@ def job_of_run(run: Run, registry: Registry, values: Mapping[str, Any], model: s
     The data must be what they were; other hardware is a warning, since the bits may differ.
     """
     config = run.config
+    lacking = [part for part in PARTS if part not in config]
+    if lacking:
+        raise CheckpointError(
+            f"{run.path / 'config.json'} lacks {', '.join(lacking)}", "start a new run"
+        )
     if config["model"] != model:
         raise UnusableError(
             f"run {run.id} trains {config['model']}, not {model}",
@@ -184,7 +209,9 @@ def job_of_run(run: Run, registry: Registry, values: Mapping[str, Any], model: s
     cls = registry.get("model", model)
     old = {**config["params"], **config["options"]}
     for key, value in values.items():
-        if key not in RESUMABLE and key in old and _plain(old[key]) != _plain(value):
+        if key not in old:
+            raise unknown_key(key, old, "--resume")
+        if key not in RESUMABLE and _plain(old[key]) != _plain(value):
             raise ConfigError(
                 f"{key} of run {run.id} is {old[key]} and cannot become {value} on resume",
                 f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run",
@@ -216,7 +243,7 @@ def job_of_run(run: Run, registry: Registry, values: Mapping[str, Any], model: s
             f" {config['data']['used']:,} images, now {len(found.pack):,}",
             "bring the old data back, or start a new run",
         )
-    found.warnings += _differences(config, str(device))
+    found.warnings += _differences(config, found.config())
     return found
 
 
@@ -224,11 +251,10 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _differences(config: dict[str, Any], device: str) -> list[str]:
-    now = {**recipe.environment(), "device": device}
-    before = {**config["environment"], **config["resolved"]}
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    old, new = ({**config["environment"], **config["resolved"]} for config in (before, now))
     return [
-        f"{key} was {before.get(key)} and is {now[key]}: results can differ in their last bits"
-        for key in ("torch", "cpu_capability", "device")
-        if before.get(key) != now[key]
+        f"{key} was {old.get(key)} and is {new[key]}: results can differ in their last bits"
+        for key in ("torch", "cpu_capability", "device", "threads")
+        if old.get(key) != new[key]
     ]

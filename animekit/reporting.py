@@ -31,14 +31,22 @@ class Reporter:
         self.loggers = list(loggers)
 
     def start(self, config: dict[str, Any], step: int) -> None:
-        """Begin, or go on behind `step`: later reports of a killed run are taken away."""
+        """Begin, or go on behind `step`."""
+        self.rewind(step)
+        self._tell("start", self.run, config)
+
+    def rewind(self, step: int) -> None:
+        """Take away what was reported behind `step`: those steps come again."""
         path = self.run.path / "metrics.jsonl"
-        kept = [row for row in read_jsonl(path) if row["step"] <= step]
+        kept = [row for row in read_jsonl(path) if row.get("step", 0) <= step]
         write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept))
-        for sample in self.run.samples.glob("[0-9]*.png"):
+        for sample in self._samples():
             if int(sample.stem) > step:
                 sample.unlink()
-        self._tell("start", self.run, config)
+
+    def _samples(self) -> list[Path]:
+        found = (path for path in self.run.samples.glob("*.png") if path.stem.isdecimal())
+        return sorted(found, key=lambda path: int(path.stem))
 
     def report(self, step: int, stats: dict[str, float]) -> None:
         """Append one report; what is not finite is left out."""
@@ -64,7 +72,7 @@ class Reporter:
 
     def timeline(self, tile: int, columns: int) -> None:
         """Write timeline.png (a 3x3 corner of up to ten grids) and timeline.gif (all grids)."""
-        paths = sorted(self.run.samples.glob("[0-9]*.png"), key=lambda path: int(path.stem))
+        paths = self._samples()
         if len(paths) < 2:
             return
         corner = tile * min(3, columns)
@@ -81,10 +89,12 @@ class Reporter:
 
     def _tell(self, method: str, *arguments: Any) -> None:
         for logger in list(self.loggers):
+            if logger not in self.loggers:
+                continue  # dropped meanwhile, by a word about another one
             try:
                 getattr(logger, method)(*arguments)
             except Exception as error:
-                self.loggers.remove(logger)
+                self.loggers = [other for other in self.loggers if other is not logger]
                 name = type(logger).__name__
                 self.note(0, "warning", f"logger {name} failed and is off: {error!r}")
 

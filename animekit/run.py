@@ -21,7 +21,8 @@ RUNS = Path("runs")
 class Run:
     """A run folder: config.json, metrics.jsonl, samples/, checkpoints/, log.txt.
 
-    `where` is a folder, a run id ("0007-wgangp-faces64") or the number it begins with ("7").
+    `where` is a folder, a run id ("0007-wgangp-faces64"), the beginning of one ("0007-wg") or its
+    number ("7").
     """
 
     def __init__(self, where: str | Path, runs: Path = RUNS) -> None:
@@ -31,19 +32,17 @@ class Run:
     @classmethod
     def create(cls, model: str, data: str, config: dict[str, Any], runs: Path = RUNS) -> Run:
         """Make the next run folder, numbered behind the newest, and write its config.json."""
+        import filelock
+
         runs.mkdir(parents=True, exist_ok=True)
         label = re.sub(r"[^\w.-]+", "-", data).strip("-.") or "data"
-        while True:
+        with filelock.FileLock(runs / ".lock"):  # two processes would take the same number
             numbers = [number_of(path) for path in list_runs(runs, complete=False)]
             path = runs / f"{max(numbers, default=0) + 1:04d}-{model}-{label}"
-            try:
-                path.mkdir()
-            except FileExistsError:
-                continue  # another process took the number
-            break
+            path.mkdir()
         for name in ("samples", "checkpoints"):
             (path / name).mkdir()
-        write_atomic(path / "config.json", json.dumps(config, indent=2) + "\n")
+        write_config(path, config)
         return cls(path)
 
     @classmethod
@@ -51,7 +50,7 @@ class Run:
         """Return the newest run (of one model); NotFoundError where there is none."""
         found = [cls(path) for path in list_runs(runs)]
         if model is not None:
-            found = [run for run in found if run.config["model"] == model]
+            found = [run for run in found if _model_of(run) == model]
         if not found:
             what = f"{model} run" if model else "run"
             raise NotFoundError(
@@ -71,11 +70,12 @@ class Run:
         """Every resolved value of the run, as config.json holds it."""
         try:
             config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            if not isinstance(config, dict):
+                raise ValueError("it holds no object")
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(
                 f"{self.path / 'config.json'} cannot be read: {error}", "name another run"
             ) from None
-        assert isinstance(config, dict)
         return config
 
     @property
@@ -111,13 +111,18 @@ class Run:
         return f"Run({str(self.path)!r})"
 
 
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write the config.json that makes a folder a run."""
+    write_atomic(folder / "config.json", json.dumps(config, indent=2) + "\n")
+
+
 def list_runs(runs: Path = RUNS, *, complete: bool = True) -> list[Path]:
     """Return the run folders, oldest first; complete ones have their config.json."""
     if not runs.is_dir():
         return []
     found = (path for path in runs.iterdir() if re.match(r"\d{4,}-", path.name) and path.is_dir())
     kept = (path for path in found if not complete or (path / "config.json").is_file())
-    return sorted(kept, key=number_of)
+    return sorted(kept, key=lambda path: (number_of(path), path.name))
 
 
 def number_of(path: Path) -> int:
@@ -125,15 +130,29 @@ def number_of(path: Path) -> int:
     return int(path.name.partition("-")[0])
 
 
+def _model_of(run: Run) -> str | None:
+    try:
+        return str(run.config.get("model"))
+    except CheckpointError:
+        return None  # a damaged run does not hide the others
+
+
 def _find(where: str, runs: Path) -> Path:
     known = {path.name: path for path in list_runs(runs)}
     if where in known:
         return known[where]
-    matches = [path for name, path in known.items() if name.startswith(where + "-")]
-    if where.isdigit():
-        matches += [path for path in known.values() if number_of(path) == int(where)]
-    if len(set(matches)) == 1:
+    if where.isdecimal():
+        matches = [path for path in known.values() if number_of(path) == int(where)]
+    else:
+        matches = [path for name, path in known.items() if where and name.startswith(where)]
+    if len(matches) == 1:
         return matches[0]
+    if matches:
+        raise NotFoundError(
+            f'"{where}" can be {", ".join(path.name for path in matches)}',
+            "give the whole name",
+            code="run.not_found",
+        )
     raise NotFoundError(
         f'no run "{where}" in {runs}.{did_you_mean(where, known)}',
         "known runs: " + " ".join(known) if known else "train one: animekit train wgangp",
@@ -144,21 +163,28 @@ def _find(where: str, runs: Path) -> Path:
 def write_atomic(path: Path, data: str | bytes) -> None:
     """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data.encode("utf-8") if isinstance(data, str) else data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data.encode("utf-8") if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """Return the objects of a JSON-lines file; what a crash cut off at its end is left out."""
     if not path.is_file():
         return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    rows: list[dict[str, Any]] = []
+    for line in path.read_bytes().splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
-            break
+            return rows
+        if not isinstance(row, dict):
+            return rows
+        rows.append(row)
     return rows

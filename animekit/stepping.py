@@ -143,8 +143,12 @@ class Stepper:
         self.loader = self._make_loader(derive_seed(self.seed, "stream", stream))
 
     def healthy(self) -> bool:
-        """Say whether every loss since the last report, and every weight, is finite."""
-        values = [*self.stats.sums.values(), *self.model.parameters(), *self.average.state.values()]
+        """Say whether every loss since the last report is finite, and all that is carried on."""
+        values = [*self.stats.sums.values(), *self.model.state_dict().values()]
+        values += self.average.state.values()
+        for optimizer in self.optimizers.values():
+            for moments in optimizer.state.values():
+                values += [value for value in moments.values() if isinstance(value, Tensor)]
         sums = [value.detach().sum() for value in values if value.is_floating_point()]
         return bool(torch.isfinite(torch.stack(sums)).all()) if sums else True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from animekit import checkpoint, images, jobs, plugins, weights
 from animekit.components import Logger
 from animekit.engine import threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
-from animekit.jobs import Job
+from animekit.jobs import Job, Progress
 from animekit.judging import Judge
 from animekit.model import Generates
 from animekit.plugins import Registry
 from animekit.reporting import Reporter
-from animekit.run import Run
+from animekit.run import Run, write_config
 from animekit.sampler import derive_seed
 from animekit.sampling import noise_of_seeds
 from animekit.stopping import StopSignals
@@ -45,6 +45,7 @@ def train(
     loggers: Sequence[Logger] = (),
     registry: Registry | None = None,
     runs: Path = Path("runs"),
+    progress: Progress | None = None,
     **options: Any,
 ) -> Run:
     """Train a model on a data set and return its run.
@@ -63,23 +64,21 @@ def train(
             run = Run.newest(model, runs) if resume is True else Run(resume, runs)
             stack.enter_context(_lock(run))
             job = jobs.job_of_run(run, registry, values, model)
-            return Trainer(job, run, loggers, stack, registry, resumed=True).fit()
-        job = jobs.job(model, registry, values, preset=preset, config=config)
+            return Trainer(job, run, loggers, stack, registry).fit()
+        job = jobs.job(model, registry, values, preset=preset, config=config, progress=progress)
         run = Run.create(model, job.label, job.config(), runs)
         stack.enter_context(_lock(run))
         return Trainer(job, run, loggers, stack, registry).fit()
 
 
-def _lock(run: Run) -> filelock.BaseFileLock:
+def _lock(run: Run) -> AbstractContextManager[Any]:
     """Return the held lock of a run folder: two trainers in one folder would destroy it."""
-    lock = filelock.FileLock(run.path / ".lock")
     try:
-        lock.acquire(timeout=0)
+        return filelock.FileLock(run.path / ".lock").acquire(timeout=0)
     except filelock.Timeout:
         raise UnusableError(
             f"run {run.id} is being trained by another process", "wait for it, or stop it first"
         ) from None
-    return lock
 
 
 class Trainer:
@@ -92,8 +91,6 @@ class Trainer:
         loggers: Sequence[Logger],
         stack: ExitStack,
         registry: Registry,
-        *,
-        resumed: bool = False,
     ) -> None:
         self.job, self.run, self.options = job, run, job.recipe.options
         self.threads = stack.enter_context(threads(self.options.threads))
@@ -104,17 +101,28 @@ class Trainer:
         self.best: float | None = None
         self.rollbacks = 0
         self.seconds = 0.0
-        self.resumed = resumed
+        # Killed before its first checkpoint, a run has nothing to lose and begins again.
+        self.fresh = not checkpoint.steps_of(run) and not run.metrics()
 
     def fit(self) -> Run:
         """Train until the steps or the minutes are over; return the run."""
         checkpoint.clean(self.run)
-        if self.resumed:
+        if not self.fresh:
             self._restore(checkpoint.newest_sound(self.run))
-        self.reporter.start(self.run.config, self.stepper.done)
         try:
+            # A later --resume with no flag goes on to where this one wants to go.
+            options = self.options.model_dump(mode="json")
+            write_config(self.run.path, {**self.run.config, "options": options})
+            self.reporter.start(self.run.config, self.stepper.done)
             self._begin()
             self._loop()
+        except OSError as error:
+            self.reporter.close(error)
+            raise DeviceError(
+                f"cannot write in {self.run.path}: {error.strerror or error}",
+                f"its checkpoints are whole; make room, then --resume {self.run.path}",
+                code="device.disk",
+            ) from error
         except torch.OutOfMemoryError as error:
             self.reporter.close(error)
             raise DeviceError(
@@ -132,11 +140,10 @@ class Trainer:
         self._report_clock()
         for warning in self.job.warnings:
             self.reporter.note(self.stepper.done, "warning", warning)
-        if not self.resumed:
+        if self.fresh:
             reals = np.asarray(self.stepper.loader.pack.images[: GRID * GRID])
             tiles = np.stack([images.resize(image, self.job.spec.size) for image in reals])
             self.reporter.picture(0, "reals", images.grid(tiles, GRID))
-        if self.stepper.done == 0:
             self._sample()
             self._save()
         if self.stepper.engine.compiled:
@@ -147,29 +154,30 @@ class Trainer:
 
     def _loop(self) -> None:
         stepper, options = self.stepper, self.options
-        while not self._finished():
+        every = options.eval_every
+        last = self._finished()  # asked once a step: time that runs out later is for the next
+        while not last:
             stepper.step()
             step, last = stepper.done, self._finished()
             stopped = self.signals.received
             saving = step % options.save_every == 0 or last or stopped
-            if step % options.report_every == 0 or saving:
+            judging = every and (step % every == 0 or (last and self.best is not None))
+            if step % options.report_every == 0 or saving or judging:
                 if not stepper.healthy():
                     self._roll_back()
+                    last = self._finished()
                     continue
                 self._report()
             if step % options.sample_every == 0 or last:
                 self._sample()
-            improved = False
-            every = options.eval_every
-            if every and (step % every == 0 or (last and self.best is not None)):
-                improved = self._evaluate()
+            improved = judging and self._evaluate()
             if saving or improved:
-                self._save(best=improved)
+                self._save(best=bool(improved))
             if stopped and not last:
                 self._timeline()
                 raise stopped(
                     f"stopped at step {step:,}; everything is saved",
-                    f"go on: animekit train {self.job.recipe.model.name} --resume {self.run.id}",
+                    f"go on: animekit train {self.job.recipe.model.name} --resume {self.run.path}",
                 )
         self._timeline()
 
@@ -248,22 +256,15 @@ class Trainer:
     def _save(self, *, best: bool = False) -> None:
         state = self.stepper.state()
         state |= {"seconds": self._elapsed(), "rollbacks": self.rollbacks, "best": self.best}
-        try:
-            checkpoint.save(
-                self.run,
-                self.stepper.done,
-                self.stepper.model,
-                self.stepper.average.state,
-                state,
-                keep=self.options.keep,
-                best=best,
-            )
-        except OSError as error:
-            raise DeviceError(
-                f"cannot write a checkpoint in {self.run.checkpoints}: {error.strerror or error}",
-                f"older checkpoints are whole; make room, then --resume {self.run.id}",
-                code="device.disk",
-            ) from error
+        checkpoint.save(
+            self.run,
+            self.stepper.done,
+            self.stepper.model,
+            self.stepper.average.state,
+            state,
+            keep=self.options.keep,
+            best=best,
+        )
         if self.stepper.done:
             self.reporter.note(self.stepper.done, "checkpoint", f"saved step {self.stepper.done}")
 
@@ -294,6 +295,7 @@ class Trainer:
         self.stepper.switch_stream(rollbacks)
         self.seconds, self._since = elapsed, time.monotonic()
         self._report_clock()
+        self.reporter.rewind(self.stepper.done)
         self.reporter.note(
             step,
             "rollback",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from animekit import plugins
+from animekit.components import Logger
 from animekit.plugins import Registry
 from animekit.run import Run
 from animekit.training import train
@@ -87,8 +89,62 @@ def tiny(trained: Callable[..., Run], tmp_path: Path) -> Callable[..., Run]:
     return partial(trained, tmp_path / "runs")
 
 
-def _train(data: Path, registry: Registry, runs: Path, model: str = "gan", **values: Any) -> Run:
+def _train(
+    pictures: Path, registry: Registry, runs: Path, /, model: str = "gan", **values: Any
+) -> Run:
     settings = {"registry": registry, "runs": runs}
     if not values.get("resume"):
-        settings |= {"data": data, **TINY}
+        settings |= {"data": pictures, **TINY}
     return train(model, **{**settings, **values})
+
+
+class Watcher(Logger):
+    """A logger that keeps what it is told, and acts when a step is reported."""
+
+    name = "watcher"
+
+    def __init__(self, at: dict[int, Callable[[], Any]] | None = None) -> None:
+        super().__init__()
+        self.at = at or {}
+        self.told: list[tuple[Any, ...]] = []
+
+    def start(self, run: Run, config: dict[str, Any]) -> None:
+        self.told.append(("start", config["model"]))
+
+    def log(self, step: int, stats: dict[str, float]) -> None:
+        self.told.append(("log", step, stats))
+        self.at.get(step, lambda: None)()
+
+    def picture(self, step: int, name: str, image: np.ndarray, path: Path) -> None:
+        with Image.open(path) as written:
+            assert np.array_equal(np.asarray(written), image)
+        self.told.append(("picture", name))
+
+    def note(self, step: int, kind: str, message: str) -> None:
+        self.told.append(("note", kind, message))
+
+    def close(self, error: BaseException | None = None) -> None:
+        self.told.append(("close", type(error)))
+
+    def words(self, kind: str) -> list[Any]:
+        return [entry[1] for entry in self.told if entry[0] == kind]
+
+
+@pytest.fixture(scope="session")
+def watcher() -> type[Watcher]:
+    """Return the class of a logger that watches."""
+    return Watcher
+
+
+@pytest.fixture(scope="session")
+def stop_at() -> Callable[..., Watcher]:
+    """Return a function that makes a logger which sends a signal at a step."""
+
+    def make(step: int, number: signal.Signals, times: int = 1) -> Watcher:
+        def stop() -> None:
+            for _ in range(times):
+                signal.raise_signal(number)
+
+        return Watcher({step: stop})
+
+    return make
