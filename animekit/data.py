@@ -13,7 +13,7 @@ import numpy as np
 from animekit.components import Component
 from animekit.config import Params
 from animekit.errors import DataError, NotFoundError
-from animekit.images import EXTENSIONS
+from animekit.images import EXTENSIONS, resize
 from animekit.model import ImageSpec
 from animekit.plugins import did_you_mean
 
@@ -65,6 +65,14 @@ class Dataset(Component):
         """
         raise NotImplementedError
 
+    def render(self, index: int, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return an image uint8 [size, size, 3] and its labels uint8 [L] or None.
+
+        A data set that draws its images may draw at the size instead of scaling.
+        """
+        image, labels = self[index]
+        return resize(image, size), labels
+
     def mask_of(self, index: int) -> np.ndarray | None:
         """Return uint8 [L], 1 where a label is known; None where all or none are."""
         return None
@@ -112,9 +120,9 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
     known = registry.all("dataset")
     name, colon, rest = where.partition(":")
     if colon and name in known:
-        return known[name](rest, tags=tags)  # type: ignore[no-any-return]
+        return known[name](rest, tags=tags)
     if colon and len(name) > 1 and name.isidentifier() and not Path(where).exists():
-        return registry.get("dataset", name)(rest, tags=tags)  # type: ignore[no-any-return]
+        return registry.get("dataset", name)(rest, tags=tags)
     if not Path(where).exists():
         raise NotFoundError(
             f"no images in {where}",
@@ -131,7 +139,7 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
         )
     for dataset in known.values():
         if dataset.matches(where):
-            return dataset(where, tags=tags)  # type: ignore[no-any-return]
+            return dataset(where, tags=tags)
     raise DataError(
         f"{where} is not a data set", "give a folder of images, a .zip of them, or synthetic:"
     )

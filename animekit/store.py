@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +23,14 @@ import numpy as np
 
 from animekit.data import Dataset, Skipped
 from animekit.errors import DataError, DeviceError
-from animekit.images import ImageError, resize
+from animekit.images import ImageError
 from animekit.model import ImageSpec
 
-VERSION = 1  # raise it when decoding, resizing or the layout of the files change
+VERSION = 2  # raise it when decoding, resizing or the layout of the files change
 STALE_SECONDS = 24 * 3600
 BLOCK_BYTES = 32 * 1024 * 1024
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError)
 
 Item = tuple[int, np.ndarray | None, np.ndarray | None, np.ndarray | None, str]
 Progress = Callable[[int, int], None]
@@ -85,30 +88,37 @@ def pack(
     target = root / hashlib.sha256(f"{VERSION}:{size}:{fingerprint}".encode()).hexdigest()[:32]
     try:
         return _open(target)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not built yet, or damaged
+    except DAMAGED:
+        pass  # or not built yet
+    with _workplace(root) as temporary:
+        _build(dataset, size, fingerprint, temporary, progress)
+        _move(temporary, target)
+    return _open(target)
+
+
+@contextmanager
+def _workplace(root: Path) -> Iterator[Path]:
+    """Give a folder to build in, gone at the end; a disk that cannot be written is DeviceError."""
     temporary = None
     try:
         root.mkdir(parents=True, exist_ok=True)
         _sweep(root)
         temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=root))
-        _build(dataset, size, fingerprint, temporary, progress)
-        _move(temporary, target)
+        yield temporary
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DeviceError(
-                f"the disk is full: cannot pack {len(dataset):,} images into {root}",
-                "free some space, or set ANIMEKIT_HOME to another disk",
-            ) from None
-        raise
+        if temporary is not None and error.errno not in FULL:
+            raise
+        raise DeviceError(
+            f"cannot write packed images to {root}: {error.strerror or error}",
+            "free some space, or set ANIMEKIT_HOME to a folder on another disk",
+        ) from None
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
-    return _open(target)
 
 
 def _open(folder: Path) -> Pack:
-    """Open a store; raises OSError, ValueError, KeyError or TypeError where it is not whole."""
+    """Open a store; raises one of DAMAGED where it is not whole."""
     manifest = _manifest(folder)
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     if manifest["version"] != VERSION or list(images.shape) != manifest["shape"]:
@@ -117,8 +127,9 @@ def _open(folder: Path) -> Pack:
     labelled = manifest["labelled"]
     labels = np.load(folder / "labels.npy", allow_pickle=False) if labelled else None
     mask = np.load(folder / "mask.npy", allow_pickle=False) if labelled else None
-    if labels is not None and labels.shape != (len(images), len(spec["labels"])):
-        raise ValueError("the labels do not fit the images")
+    for values in (labels, mask):
+        if values is not None and values.shape != (len(images), len(spec["labels"])):
+            raise ValueError("the labels do not fit the images")
     if (folder / "meta.csv").stat().st_size != manifest["meta_bytes"]:
         raise ValueError("the names are not whole")
     return Pack(
@@ -212,12 +223,12 @@ def _decoded(dataset: Dataset, size: int, progress: Progress | None) -> Iterator
 
 def _item(dataset: Dataset, index: int, size: int) -> Item:
     try:
-        image, labels = dataset[index]
+        image, labels = dataset.render(index, size)
     except ImageError as error:
         return index, None, None, None, error.reason
     except DataError as error:
         return index, None, None, None, error.message
-    return index, resize(image, size), labels, dataset.mask_of(index), ""
+    return index, image, labels, dataset.mask_of(index), ""
 
 
 def _nothing(dataset: Dataset, skipped: list[Skipped]) -> DataError:
@@ -255,7 +266,7 @@ def _move(temporary: Path, target: Path) -> None:
             raise
         try:
             _open(target)
-        except (OSError, ValueError, KeyError, TypeError):
+        except DAMAGED:
             shutil.rmtree(target)
             temporary.rename(target)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,7 +15,6 @@ from animekit.data import Skipped
 from animekit.errors import DataError
 from animekit.images import EXTENSIONS, MAX_BYTES, ImageError, read_image_file
 
-TAG_FILE = "tags.csv"
 FOREIGN = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".psd", ".tga", ".svg")
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"BM")
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -27,7 +27,6 @@ class Source(Protocol):
     names: list[str]
     others: list[str]
     skipped: list[Skipped]
-    tags: bytes | None
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file; raises ImageError."""
@@ -41,40 +40,48 @@ class Files:
         self.names: list[str] = []
         self.others: list[str] = []
         self.skipped: list[Skipped] = []
-        for name, path in sorted(self._walk(top, "", {os.path.realpath(top)})):
+        for name, path in sorted(self._walk()):
             _sort(self, name, partial(_head, path))
-        tags = top / TAG_FILE
-        self.tags = tags.read_bytes() if tags.is_file() else None
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file; raises ImageError."""
         return read_image_file(self.top / name, name)
 
-    def _walk(self, folder: Path, prefix: str, open_: set[str]) -> Iterator[tuple[str, Path]]:
-        """Yield regular files; links are followed, but never into a folder that is open."""
-        try:
-            entries = list(os.scandir(folder))
-        except OSError as error:
-            self.skipped.append(Skipped(prefix, f"cannot be opened: {error.strerror}"))
-            return
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.name.startswith("."):
-                continue
+    def _walk(self) -> Iterator[tuple[str, Path]]:
+        """Yield regular files. Links are followed, but no folder is entered twice."""
+        entered = {os.path.realpath(self.top)}
+        waiting = [("", self.top)]
+        while waiting:
+            prefix, folder = waiting.pop()
             try:
-                mode = entry.stat().st_mode
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             except OSError as error:
-                link = "a link to nothing" if entry.is_symlink() else f"{error.strerror}"
-                self.skipped.append(Skipped(name, link))
+                self._skip(prefix or ".", f"cannot be opened: {error.strerror}")
                 continue
-            if stat.S_ISDIR(mode):
-                real = os.path.realpath(entry.path)
-                if real not in open_:
-                    yield from self._walk(Path(entry.path), f"{name}/", open_ | {real})
-            elif stat.S_ISREG(mode):
-                yield name, Path(entry.path)
-            else:
-                self.skipped.append(Skipped(name, "not a regular file"))
+            for entry in entries:
+                name, path = prefix + entry.name, Path(entry.path)
+                kind = "hidden" if entry.name.startswith(".") else self._kind(name, entry)
+                if kind == "file":
+                    yield name, path
+                elif kind == "folder" and (real := os.path.realpath(path)) not in entered:
+                    entered.add(real)
+                    waiting.append((f"{name}/", path))
+
+    def _kind(self, name: str, entry: os.DirEntry[str]) -> str:
+        try:
+            mode = entry.stat().st_mode
+        except OSError as error:
+            self._skip(name, "a link to nothing" if entry.is_symlink() else f"{error.strerror}")
+            return "skipped"
+        if stat.S_ISDIR(mode):
+            return "folder"
+        if stat.S_ISREG(mode):
+            return "file"
+        self._skip(name, "not a regular file")
+        return "skipped"
+
+    def _skip(self, name: str, reason: str) -> None:
+        self.skipped.append(Skipped(name, reason))
 
 
 class Archive:
@@ -85,7 +92,6 @@ class Archive:
         self.names: list[str] = []
         self.others: list[str] = []
         self.skipped: list[Skipped] = []
-        self.tags: bytes | None = None
         try:
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
@@ -95,6 +101,8 @@ class Archive:
         members = [member for member in self._zip.infolist() if not member.is_dir()]
         if sum(member.file_size for member in members) > DEFLATE_LIMIT * path.stat().st_size:
             raise DataError(f"{path} is a zip bomb: it unpacks to more than zip can pack")
+        # Members are opened from several threads, and ZipFile counts its open ones without a lock.
+        self._lock = threading.Lock()
         self._members: dict[str, zipfile.ZipInfo] = {}
         for member in sorted(members, key=lambda member: member.filename):
             self._add(member)
@@ -111,14 +119,12 @@ class Archive:
             self.skipped.append(Skipped(name, reason))
             return
         self._members[name] = member
-        if name == TAG_FILE:
-            self.tags = self.read(name)
         _sort(self, name, lambda: self.read(name)[:16])
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a member; raises ImageError."""
         try:
-            with self._zip.open(self._members[name]) as file:
+            with self._lock, self._zip.open(self._members[name]) as file:
                 return file.read(MAX_BYTES + 1)
         except Exception as error:
             # zlib.error, BadZipFile, EOFError, struct.error: damage shows in many ways.
@@ -127,7 +133,8 @@ class Archive:
 
 def _refused(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
     kind = stat.S_IFMT(member.external_attr >> 16)
-    if not parts or ".." in parts or parts[0].startswith("/") or ":" in parts[0]:
+    absolute = bool(parts) and (parts[0].startswith("/") or parts[0][1:] == ":")
+    if not parts or ".." in parts or absolute:
         return "its name leads out of the archive"
     if kind not in (0, stat.S_IFREG):
         return "not a regular file"

@@ -16,7 +16,9 @@ from animekit.hookspecs import hookimpl
 from animekit.images import ImageError, decode
 from animekit.model import ImageSpec
 from animekit.tags import Tags, read_tags
-from animekit_plugins.datasets._files import TAG_FILE, Archive, Files, Source
+from animekit_plugins.datasets._files import Archive, Files, Source
+
+TAG_FILE = "tags.csv"
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Folder(Dataset):
     """A folder or .zip of images, flat or nested, labelled by tags.csv or class folders.
 
     Every image counts, at any depth; hidden files and folders do not. Labels come from the tags
-    file that is given, else from tags.csv in the folder, else from tags.csv beside it if that names
-    any of these images. Without one, where every image lies in a first-level folder, the folders'
-    names are the labels.
+    file that is given, else from the tags.csv in the folder (it speaks of the images at its side
+    and below), else from tags.csv beside the folder, if that names any of these images. Without
+    one, where every image lies in a first-level folder, the folders' names are the labels.
     """
 
     name = "folder"
@@ -95,9 +97,9 @@ class Folder(Dataset):
             digest.update(len(key).to_bytes(8, "little") + key)
             digest.update(hashlib.blake2b(content, digest_size=32).digest())
         for name, (labels, mask) in self._labels.rows.items():
-            key = name.encode("utf-8", "surrogateescape")
-            digest.update(len(key).to_bytes(8, "little") + key + bytes(labels) + bytes(mask))
-        digest.update(repr((self._labels.names, self._labels.groups, self.skipped)).encode())
+            digest.update(name.encode("utf-8", "surrogateescape") + bytes(labels) + bytes(mask))
+        vocabulary = (self._labels.names, self._labels.groups) if self._labels.names else None
+        digest.update(repr((vocabulary, self.skipped)).encode())
         return digest.hexdigest()
 
     def _empty(self) -> DataError:
@@ -118,8 +120,7 @@ class Folder(Dataset):
         problem = ""
         for found in (self._tags_inside, self._tags_beside):
             try:
-                tags = found()
-                labels = self._match(tags) if tags is not None else None
+                labels = found()
             except DataError as error:
                 # Nobody asked for this file, so it must not stop a training without labels.
                 problem = f" ({TAG_FILE} is not used: {error.message.splitlines()[0]})"
@@ -128,25 +129,29 @@ class Folder(Dataset):
                 return labels
         return self._class_folders(problem)
 
-    def _match(self, tags: Tags) -> Labels | None:
+    def _match(self, tags: Tags, below: str = "") -> Labels | None:
         """Return the labels of the images that the tags name; None if they name none."""
-        found = ((name, tags.labels(name)) for name in self._names)
+        names = (name for name in self._names if name.startswith(below))
+        found = ((name, tags.labels(name.removeprefix(below))) for name in names)
         rows = {name: pair for name, pair in found if pair is not None}
         words = f", {len(rows):,} with tags"
         return Labels(words, tuple(tags.names), tuple(tags.groups), rows) if rows else None
 
-    def _tags_inside(self) -> Tags | None:
-        content = self._source.tags
-        if content is None:
+    def _tags_inside(self) -> Labels | None:
+        """Use tags.csv at the top, or the only one below; two of them cannot be told apart."""
+        files = [name for name in self._source.others if PurePosixPath(name).name == TAG_FILE]
+        if TAG_FILE in files:
+            files = [TAG_FILE]
+        if len(files) != 1:
             return None
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / TAG_FILE
-            path.write_bytes(content)
-            return read_tags(path)
+            path.write_bytes(self._source.read(files[0]))
+            return self._match(read_tags(path), below=files[0].removesuffix(TAG_FILE))
 
-    def _tags_beside(self) -> Tags | None:
+    def _tags_beside(self) -> Labels | None:
         path = self.path.absolute().parent / TAG_FILE
-        return read_tags(path) if path.is_file() else None
+        return self._match(read_tags(path)) if path.is_file() else None
 
     def _class_folders(self, words: str) -> Labels:
         parts = [PurePosixPath(name).parts for name in self._names]
