@@ -6,7 +6,6 @@ small pictures: the Gaussian window shrinks with the picture, 11 11 11 8 4 pixel
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -20,6 +19,8 @@ from animekit.components import Metric
 from animekit.config import Params
 from animekit.errors import DataError
 from animekit.hookspecs import hookimpl
+
+from ._common import checked, workers
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, finest first
 WINDOW, SIGMA = 11, 1.5  # px
@@ -45,7 +46,7 @@ class MSSSIM(Metric):
 
     Gives `ms_ssim` and its standard error over pairs, `ms_ssim_se`: N pictures make N // 2 pairs,
     an odd one is left out. Real pictures are not looked at: give them as `fake` to get the value
-    to compare with, since less than theirs is not better (noise is near 0.05).
+    to compare with, since less than theirs is not better (noise is near 0.06).
     """
 
     name = "ms_ssim"
@@ -62,7 +63,7 @@ class MSSSIM(Metric):
         Raises DataError for other pictures, for fewer than four, and for sides that cannot be
         halved evenly four times.
         """
-        pictures = _pictures(fake)
+        pictures = _halvable(fake)
         values = similarity(pictures, pairs(len(pictures), self.params.pairing, self.params.seed))
         error = values.std(ddof=1) / np.sqrt(len(values))
         return {"ms_ssim": float(values.mean()), "ms_ssim_se": float(error)}
@@ -91,13 +92,8 @@ def similarity(pictures: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         )
         return ms_ssim(first, second).numpy()
 
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        return np.concatenate(list(pool.map(compare, range(0, len(chosen), TILE))))
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+    with workers() as run:
+        return np.concatenate(run(compare, range(0, len(chosen), TILE)))
 
 
 def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
@@ -117,10 +113,8 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     for scale, weight in enumerate(WEIGHTS):
         if scale:
             first, second = avg_pool2d(first, 2), avg_pool2d(second, 2)
-        finest = scale == 0
-        luminance, contrast = _maps(
-            *((first.float(), second.float()) if finest else (first, second))
-        )
+        precision = torch.float64 if scale else torch.float32
+        luminance, contrast = _maps(first.to(precision), second.to(precision))
         last = scale == len(WEIGHTS) - 1
         value = (luminance * contrast if last else contrast).mean((1, 2, 3), dtype=torch.float64)
         result *= value.clamp(min=0) ** weight
@@ -153,28 +147,17 @@ def _gaussian(side: int, size: int) -> Tensor:
     return torch.from_numpy(matrix)
 
 
-def _pictures(images: np.ndarray | Tensor) -> np.ndarray:
-    array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3):
+def _halvable(images: np.ndarray | Tensor) -> np.ndarray:
+    pictures = checked(images, "fake", least=4)  # two pairs, or there is no standard error
+    height, width = pictures.shape[2:]
+    if height % HALVINGS or width % HALVINGS or not height * width:
         raise DataError(
-            f"fake pictures are {array.dtype} {list(array.shape)}",
-            "give uint8 [N, 3, H, W]",
-            code="metric.images",
-        )
-    if len(array) < 4:
-        raise DataError(
-            f"MS-SSIM needs at least 4 pictures, two pairs, and got {len(array)}",
-            "give more, as in --num 1000",
-            code="metric.count",
-        )
-    if any(side % HALVINGS or not side for side in array.shape[2:]):
-        raise DataError(
-            f"MS-SSIM cannot use pictures of {array.shape[3]} x {array.shape[2]} px: sides must be"
-            f" multiples of {HALVINGS}",
+            f"MS-SSIM cannot use pictures of {width} x {height} px: sides must be multiples of"
+            f" {HALVINGS}",
             "resize them to a side such as 64, as in --size 64",
             code="metric.size",
         )
-    return array
+    return pictures
 
 
 @hookimpl

@@ -1,0 +1,55 @@
+"""What the metrics share: pictures that are checked, and a map over single-threaded workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from animekit.errors import DataError
+
+Map = Callable[[Callable[[int], Any], range], list[Any]]
+
+
+def checked(images: np.ndarray | Tensor, which: str, least: int = 1) -> np.ndarray:
+    """Return pictures as an array [N, 3, H, W], without a copy; grey ones three times.
+
+    Raises DataError unless they are uint8 [N, 3, H, W] or [N, 1, H, W] with N at least `least`.
+    """
+    array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3):
+        raise DataError(
+            f"{which} pictures are {array.dtype} {list(array.shape)}",
+            "give uint8 [N, 3, H, W]",
+            code="metric.images",
+        )
+    if len(array) < least:
+        raise DataError(
+            f"{which} pictures: {len(array)}, where at least {least} are needed",
+            "give more, as in --num 1000",
+            code="metric.count",
+        )
+    return np.broadcast_to(array, (len(array), 3, *array.shape[2:]))
+
+
+@contextmanager
+def workers() -> Iterator[Map]:
+    """Yield a parallel map over as many threads as torch has, each with one torch thread.
+
+    Each task is then computed in one way only, so that results do not depend on the number of
+    threads; and many small products are faster so.
+    """
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        # the workers are in no inference mode, and could not write to tensors that were made in one
+        with torch.inference_mode(False):
+            yield lambda task, items: list(pool.map(task, items))
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
