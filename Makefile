@@ -2,7 +2,7 @@
 PYTHON_IN := .venv/bin/python
 # One thread a process: two test processes on two cores, and sums in one order.
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n 2 --dist loadfile
-GENERATED := README.md docs/reference/*.md
+GENERATED := docs/reference/*.md
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test slow bench docs fix demo
@@ -26,10 +26,10 @@ slow: setup ## the tests that take minutes: learning, packaging, kill and resume
 	$(PYTEST) -m slow
 
 bench: setup ## time animekit beside its peers, as ratios
-	for file in benchmarks/*.py; do $(PYTHON_IN) "$$file" || exit 1; done
+	for file in benchmarks/*_speed.py; do $(PYTHON_IN) "$$file" || exit 1; done
 
 docs: setup ## write the generated parts of the documentation again
-	$(PYTHON_IN) -m cogapp -r $(GENERATED)
+	$(PYTHON_IN) -m cogapp -I docs -r $(GENERATED)
 
 fix: setup ## format, and mend what the linter can mend
 	$(PYTHON_IN) -m ruff check --fix
