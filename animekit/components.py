@@ -64,6 +64,13 @@ class Metric(Component):
 
     better: ClassVar[str] = "lower"
 
+    def __init__(self, params: Params | None = None) -> None:
+        self.params = params if params is not None else self.Params()
+
+    def prepare(self, real: np.ndarray) -> Any:
+        """Return what `compute` takes in place of the same real images, again and again."""
+        return real
+
     def compute(self, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
         """Return the named numbers of this metric."""
         raise NotImplementedError

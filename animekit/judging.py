@@ -35,15 +35,14 @@ class Judge:
         edge = (pack.images.shape[1] - size) // 2
         real = np.asarray(pack.images[chosen])[:, edge : edge + size, edge : edge + size]
         try:
-            prepared = metric.prepare(_channels_first(real))
+            prepared = metric.prepare(real.transpose(0, 3, 1, 2))
         except AnimekitError:
             return None  # a size that the metric does not know: train without a best
         return cls(metric, prepared, count, KEY)
 
     def scores(self, fakes: np.ndarray) -> dict[str, float]:
-        """Return the numbers for fakes uint8 [N, H, W, 3]."""
-        return self.metric.compute(self.prepared, _channels_first(fakes))
+        """Return the numbers for fakes uint8 [N, H, W, 3].
 
-
-def _channels_first(images: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+        Raises UnusableError where they have none, as flat pictures of a collapsed generator.
+        """
+        return self.metric.compute(self.prepared, fakes.transpose(0, 3, 1, 2))

@@ -241,7 +241,11 @@ class Trainer:
             return False
         fakes = self._draw(self.judge.count, offset=derive_seed("evaluation") >> 32)
         assert fakes is not None
-        scores = self.judge.scores(fakes)
+        try:
+            scores = self.judge.scores(fakes)
+        except UnusableError as error:
+            self.reporter.note(self.stepper.done, "warning", error.message)
+            return False
         self._report_clock()
         self.reporter.report(
             self.stepper.done, {f"eval/{key}": value for key, value in scores.items()}

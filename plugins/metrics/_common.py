@@ -17,7 +17,7 @@ Map = Callable[[Callable[[int], Any], range], list[Any]]
 
 
 def checked(images: np.ndarray | Tensor, which: str, least: int = 1) -> np.ndarray:
-    """Return pictures as an array [N, 3, H, W], without a copy; grey ones three times.
+    """Return pictures as an array [N, 3, H, W] without a copy; grey is repeated.
 
     Raises DataError unless they are uint8 [N, 3, H, W] or [N, 1, H, W] with N at least `least`.
     """
@@ -39,7 +39,7 @@ def checked(images: np.ndarray | Tensor, which: str, least: int = 1) -> np.ndarr
 
 @contextmanager
 def workers() -> Iterator[Map]:
-    """Yield a parallel map over as many threads as torch has, each with one torch thread.
+    """Yield a map over as many threads as torch has, each with one torch thread.
 
     Each task is then computed in one way only, so that results do not depend on the number of
     threads; and many small products are faster so.

@@ -19,7 +19,7 @@ TILE = 64  # pictures cut by one task
 
 
 def levels(size: int) -> list[int]:
-    """Return the sides of the pyramid's levels, finest first; DataError where there are none.
+    """Return the sides of the levels, finest first; DataError if there are none.
 
     >>> levels(64), levels(48)
     ([64, 32, 16], [48, 24])
@@ -41,7 +41,7 @@ def levels(size: int) -> list[int]:
 
 
 def corners(bits: np.random.Philox, side: int, pictures: int, patches: int) -> np.ndarray:
-    """Return the top left corners (y, x) of all patches: int64 [pictures, patches, 2].
+    """Return the top left corners (y, x) of patches: int64 [pictures, patches, 2].
 
     Uniform, with replacement, over all places where a patch fits. Picture i has the i-th run of
     the stream, so its patches do not depend on how many pictures follow.
@@ -53,10 +53,11 @@ def corners(bits: np.random.Philox, side: int, pictures: int, patches: int) -> n
 
 
 def laplacian(images: Tensor, side: int) -> Tensor:
-    """Return one level of the Laplacian pyramid: float32 [N, S, S, 3] from float64 [N, 3, H, W].
+    """Return one level of the Laplacian pyramid: float32 [N, S, S, 3].
 
-    The coarsest level is the low-pass itself. In float64 every sum here is exact for uint8
-    pictures up to 256 px, so the result does not depend on the order of summation.
+    Images are float64 [N, 3, H, W], `side` one of their `levels`. The coarsest level is the
+    low-pass itself. In float64 every sum here is exact for uint8 pictures up to 256 px, so the
+    result does not depend on the order of summation.
     """
     while images.shape[2] > side:
         down = _down(images.shape[2])
@@ -68,7 +69,7 @@ def laplacian(images: Tensor, side: int) -> Tensor:
 
 
 def descriptors(pictures: np.ndarray, side: int, places: np.ndarray, run: Map) -> Tensor:
-    """Return all patches of one level, normalised by channel: float32 [N * patches, 147].
+    """Return the patches of one level, normalised: float32 [N * patches, 147].
 
     A patch is in the order (y, x, channel). Means and deviations are those of the whole set,
     summed in float64. Raises UnusableError where a channel does not vary.

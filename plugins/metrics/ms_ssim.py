@@ -42,7 +42,7 @@ class MSSSIMParams(Params):
 
 
 class MSSSIM(Metric):
-    """Mean MS-SSIM over pairs of fake pictures: how alike they are, lower is more varied.
+    """Mean MS-SSIM over pairs of fakes: how alike they are, lower is more varied.
 
     Gives `ms_ssim` and its standard error over pairs, `ms_ssim_se`: N pictures make N // 2 pairs,
     an odd one is left out. Real pictures are not looked at: give them as `fake` to get the value
@@ -53,15 +53,13 @@ class MSSSIM(Metric):
     better = "lower"
     protocol: ClassVar[str] = "ms_ssim/pggan"
     Params = MSSSIMParams
-
-    def __init__(self, params: MSSSIMParams | None = None) -> None:
-        self.params = params if params is not None else MSSSIMParams()
+    params: MSSSIMParams
 
     def compute(self, real: object, fake: np.ndarray | Tensor) -> dict[str, float]:
-        """Return the mean and its standard error; fakes are uint8 [N, 3, H, W] or [N, 1, H, W].
+        """Return the mean and its standard error over pairs of the fakes.
 
-        Raises DataError for other pictures, for fewer than four, and for sides that cannot be
-        halved evenly four times.
+        They are uint8 [N, 3, H, W] or [N, 1, H, W]. Raises DataError for other pictures, for
+        fewer than four, and for sides that cannot be halved evenly four times.
         """
         pictures = _halvable(fake)
         values = similarity(pictures, pairs(len(pictures), self.params.pairing, self.params.seed))

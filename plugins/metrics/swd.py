@@ -49,7 +49,7 @@ class Histograms:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Real pictures whose half of the work is done; about 70 MB a level for any number."""
+    """Real pictures whose half of the work is done: about 70 MB a level and pass."""
 
     pictures: np.ndarray  # uint8 [N, 3, S, S]
     params: SWDParams
@@ -71,9 +71,7 @@ class SWD(Metric):
     better = "lower"
     protocol: ClassVar[str] = "swd/pggan"
     Params = SWDParams
-
-    def __init__(self, params: SWDParams | None = None) -> None:
-        self.params = params if params is not None else SWDParams()
+    params: SWDParams
 
     def prepare(self, real: np.ndarray | Tensor) -> Prepared:
         """Do the real pictures' half of the work once, for many calls of `compute`."""
@@ -147,7 +145,7 @@ class SWD(Metric):
             ) from None
 
     def places(self, stream: int, draw: int, side: int, count: int) -> np.ndarray:
-        """Return the corners (y, x) of a set's patches in one pass: int64 [count, patches, 2]."""
+        """Return corners (y, x) of a set's patches in a pass: int64 [N, patches, 2]."""
         return corners(
             _bits(self.params.seed, stream, draw, side), side, count, self.params.patches
         )
