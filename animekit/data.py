@@ -30,7 +30,7 @@ class Skipped:
 
 
 class Dataset(Component):
-    """Images, and labels if there are any, that can be counted, read and recognised again.
+    """Images, with or without labels, that can be counted, read and recognised.
 
     `where` is the path, or what follows `NAME:`. `skipped` lists what was found and left out.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -108,7 +109,11 @@ class LocalEngine:
         import torch._inductor.config as inductor
 
         inductor.fallback_random = True  # same draws as eager: a resumed run may be either
-        return torch.compile(function, dynamic=False)
+        options: dict[str, Any] = {"dynamic": False}  # one shape a run; guessing others can crash
+        if "isolate_recompiles" in inspect.signature(torch.compile).parameters:
+            # else all models of a process share one limit on the number of programs
+            options["isolate_recompiles"] = True
+        return torch.compile(function, **options)
 
     def all_reduce_mean(self, value: Tensor) -> Tensor:
         """Return the value."""

@@ -113,7 +113,10 @@ def decode(source: Path | bytes, name: str = "") -> np.ndarray:
 
 
 def read_image_file(path: Path, name: str = "") -> bytes:
-    """Return the bytes of a file; raises ImageError where it cannot be read or is too large."""
+    """Return the bytes of a file that may be an image.
+
+    Raises ImageError where it cannot be read or is too large.
+    """
     name = name or str(path)
     try:
         with path.open("rb", buffering=0) as file:
@@ -191,12 +194,18 @@ def mirror(images: np.ndarray) -> np.ndarray:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Turn uint8 [N, H, W, C] into float32 [N, C, H, W] in [-1, 1], a channels_last view."""
+    """Turn uint8 [N, H, W, C] into float32 [N, C, H, W] in [-1, 1].
+
+    The memory stays in the order of the bytes, which is channels_last.
+    """
     return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
 def to_uint8(images: Tensor) -> np.ndarray:
-    """Turn [N, C, H, W] in [-1, 1] into uint8 [N, H, W, 3]; values outside are clamped."""
+    """Turn [N, C, H, W] in [-1, 1] into uint8 [N, H, W, 3].
+
+    Values outside are clamped, halves are rounded up, and grey is repeated to three channels.
+    """
     scaled = images.detach().float().clamp(-1.0, 1.0).add(1.0).mul(127.5).add(0.5).floor()
     pixels = np.ascontiguousarray(scaled.byte().permute(0, 2, 3, 1).cpu().numpy())
     return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels
@@ -273,9 +282,9 @@ def _as_picture(image: np.ndarray) -> Image.Image:
 
 
 def write_png(path: Path | str, image: np.ndarray, text: Mapping[str, str] | None = None) -> None:
-    """Write uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] as a PNG with text in its metadata.
+    """Write an image as a PNG with text in its metadata.
 
-    Atomic, and the same input gives the same bytes.
+    The image is uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]. Atomic, and the same input gives the same bytes.
     """
     info = PngInfo()
     for key, value in (text or {}).items():

@@ -14,7 +14,7 @@ from animekit import recipe
 from animekit.config import Layer, resolve, unknown_key
 from animekit.data import open_dataset
 from animekit.engine import LocalEngine, choose_device, choose_precision, thread_count
-from animekit.errors import CheckpointError, ConfigError, UnusableError
+from animekit.errors import AnimekitError, CheckpointError, ConfigError, UnusableError
 from animekit.judging import Judge
 from animekit.model import ImageSpec, Model, Need
 from animekit.plugins import Registry
@@ -150,6 +150,7 @@ def job(
     made = recipe.make(model, registry, preset=preset, config_file=config, values=values)
     options = made.options
     _check_schedule(made)
+    _check_size(made)
     device = choose_device(options.gpu)  # before the data: a missing device is known at once
     engine = LocalEngine(
         device,
@@ -170,6 +171,17 @@ def _check_schedule(made: Recipe) -> None:
         raise ConfigError(
             "lr_decay needs to know where training ends", "give --steps in place of --minutes"
         )
+
+
+def _check_size(made: Recipe) -> None:
+    """Raise what building the model would raise, before minutes go into packing the data."""
+    try:
+        with torch.device("meta"):
+            made.model(made.params, ImageSpec(made.options.size)).validate()
+    except AnimekitError:
+        raise
+    except Exception:
+        return  # a plugin need not know this device, nor labels that are not read yet
 
 
 def _with_data(
@@ -217,8 +229,9 @@ def job_of_run(run: Run, registry: Registry, values: Mapping[str, Any], model: s
                 f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run",
             )
     changed = {key: value for key, value in values.items() if key in RESUMABLE}
-    if "steps" in changed and "minutes" not in changed:
-        changed["minutes"] = None
+    for goal, other in (("steps", "minutes"), ("minutes", "steps")):
+        if goal in changed and other not in values:
+            changed[other] = None  # the new goal takes the place of the old one
     options = resolve(TrainOptions, [Layer(str(run.path), {**config["options"], **changed})])
     params = resolve(cls.Params, [Layer(str(run.path), config["params"])])
     made = Recipe(

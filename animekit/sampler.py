@@ -27,7 +27,7 @@ def derive_seed(*parts: int | str) -> int:
 
 
 class Sampler:
-    """An endless order of n items: each epoch is a permutation, and batches straddle epochs.
+    """An endless order of n items: a permutation each epoch, across batches.
 
     `indices(step)` is a pure function of (n, batch, seed, step).
     """
@@ -97,7 +97,10 @@ class Loader:
         return ImageSpec(self.size, spec.channels, spec.labels, spec.groups)
 
     def batch(self, step: int) -> Batch:
-        """Return the batch of a step: images [N, 3, H, W] in [-1, 1], labels and mask [N, L]."""
+        """Return the batch of a step; steps count from 1.
+
+        Images are [N, 3, H, W] in [-1, 1], labels and mask [N, L] or None.
+        """
         chosen = self.sampler.indices(step).numpy()
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
         flips = (torch.rand(len(chosen), generator=generator) < 0.5).numpy()

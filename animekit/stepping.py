@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -101,41 +103,61 @@ class Stepper:
         Returns a warning where they differ or cannot be compiled; the steps then stay eager.
         """
         eager = self._gradients(self.model.prepare, self._losses)
-        prepare = self.engine.compile(self.model.prepare)
-        losses = {name: self.engine.compile(loss) for name, loss in self._losses.items()}
         try:
-            compiled = self._gradients(prepare, losses)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what the compiler says to its own authors
+                prepare = self.engine.compile(self.model.prepare)
+                losses = {name: self.engine.compile(loss) for name, loss in self._losses.items()}
+                compiled = self._gradients(prepare, losses)
         except Exception as error:  # whatever the compiler raises, training can go on without it
-            return f"cannot compile ({str(error).splitlines()[0][:200]}): training without it"
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            return f"cannot compile ({reason[:200]}): training without it"
         tolerance = 1e-3 if self.engine.precision == "fp32" else 0.1
-        for name, value in eager.items():
-            gap = (compiled[name] - value).norm() / value.norm().clamp(min=1e-12)
+        for key, value in eager.items():
+            gap = (compiled[key] - value).norm() / value.norm().clamp(min=1e-12)
             if not gap <= tolerance:
-                return f"compiled gradients of {name} differ by {gap:.1e}: training without them"
+                return f"compiled gradients of {key[0]} differ by {gap:.1e}: training without them"
         self._prepare, self._losses = prepare, losses
         return None
 
     def _gradients(
         self, prepare: Callable[[Batch, Sequence[str]], None], losses: dict[str, LossFunction]
-    ) -> dict[str, Tensor]:
-        """Return the gradients of every phase on the first batch, leaving the model as it was."""
+    ) -> dict[tuple[str, ...], Tensor]:
+        """Return the gradients of every phase on the first batch, leaving the model as it was.
+
+        Keys are a phase and all phases of its step: fakes that the generator also needs carry a
+        graph, others none, and a compiler makes each case a program of its own.
+        """
         saved = {name: value.clone() for name, value in self.model.state_dict().items()}
         found = {}
-        for phase in self.phases:
-            batch = self.draw(self.done + 1)
-            self.model.requires_grad_(True)
-            with self.engine.autocast():
-                prepare(batch, [phase.name for phase in self.phases])
-            with only(self.model, phase):
-                with self.engine.autocast():
-                    terms = losses[phase.name](batch)
-                self.model.zero_grad(set_to_none=True)
-                self.engine.backward(torch.stack(list(terms.values())).sum())
-            grads = [p.grad.flatten() for p in phase.parameters() if p.grad is not None]
-            found[phase.name] = torch.cat(grads).clone()
+        try:
+            for due in self._due_together():
+                for phase in due:
+                    names = [each.name for each in due]
+                    batch = self.draw(self.done + 1)
+                    self.model.requires_grad_(True)
+                    self.model.zero_grad(set_to_none=True)
+                    with self.engine.autocast():
+                        prepare(batch, names)
+                    with only(self.model, phase):
+                        with self.engine.autocast():
+                            terms = losses[phase.name](batch)
+                        self.engine.backward(torch.stack(list(terms.values())).sum())
+                    found[phase.name, *names] = _gradient(phase)
+                    self.model.load_state_dict(saved)
+        finally:
             self.model.load_state_dict(saved)
-        self.model.zero_grad(set_to_none=True)
+            self.model.zero_grad(set_to_none=True)
         return found
+
+    def _due_together(self) -> list[list[Phase]]:
+        """Return every set of phases that some step has."""
+        steps = range(1, math.lcm(*(phase.every for phase in self.phases)) + 1)
+        found = {
+            tuple(phase.name for phase in due): due
+            for due in ([phase for phase in self.phases if phase.due(step)] for step in steps)
+        }
+        return [due for due in found.values() if due]
 
     def switch_stream(self, stream: int) -> None:
         """Take another stream of random numbers, for data and noise alike."""
@@ -189,8 +211,16 @@ def only(model: Model, phase: Phase) -> Iterator[None]:
     moving = {id(parameter) for parameter in phase.parameters()}
     for parameter in model.parameters():
         parameter.requires_grad_(id(parameter) in moving)
-    yield
-    model.requires_grad_(True)
+    try:
+        yield
+    finally:
+        model.requires_grad_(True)
+
+
+def _gradient(phase: Phase) -> Tensor:
+    """Return a copy of the gradients of a phase as one vector."""
+    grads = [p.new_zeros(p.shape) if p.grad is None else p.grad for p in phase.parameters()]
+    return torch.cat([grad.flatten() for grad in grads])
 
 
 def _averaged_phases(model: Model, phases: Iterable[Phase]) -> set[str]:

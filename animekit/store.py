@@ -48,7 +48,11 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class Pack:
-    """A data set at one size, on disk: images uint8 [N, S, S, 3] and what is known of each."""
+    """A data set at one size, on disk.
+
+    `images` is uint8 [N, S, S, 3] and read-only; `labels` and `mask` are uint8 [N, L], or None
+    where nothing is labelled. `found` counts what was looked at, the skipped included.
+    """
 
     folder: Path
     spec: ImageSpec
@@ -77,7 +81,7 @@ class Pack:
 def pack(
     dataset: Dataset, size: int, *, folder: Path | None = None, progress: Progress | None = None
 ) -> Pack:
-    """Return the packed store of a data set at a size, building it if it is not there yet.
+    """Return the packed store of a data set at a size, built if it is not there.
 
     It lies in `folder`, else in `cache_dir()/packs`, under a name made from the content, so moving
     or renaming the data finds it again. Items that cannot be decoded are skipped and recorded; a

@@ -156,6 +156,8 @@ class Trainer:
         stepper, options = self.stepper, self.options
         every = options.eval_every
         last = self._finished()  # asked once a step: time that runs out later is for the next
+        if last:
+            self.reporter.note(stepper.done, "info", f"already finished at step {stepper.done:,}")
         while not last:
             stepper.step()
             step, last = stepper.done, self._finished()

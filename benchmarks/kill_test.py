@@ -71,7 +71,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Kill:
-    """A kill: the step that was saved before it, and whether it left a half-written file."""
+    """A kill: the step that was saved before it (or -1), and if it left a half-written file."""
 
     step: int
     half: bool
@@ -122,26 +122,32 @@ def torment(
 ) -> list[Kill]:
     """Kill the training up to `kills` times, then finish it; return the kills.
 
-    `seconds` is what a whole run takes; each moment lies in the part that is still to do.
+    A moment is a random time behind a random checkpoint, so that it falls into the training on a
+    busy machine too; `seconds` is what a whole run takes.
     """
     done = []
     for _ in range(kills):
+        behind = dice.randrange(saved(work), SETTINGS["steps"])
         process = begin(work, context)
-        process.join(dice.uniform(0, seconds * (1 - saved(work) / SETTINGS["steps"])))
+        while process.is_alive() and saved(work) < behind:
+            time.sleep(0.002)
+        process.join(dice.uniform(0, seconds * SETTINGS["save_every"] / SETTINGS["steps"]))
         if process.exitcode is None:
             process.kill()
             process.join()
             done.append(Kill(saved(work), bool(list(work.runs.rglob(".*tmp*")))))
         elif process.exitcode != 0:
             raise RuntimeError(f"training in {work.runs} ended with status {process.exitcode}")
+        if saved(work) == SETTINGS["steps"]:
+            break
     finish(work, context)
     return done
 
 
 def saved(work: Work) -> int:
-    """Return the step of the newest checkpoint, 0 where there is none."""
+    """Return the step of the newest checkpoint, -1 where there is none."""
     steps = checkpoint.steps_of(work.run()) if list_runs(work.runs) else []
-    return int(steps[-1].name) if steps else 0
+    return int(steps[-1].name) if steps else -1
 
 
 def trial(folder: Path, runs: int, kills: int, seed: int, *, fresh: bool = False) -> Outcome:
@@ -167,7 +173,7 @@ def trial(folder: Path, runs: int, kills: int, seed: int, *, fresh: bool = False
         steps = ", ".join(f"{kill.step}{'*' * kill.half}" for kill in done) or "none"
         verdict = wrong[0] if wrong else "equal"
         outcome.lines.append(
-            f"run {index + 1:>2}  {work.model:<7} killed behind step {steps:<12} {verdict}"
+            f"run {index + 1:>2}  {work.model:<7} killed behind step {steps:<14} {verdict}"
         )
     return outcome
 

@@ -58,7 +58,7 @@ SMALL = {
 """ANIMEKIT_* variables under which the commands of the documents run."""
 
 SMALLER: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
-    (r"--minutes (\d+)", lambda found: f"--steps {max(2, int(found[1]) // 10)}"),
+    (r"(train .*)--minutes (\d+)", lambda found: f"{found[1]}--steps {2 + int(found[2]) // 5}"),
     (r"--steps (\d{4,})", lambda found: f"--steps {max(2, int(found[1]) // 10_000)}"),
     (r"synthetic:\d*", lambda found: "synthetic:16"),
     (r"--(size|batch) \d+", lambda found: ""),
@@ -82,7 +82,7 @@ class Line:
 
 def blocks(text: str, language: str = r"\w*") -> list[str]:
     """Return the code blocks of a page in a language; all where none is named."""
-    found = re.findall(rf"^```({language})\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(rf"^ *```({language})\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
     return [body for _, body in found]
 
 
@@ -187,7 +187,7 @@ def test_a_command_that_fails_or_is_not_there_is_a_problem(reader: Path) -> None
 
 def test_commands_are_made_smaller() -> None:
     text = "animekit train gan --data synthetic:4000 --minutes 20 --size 128 --steps 20000"
-    less = "animekit train gan --data synthetic:16 --steps 2  --steps 2"
+    less = "animekit train gan --data synthetic:16 --steps 6  --steps 2"
     assert smaller(text) == less
 
 
@@ -214,8 +214,8 @@ def _walk(command: Any, context: Any, words: tuple[str, ...], found: Tree) -> No
         child = command.get_command(context, name)
         inner = typer.Context(child, parent=context, info_name=name, obj=context.obj)
         _walk(child, inner, (*words, name), found)
-        if words in ((), ("train",)) or name == "ls":  # `runs` is `runs ls`, MODEL any model
-            found[words] |= found[(*words, name)] if words else set()
+        if words == ("train",) or name == "ls":  # MODEL may be any; `runs` is `runs ls`
+            found[words] |= found[(*words, name)]
 
 
 def unknown_options(text: str) -> list[str]:
@@ -288,7 +288,9 @@ def test_generated_pages_are_as_make_docs_would_write_them(
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("FORCE_COLOR", "1")
     files = pages_of_make_docs()
-    assert [page for page in PAGES if "[[[cog" in page.read_text() and page not in files] == []
+    assert [
+        page for page in PAGES if "[[[cog" in page.read_text("utf-8") and page not in files
+    ] == []
     arguments = ["cog", "--check", "-I", str(ROOT / "docs")]
     assert cogapp.Cog().main([*arguments, *map(str, files)]) == 0, "run make docs"
     stale = tmp_path / "cli.md"
@@ -418,11 +420,23 @@ def test_the_changelog_tells_of_the_next_version() -> None:
     assert gaps_of_changelog("## [Unreleased]\n\n## [0.1.0]\n\n### CLI\n\n- x\n")[0] == "CLI"
 
 
-def test_make_targets_that_documents_name_exist() -> None:
-    named = {
-        name
-        for page in PAGES
-        for name in re.findall(r"`make ([a-z]+)`", page.read_text(encoding="utf-8"))
-    }
-    assert "docs" in named
-    assert [name for name in sorted(named) if missing_target(name)] == []
+def lost_names(text: str) -> list[str]:
+    """Return the make targets and scripts that a page names and the repository lacks."""
+    code = "\n".join([*blocks(text), *re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)])
+    targets = re.findall(r"^make ([a-z]+)", code, flags=re.MULTILINE)
+    scripts = re.findall(r"^\./([\w/-]+\.sh)", code, flags=re.MULTILINE)
+    lost = [f"make {name}" for name in targets if missing_target(name)]
+    return lost + [name for name in scripts if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_targets_and_scripts_that_a_document_names_exist(page: Path) -> None:
+    assert lost_names(page.read_text(encoding="utf-8")) == []
+
+
+def test_targets_and_scripts_that_do_not_exist_are_found() -> None:
+    assert (
+        lost_names("`make docs`, make sense, `./run_gan.sh -n`\n```\nmake check  # all\n```\n")
+        == []
+    )
+    assert lost_names("`make sense`\n```\n./run_none.sh\n```\n") == ["make sense", "run_none.sh"]

@@ -65,7 +65,7 @@ def test_any_change_of_content_changes_the_key(pictures: Path, tmp_path: Path, c
         file.write_bytes(data)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     elif change == "name":
-        file.rename(copy / "zz.png")
+        (copy / "23.png").rename(copy / "24.png")  # the order stays
     elif change == "more":
         shutil.copy(file, copy / "zz.png")
     elif change == "less":
@@ -110,7 +110,7 @@ def test_a_folder_of_bad_files_only_is_an_error_that_says_why(tmp_path: Path) ->
         ("manifest.json", b"{"),
         ("manifest.json", b"[]"),
         ("manifest.json", b"{}"),
-        ("meta.csv", -1),
+        ("meta.csv", -9),
         ("labels.npy", None),
         ("labels.npy", -1),
         ("mask.npy", b"junk"),

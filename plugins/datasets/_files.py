@@ -85,7 +85,7 @@ class Files:
 
 
 class Archive:
-    """The members of a zip archive, read in memory only and never more than an image may have."""
+    """The members of a zip archive, read in memory and never without bound."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

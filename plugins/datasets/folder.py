@@ -23,7 +23,7 @@ TAG_FILE = "tags.csv"
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of images: the names and groups of the vector, and (labels, mask) by image."""
+    """Label names and groups, and (labels, mask) by image name."""
 
     words: str = ""
     names: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Labels:
 
 
 class Folder(Dataset):
-    """A folder or .zip of images, flat or nested, labelled by tags.csv or class folders.
+    """A folder or .zip of images, labelled by tags.csv or by class folders.
 
     Every image counts, at any depth; hidden files and folders do not. Labels come from the tags
     file that is given, else from the tags.csv in the folder (it speaks of the images at its side
