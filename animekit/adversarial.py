@@ -76,7 +76,7 @@ class AdversarialParams(config.Params):
 
 
 class AdversarialModel(Model):
-    """A generator against a discriminator: a subclass says two losses, all else has a default.
+    """A generator against a discriminator: a subclass says two losses.
 
     In a step where both phases are due the fakes are drawn once: the discriminator sees them
     detached, the generator through their graph.
@@ -134,7 +134,7 @@ class AdversarialModel(Model):
         )
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
-        """Return the discriminator's terms; fake images carry no gradient to the generator."""
+        """Return the discriminator's terms; fake carries no gradient to the generator."""
         raise NotImplementedError
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
@@ -165,7 +165,7 @@ class AdversarialModel(Model):
         ]
 
     def optimizer(self, parameters: Iterable[Parameter], lr: float) -> Optimizer:
-        """Return the optimiser that the parameters name; Adam is fused (4x faster on a CPU)."""
+        """Return the optimiser that the parameters name; Adam is fused."""
         if self.params.optimizer == "adam":
             return Adam(parameters, lr=lr, betas=self.params.betas, fused=True)
         return {"rmsprop": RMSprop, "sgd": SGD}[self.params.optimizer](parameters, lr=lr)
@@ -174,7 +174,7 @@ class AdversarialModel(Model):
         """Run behind each discriminator update, as weight clipping does."""
 
     def prepare(self, batch: Batch, due: Sequence[str]) -> None:
-        """Draw z's images once for all phases of the step, with a graph if the generator moves."""
+        """Draw z's images once for all phases; with a graph if the generator moves."""
         assert batch.z is not None
         with torch.set_grad_enabled("g" in due):
             batch.fake = self.generator(batch.z)
@@ -202,7 +202,7 @@ class AdversarialModel(Model):
         return Batch(images, batch.labels, batch.z, batch.mask)
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw z [n, z_dim] on the CPU; tip 3: normal, uniform in [-1, 1], or on the sphere.
+        """Draw z [n, z_dim] on the CPU: normal, uniform or on a sphere (tip 3).
 
         The sphere has the radius sqrt(z_dim), where normal vectors of that length gather.
         """

@@ -129,7 +129,7 @@ def pointer(run: Run, name: str) -> str | None:
 
 
 def verify(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a checkpoint whose every file is whole, else CheckpointError."""
+    """Return the manifest of a whole checkpoint, else raise CheckpointError."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if folder.name.isdecimal() and int(folder.name) != manifest["step"]:
@@ -154,7 +154,7 @@ def verify(folder: Path) -> dict[str, Any]:
 
 
 def newest_sound(run: Run) -> Path:
-    """Return the newest checkpoint that verifies; CheckpointError where there is none."""
+    """Return the newest checkpoint that verifies, else raise CheckpointError."""
     problems = []
     for folder in reversed(steps_of(run)):
         try:
@@ -171,7 +171,7 @@ def newest_sound(run: Run) -> Path:
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """Return the training state of a checkpoint; only tensors and plain values are accepted."""
+    """Return a checkpoint's training state, of tensors and plain values alone."""
     path = folder / STATE
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -193,7 +193,7 @@ def load_model(
     checkpoint: str | int = "best",
     ema: bool = True,
 ) -> Loaded:
-    """Load a model to use from a run, a checkpoint folder, a weights file or a bundled name.
+    """Load a model from a run, a checkpoint folder, a weights file or a bundled name.
 
     None means the newest run that has a checkpoint, else the bundled weights. The averaged
     weights are used unless ema is False.

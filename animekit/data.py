@@ -124,24 +124,24 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
     if colon and len(name) > 1 and name.isidentifier() and not Path(where).exists():
         return registry.get("dataset", name)(rest, tags=tags)
     if not Path(where).exists():
-        raise NotFoundError(
-            f"no images in {where}",
-            "; ".join(
-                part
-                for part in (
-                    f"looked for {looked_for()}; there is no such file or folder",
-                    _siblings(Path(where)),
-                    "no data yet? animekit demo",
-                )
-                if part
-            ),
-            code="data.not_found",
-        )
+        raise nothing_at(where)
     for dataset in known.values():
         if dataset.matches(where):
             return dataset(where, tags=tags)
     raise DataError(
         f"{where} is not a data set", "give a folder of images, a .zip of them, or synthetic:"
+    )
+
+
+def nothing_at(where: str) -> NotFoundError:
+    """Return the error for a path that does not exist: it says what is near."""
+    hints = (
+        f"looked for {looked_for()}; there is no such file or folder",
+        _siblings(Path(where)),
+        "no data yet? animekit demo",
+    )
+    return NotFoundError(
+        f"no images in {where}", "; ".join(filter(None, hints)), code="data.not_found"
     )
 
 

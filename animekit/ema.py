@@ -9,7 +9,7 @@ from animekit.model import Model
 
 
 class Average:
-    """The moving average of a model's `averaged` submodules, warmed up over the first updates.
+    """The moving average of what a model calls `averaged`, with a warm-up.
 
     Floating-point buffers (running statistics) are averaged with the weights, so that statistics
     and weights belong together; other buffers are copied. decay 0 keeps a plain copy.
@@ -31,7 +31,7 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Move the average towards the weights; call it behind each update of those networks."""
+        """Move the average towards the weights, behind each update of those."""
         self.updates += 1
         # Without the warm-up the random first weights would weigh in for thousands of steps.
         decay = min(self.decay, self.updates / (self.updates + 10))

@@ -21,7 +21,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Engine(Protocol):
-    """What the loop asks of hardware; every method has a meaning for many processes too."""
+    """What the loop asks of hardware, be it one process or many."""
 
     device: torch.device
     rank: int
@@ -159,7 +159,7 @@ def choose_precision(precision: Precision, device: torch.device) -> Literal["fp3
 
 
 def native_bf16() -> bool:
-    """Say whether this CPU has bfloat16 instructions (AVX512-BF16, AMX or ARM's BF16)."""
+    """Say whether this CPU has bfloat16 instructions: AVX512, AMX or ARM's."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

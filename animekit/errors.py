@@ -38,7 +38,7 @@ class NotFoundError(AnimekitError):
 
 
 class UnusableError(AnimekitError):
-    """Something was found but cannot be used: a configuration, a checkpoint, a data set."""
+    """Something was found but cannot be used: a file, a checkpoint, a data set."""
 
     exit_code = 4
     code = "unusable"
@@ -63,7 +63,7 @@ class CheckpointError(UnusableError):
 
 
 class PluginError(UnusableError):
-    """A plugin breaks the contract: a clash of names, a hook that returns the wrong thing."""
+    """A plugin breaks the contract: a clash of names, a hook gone wrong."""
 
     code = "plugin"
 

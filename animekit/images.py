@@ -284,7 +284,8 @@ def _as_picture(image: np.ndarray) -> Image.Image:
 def write_png(path: Path | str, image: np.ndarray, text: Mapping[str, str] | None = None) -> None:
     """Write an image as a PNG with text in its metadata.
 
-    The image is uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]. Atomic, and the same input gives the same bytes.
+    The image is uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]. Atomic, and the same input gives
+    the same bytes.
     """
     info = PngInfo()
     for key, value in (text or {}).items():

@@ -26,7 +26,7 @@ class Judge:
 
     @classmethod
     def make(cls, registry: Registry, pack: Pack, size: int, count: int, seed: int) -> Judge | None:
-        """Return a judge over `count` real images, or None where the metric cannot take them."""
+        """Return a judge over `count` real images; None if the metric cannot take them."""
         if METRIC not in registry.all("metric"):
             return None
         metric = registry.get("metric", METRIC)()

@@ -34,7 +34,7 @@ def activation_layer(kind: str) -> nn.Module:
 
 
 class Same(nn.Module):
-    """Pad so that a convolution of this kernel and stride 1 keeps the size, as TensorFlow does."""
+    """Padding that keeps the size at stride 1, as TensorFlow's "same" does."""
 
     def __init__(self, kernel: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Same(nn.Module):
 
 
 class MinibatchStd(nn.Module):
-    """Append one map that holds the mean standard deviation over the batch (Karras et al., 2018).
+    """One more map: the standard deviation over the batch (Karras et al., 2018).
 
     In groups of up to four images, as in the source: [N, C, H, W] -> [N, C + 1, H, W].
     """
@@ -69,7 +69,7 @@ def pool_layer(kind: str, kernel: int) -> nn.Module:
 
 
 class ResBlock(nn.Module):
-    """Pre-activation residual block of Gulrajani et al., 2017 that doubles or halves the side."""
+    """Pre-activation residual block that resizes by two (Gulrajani et al., 2017)."""
 
     def __init__(self, last: int, width: int, *, resample: str, norm: str, act: str) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class ResBlock(nn.Module):
 
 
 def initialise(network: nn.Module, kind: str) -> None:
-    """Set the weights: normal (N(0, 0.02), as DCGAN), he (fan-in), or default (torch's own)."""
+    """Set the weights: normal (0.02, as DCGAN), he (fan-in), default (torch's)."""
     if kind == "default":
         return
     for module in network.modules():
@@ -111,7 +111,7 @@ def initialise(network: nn.Module, kind: str) -> None:
 
 
 def normalise_spectrally(network: nn.Module) -> None:
-    """Bound the spectral norm of every convolution and linear layer (Miyato et al., 2018)."""
+    """Bound the spectral norm of every linear map (Miyato et al., 2018)."""
     for module in list(network.modules()):
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             spectral_norm(module)

@@ -25,24 +25,24 @@ def cross_entropy(logits: Tensor, target: float | Tensor) -> Tensor:
 
 
 def soft_cross_entropy(logits: Tensor, low: float, high: float) -> Tensor:
-    """Return the cross-entropy against labels drawn from [low, high] (Salimans et al., 2016)."""
+    """Return the cross-entropy against labels in [low, high] (Salimans, 2016)."""
     if low == high:
         return cross_entropy(logits, low)
     return cross_entropy(logits, torch.empty_like(logits).uniform_(low, high))
 
 
 def nonsaturating_g(fake: Tensor) -> Tensor:
-    """Return -log D(fake): the generator's loss of Goodfellow et al., 2014, section 3."""
+    """Return -log D(fake), the usual generator's loss (Goodfellow et al., 2014)."""
     return F.softplus(-fake).mean()
 
 
 def saturating_g(fake: Tensor) -> Tensor:
-    """Return log(1 - D(fake)): the minimax loss of Goodfellow et al., 2014, equation 1."""
+    """Return log(1 - D(fake)), the minimax loss (Goodfellow et al., 2014)."""
     return -F.softplus(fake).mean()
 
 
 def flipped_g(fake: Tensor) -> Tensor:
-    """Return the generator's loss where label 0 means real (ganhacks tip 2, Chintala, 2016)."""
+    """Return the loss where label 0 means real (ganhacks tip 2, Chintala, 2016)."""
     return F.softplus(fake).mean()
 
 
@@ -51,7 +51,7 @@ GENERATOR = {"nonsaturating": nonsaturating_g, "saturating": saturating_g, "flip
 
 
 def least_squares_d(real: Tensor, fake: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
-    """Return half squared distances to b on real and a on fake (Mao et al., 2017, equation 2)."""
+    """Return half squared distances to b on real, a on fake (Mao et al., 2017)."""
     return 0.5 * (real - b).square().mean() + 0.5 * (fake - a).square().mean()
 
 
@@ -88,7 +88,7 @@ def gradient_penalty(
 
 
 def dragan_penalty(discriminator: Discriminator, real: Tensor, *, scale: float = 0.5) -> Tensor:
-    """Return the mean of (|grad D(x)| - 1)^2 at noisy points around real (Kodali et al., 2017).
+    """Return the mean of (|grad D(x)| - 1)^2 around real (Kodali et al., 2017).
 
     The noise is uniform in [0, 1) times `scale` and the standard deviation of the batch, and each
     image takes a random share of it.

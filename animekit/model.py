@@ -29,7 +29,7 @@ class Need(Enum):
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """What images a model sees: side in pixels, channels, and the names of the labels.
+    """What images a model sees: their side in pixels, channels and labels.
 
     `labels` holds one name per entry of the label vector ("blue hair"); `groups` how many entries
     belong to each attribute, in order, so that sum(groups) == len(labels).
@@ -48,7 +48,7 @@ class ImageSpec:
 
 @dataclass
 class Batch:
-    """One batch: images [N, C, H, W] in [-1, 1], labels [N, L] or None, noise z or None."""
+    """One batch: images [N, C, H, W] in [-1, 1], labels [N, L], noise z."""
 
     images: Tensor
     labels: Tensor | None = None
@@ -83,7 +83,7 @@ class Phase:
 
 
 class Model(nn.Module, Component):
-    """A trainable thing: builds its networks from parameters and a spec, and names its phases.
+    """A trainable thing: networks from parameters and a spec, and its phases.
 
     Anything carried from step to step must be a parameter, a buffer or an optimiser state, so that
     a resumed run equals an uninterrupted one.
@@ -110,7 +110,7 @@ class Model(nn.Module, Component):
         """Draw what several phases of a step share; `due` names the phases of this step."""
 
     def validate(self) -> None:
-        """Raise ConfigError where params and spec do not fit; called before training starts."""
+        """Raise ConfigError where params and spec do not fit, before training starts."""
 
 
 @runtime_checkable
@@ -144,7 +144,7 @@ class Reconstructs(Protocol):
 
 @dataclass
 class Stats:
-    """Sums of loss terms between two reports, kept on the device so that no step waits for it."""
+    """Sums of loss terms between two reports, on the device: no step waits."""
 
     sums: dict[str, Tensor] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)

@@ -67,7 +67,7 @@ def _auto(value: str, default: str) -> str:
 
 
 class Generator(nn.Module):
-    """A stack `main` behind an optional reshape of z: [N, z_dim] -> [N, C, S, S] in [-1, 1]."""
+    """A stack `main` from z [N, z_dim] to images [N, C, S, S] in [-1, 1]."""
 
     def __init__(self, main: nn.Sequential, *, spatial: bool) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ def _stages(size: int) -> int:
 
 
 def dcgan_generator(shape: Shape) -> Generator:
-    """Return the transposed-convolution generator of Radford et al., 2016 (keys as in PyTorch's).
+    """Return the transposed-convolution generator of Radford et al., 2016.
 
     Layers of width x 8, 4, 2, 1 at 64 px; larger images begin wider, up to x 16.
     """
@@ -116,7 +116,7 @@ def dcgan_generator(shape: Shape) -> Generator:
 
 
 def dcgan_discriminator(shape: Shape) -> Discriminator:
-    """Return the strided-convolution discriminator of Radford et al., 2016 (keys as in PyTorch's).
+    """Return the strided-convolution discriminator of Radford et al., 2016.
 
     With pool avg or max the convolutions keep the size and a 2x2 pool halves it.
     """
@@ -142,7 +142,7 @@ def dcgan_discriminator(shape: Shape) -> Discriminator:
 
 
 def course_generator(shape: Shape) -> Generator:
-    """Return the course's baseline generator: dense, then upsampling and 4x4 convolutions."""
+    """Return the course's baseline generator: dense, then 4x4 convolutions."""
     norm, act = _auto(shape.norm, "none"), _auto(shape.activation, "relu")
     side, wide = shape.size // 4, 2 * shape.width
     layers: list[nn.Module] = [
@@ -160,7 +160,7 @@ def course_generator(shape: Shape) -> Generator:
 
 
 def course_discriminator(shape: Shape) -> Discriminator:
-    """Return the course's baseline discriminator: 4x4 convolutions 32, 64, 128, 256 at width 32.
+    """Return the course's baseline discriminator: four 4x4 convolutions.
 
     Strides 2, 2, 2, 1 and the zero padding behind the second layer follow the Keras original.
     """
@@ -190,7 +190,7 @@ def course_discriminator(shape: Shape) -> Discriminator:
 
 
 def seed000_generator(shape: Shape) -> Generator:
-    """Return the generator of seed 000, table III: dense, 16x16 and 4x4 transposed convolutions."""
+    """Return the generator of seed 000, table III, in its repaired reading."""
     norm, act = _auto(shape.norm, "batch"), _auto(shape.activation, "selu")
     side, wide, narrow = shape.size // 4, 2 * shape.width, shape.width
     layers: list[nn.Module] = [
@@ -213,7 +213,7 @@ def seed000_generator(shape: Shape) -> Generator:
 
 
 def seed000_discriminator(shape: Shape) -> Discriminator:
-    """Return the discriminator of seed 000, table III: kernels 8, 6, 4, 3, each with a 3x3 pool."""
+    """Return the discriminator of seed 000, table III: each layer with a pool."""
     norm, act = _auto(shape.norm, "none"), _auto(shape.activation, "relu")
     pool = _auto(shape.pool, "avg")
     layers: list[nn.Module] = []
@@ -234,7 +234,7 @@ def seed000_discriminator(shape: Shape) -> Discriminator:
 
 
 def resnet_generator(shape: Shape) -> Generator:
-    """Return the residual generator of WGAN-GP for 64 px: blocks of width x 8, 4, 2, 1."""
+    """Return the residual generator of WGAN-GP for 64 px."""
     norm, act = _auto(shape.norm, "batch"), _auto(shape.activation, "relu")
     stages = _stages(shape.size)
     widths = [shape.width * min(2**k, 8) for k in reversed(range(stages))]

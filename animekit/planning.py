@@ -57,7 +57,7 @@ def plan(
     progress: Progress | None = None,
     **options: Any,
 ) -> Plan:
-    """Return what `train` with the same arguments would do; `measure` steps are timed if given.
+    """Return what `train` would do with the same arguments; time `measure` steps.
 
     Memory counts weights, gradients, two moments of Adam and the average, in bytes; activations
     come on top.

@@ -66,7 +66,7 @@ RESUMABLE = frozenset(
 
 @dataclass(frozen=True)
 class Recipe:
-    """A model, its frozen parameters, the frozen options, and where each value came from."""
+    """A model, its parameters and options, and where each value came from."""
 
     model: type[Model]
     params: Params

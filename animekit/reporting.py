@@ -71,7 +71,7 @@ class Reporter:
         return path
 
     def timeline(self, tile: int, columns: int) -> None:
-        """Write timeline.png (a 3x3 corner of up to ten grids) and timeline.gif (all grids)."""
+        """Write timeline.png (corners of up to ten grids) and timeline.gif (all grids)."""
         paths = self._samples()
         if len(paths) < 2:
             return
@@ -100,7 +100,7 @@ class Reporter:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Return up to `most` indices below `count`, evenly spread, with the first and the last.
+    """Return up to `most` indices below `count`, evenly spread from first to last.
 
     >>> spread(5, 3), spread(2, 3)
     ([0, 2, 4], [0, 1])

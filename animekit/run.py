@@ -31,7 +31,7 @@ class Run:
 
     @classmethod
     def create(cls, model: str, data: str, config: dict[str, Any], runs: Path = RUNS) -> Run:
-        """Make the next run folder, numbered behind the newest, and write its config.json."""
+        """Make the folder of a new run, numbered behind the newest, and its config.json."""
         import filelock
 
         runs.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def _find(where: str, runs: Path) -> Path:
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
+    """Write a file so that a reader or a crash sees the old content or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -175,7 +175,7 @@ def write_atomic(path: Path, data: str | bytes) -> None:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Return the objects of a JSON-lines file; what a crash cut off at its end is left out."""
+    """Return the objects of a JSON-lines file, without what a crash cut off."""
     if not path.is_file():
         return []
     rows: list[dict[str, Any]] = []

@@ -21,7 +21,7 @@ LossFunction = Callable[[Batch], Losses]
 
 
 class Stepper:
-    """Runs the phases of a model step by step; every draw is a function of (seed, step).
+    """Runs a model's phases step by step; every draw is a function of (seed, step).
 
     `stream` numbers the random streams: a roll-back takes the next one, else the same numbers
     would lead to the same end.
@@ -56,7 +56,7 @@ class Stepper:
         self._losses: dict[str, LossFunction] = {phase.name: phase.loss for phase in self.phases}
 
     def draw(self, step: int) -> Batch:
-        """Return the batch of a step with its noise, and seed everything else that is random."""
+        """Return the batch of a step with its noise; seed all else that is random."""
         seed = derive_seed(self.seed, "step", self.stream, step)
         torch.manual_seed(seed)
         batch = self.loader.batch(step)
@@ -110,8 +110,9 @@ class Stepper:
                 losses = {name: self.engine.compile(loss) for name, loss in self._losses.items()}
                 compiled = self._gradients(prepare, losses)
         except Exception as error:  # whatever the compiler raises, training can go on without it
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            return f"cannot compile ({reason[:200]}): training without it"
+            lines = [line for line in str(error).splitlines() if line] or [type(error).__name__]
+            reason = " ".join(lines[:2])[:200]  # the first says which backend, the second why
+            return f"cannot compile ({reason}): training without it"
         tolerance = 1e-3 if self.engine.precision == "fp32" else 0.1
         for key, value in eager.items():
             gap = (compiled[key] - value).norm() / value.norm().clamp(min=1e-12)
@@ -165,7 +166,7 @@ class Stepper:
         self.loader = self._make_loader(derive_seed(self.seed, "stream", stream))
 
     def healthy(self) -> bool:
-        """Say whether every loss since the last report is finite, and all that is carried on."""
+        """Say whether all losses since the last report, and all state, are finite."""
         values = [*self.stats.sums.values(), *self.model.state_dict().values()]
         values += self.average.state.values()
         for optimizer in self.optimizers.values():
@@ -175,7 +176,7 @@ class Stepper:
         return bool(torch.isfinite(torch.stack(sums)).all()) if sums else True
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint needs beside the weights: tensors and plain values only."""
+        """Return what a checkpoint needs beside the weights: tensors, plain values."""
         return {
             "step": self.done,
             "images": self.images,

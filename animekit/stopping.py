@@ -11,7 +11,7 @@ from animekit.errors import Stopped, Terminated
 
 
 class StopSignals:
-    """Turns SIGINT and SIGTERM into a wish within the block; works in the main thread only."""
+    """Turns SIGINT and SIGTERM into a wish within the block, in the main thread."""
 
     def __init__(self) -> None:
         self.received: type[Stopped] | None = None

@@ -234,7 +234,7 @@ class Trainer:
 
     @cached_property
     def judge(self) -> Judge | None:
-        """What scores the model; made when first needed, since it looks at many real images."""
+        """What scores the model; made when needed, since it looks at many images."""
         return self.job.judge(self.registry)
 
     def _evaluate(self) -> bool:

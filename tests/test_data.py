@@ -29,10 +29,11 @@ def test_a_path_with_a_colon_is_a_path(registry: Registry, tmp_path: Path) -> No
     assert len(open_dataset(str(folder), registry)) == 1
 
 
-def test_a_missing_path_says_what_is_near(registry: Registry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "folder:"])
+def test_a_missing_path_says_what_is_near(registry: Registry, tmp_path: Path, name: str) -> None:
     fill(tmp_path / "faces", "a.png")
     with pytest.raises(NotFoundError) as caught:
-        open_dataset(str(tmp_path / "face"), registry)
+        open_dataset(f"{name}{tmp_path / 'face'}", registry)
     assert caught.value.message == f"no images in {tmp_path / 'face'}"
     assert ".png .jpg .jpeg .webp .bmp .gif" in str(caught.value.hint)
     assert f'did you mean "{tmp_path}/faces"?' in str(caught.value.hint)

@@ -63,21 +63,27 @@ VARIANTS = {
     "gan": ("gan", {}),
     "wgan": ("wgan", {"n_critic": 3}),
     "wgangp": ("wgangp", {}),
-    "one-sided on dense layers": ("wgangp", {"one_sided": True, "architecture": "course"}),
     "noise": ("gan", {"d_noise": 0.1, "g_dropout": 0.3, "real_label": (0.8, 1.2)}),
     "penalties and spectral norm": (
         "lsgan",
         {"spectral_norm": True, "r1_weight": 1.0, "dragan_weight": 1.0, "minibatch_std": True},
     ),
+    "one-sided on dense layers": ("wgangp", {"one_sided": True, "architecture": "course"}),
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+def sometimes_slow(variant):
+    slow = "norm" in variant or "dense" in variant
+    return pytest.param(variant, marks=pytest.mark.slow if slow else [])
+
+
+@pytest.mark.parametrize("variant", [sometimes_slow(variant) for variant in VARIANTS])
 def test_traced_steps_equal_eager_steps(variant, quick):
     name, changes = VARIANTS[variant]
-    compiled, eager = pair(MODELS[name], **CALM, **changes)
+    compiled, eager = pair(MODELS[name], **{"n_critic": 1, **CALM, **changes})
     assert compiled.compile() is None
-    assert counters["stats"]["unique_graphs"] >= 5
+    # draws and both phases; where the generator does not move, draws and "d" once more
+    assert counters["stats"]["unique_graphs"] == (5 if name == "wgan" else 3)
     assert not counters["graph_break"]
     for _ in range(3):
         compiled.step()
@@ -87,7 +93,7 @@ def test_traced_steps_equal_eager_steps(variant, quick):
 
 
 def test_steps_behind_compilation_compile_nothing(quick):
-    stepper, _ = pair(MODELS["wgangp"], n_critic=3)
+    stepper, _ = pair(MODELS["wgan"], n_critic=3)
     assert stepper.compile() is None
     graphs = dict(counters["stats"])
     for _ in range(4):
@@ -98,7 +104,7 @@ def test_steps_behind_compilation_compile_nothing(quick):
 
 
 def test_compilation_leaves_the_model_as_it_was(quick):
-    stepper, _ = pair(GAN, spectral_norm=True)
+    stepper, _ = pair(GAN)
     before = start_of(stepper)
     assert stepper.compile() is None
     assert all(torch.equal(before[key], value) for key, value in start_of(stepper).items())

@@ -219,11 +219,11 @@ def test_pictures_are_made_from_step_0_and_have_the_sizes_of_their_grids(tiny: T
 
 
 def test_samples_come_from_fixed_noise_so_that_they_can_be_compared(tiny: Train) -> None:
-    run = tiny(steps=2, sample_every=1, lr=1e-12, ema=0.0)
-    grids = [opened(path).astype(int) for path in sorted(run.samples.glob("0*"))]
-    assert len(grids) == 3
-    assert np.abs(grids[2] - grids[1]).mean() < 2, "nearly the same weights, the same noise"
-    assert grids[0].std() > 0
+    still = {"g_norm": "none", "init": "he", "lr": 1e-12, "ema": 0.0}
+    run = tiny(steps=2, sample_every=1, **still)
+    first, *_, last = (opened(path).astype(int) for path in sorted(run.samples.glob("0*")))
+    assert np.abs(first - last).max() <= 1, "the same weights, the same noise, the same pictures"
+    assert np.abs(first[:32, :32] - first[:32, 32:64]).mean() > 2, "two seeds, two pictures"
 
 
 def test_the_reals_are_the_data_at_the_size_of_the_run(tiny: Train, pictures: Path) -> None:

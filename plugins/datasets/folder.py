@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from animekit.config import Params
-from animekit.data import Dataset, looked_for, seen
+from animekit.data import Dataset, looked_for, nothing_at, seen
 from animekit.errors import DataError
 from animekit.hookspecs import hookimpl
 from animekit.images import ImageError, decode
@@ -45,6 +45,8 @@ class Folder(Dataset):
     def __init__(self, where: str, params: Params | None = None, tags: Path | None = None) -> None:
         super().__init__(where, params, tags)
         self.path = Path(where)
+        if not self.path.exists():
+            raise nothing_at(where)
         self._source: Source = Files(self.path) if self.path.is_dir() else Archive(self.path)
         self._names = self._source.names
         self.skipped = self._source.skipped

@@ -11,7 +11,7 @@ from animekit.model import Batch, Losses
 
 
 class GANParams(AdversarialParams):
-    """The generator's objective, and the labels; "flipped" makes fake the positive class."""
+    """The generator's objective, and the labels of real and fake."""
 
     g_loss: Literal["nonsaturating", "saturating", "flipped"] = Field(
         "nonsaturating", description="max log D, min log(1 - D), or labels flipped for both"
