@@ -130,6 +130,12 @@ class Job:
         }
 
 
+def given(goal: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a call that were given, a path as text."""
+    found = {key: value for key, value in goal.items() if value is not None}
+    return {key: str(v) if isinstance(v, Path) else v for key, v in found.items()}
+
+
 def _name_of(where: str) -> str:
     """Return what a user calls the data: the folder's name, or "synthetic"."""
     name, _, rest = where.partition(":")

@@ -63,9 +63,8 @@ def plan(
     come on top.
     """
     registry = registry if registry is not None else plugins.load()
-    given = {"data": str(data) if data is not None else None, "steps": steps, "minutes": minutes}
-    values = {**(params or {}), **options}
-    values |= {key: value for key, value in given.items() if value is not None}
+    goal = {"data": data, "steps": steps, "minutes": minutes}
+    values = {**(params or {}), **options, **jobs.given(goal)}
     made = jobs.job(model, registry, values, preset=preset, config=config, progress=progress)
     built = made.build()
     chosen = made.recipe.options

@@ -27,7 +27,7 @@ EYES = {"red eyes": (200, 30, 40), "green eyes": (40, 170, 70)}
 
 
 class TinyFaces(Dataset):
-    """Faces of a few shapes and colours, drawn by a few lines of code; labels are exact.
+    """Faces of a few shapes and colours, drawn in a few lines; labels are exact.
 
     `where` is their number. A face depends on its index alone.
     """
@@ -122,7 +122,7 @@ def tiny_stepper(
     engine: LocalEngine | None = None,
     **changes: Any,
 ) -> Stepper:
-    """Return a stepper over a few drawn faces; `seed` is that of the first weights alone."""
+    """Return a stepper over drawn faces; `seed` is that of the first weights."""
     torch.manual_seed(seed)
     pack = tiny_dataset(2 * BATCH + 1).pack(size)
     return Stepper(

@@ -56,9 +56,8 @@ def train(
     when three roll-backs did not help.
     """
     registry = registry if registry is not None else plugins.load()
-    given = {"data": str(data) if data is not None else None, "steps": steps, "minutes": minutes}
-    values = {**(params or {}), **options}
-    values |= {key: value for key, value in given.items() if value is not None}
+    goal = {"data": data, "steps": steps, "minutes": minutes}
+    values = {**(params or {}), **options, **jobs.given(goal)}
     with ExitStack() as stack:
         if resume:
             run = Run.newest(model, runs) if resume is True else Run(resume, runs)
