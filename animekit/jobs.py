@@ -182,12 +182,12 @@ def _check_schedule(made: Recipe) -> None:
 def _check_size(made: Recipe) -> None:
     """Raise what building the model would raise, before minutes go into packing the data."""
     try:
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):
             made.model(made.params, ImageSpec(made.options.size)).validate()
     except AnimekitError:
         raise
     except Exception:
-        return  # a plugin need not know this device, nor labels that are not read yet
+        return  # it may need the labels, which are not read yet
 
 
 def _with_data(
