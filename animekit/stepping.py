@@ -60,6 +60,8 @@ class Stepper:
         seed = derive_seed(self.seed, "step", self.stream, step)
         torch.manual_seed(seed)
         batch = self.loader.batch(step)
+        if not self.engine.channels_last:  # pixels lie so in the store
+            batch.images = batch.images.contiguous()
         if isinstance(self.model, Generates):
             generator = torch.Generator().manual_seed(derive_seed(seed, "z"))
             batch.z = self.model.noise(len(batch.images), generator).to(self.engine.device)

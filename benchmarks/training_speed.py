@@ -1,90 +1,103 @@
-"""Training speed: what each option gives, as ratios over plain fp32, in one process.
+"""How fast a training step is: each switch of animekit, and a plain loop beside it.
 
-    python benchmarks/training_speed.py                       # gan, DCGAN 64 px, 64 channels, batch 64
-    python benchmarks/training_speed.py --model wgangp --set n_critic=1
+All variants train the same DCGAN in one process, in rounds that visit each of them once, so that a
+change of the machine's mood hits all alike. A ratio is taken within a round; printed are the
+median and the range over rounds. Run it on an idle machine:
 
-Variants take turns for some steps a round; a ratio compares two variants of one round, so that a
-machine that slows down slows both. "peer" is the usual hand-written DCGAN loop on the same networks
-(default Adam, two generator draws a step, losses read each step). Run it on an idle machine.
+    python benchmarks/training_speed.py                 # about 7 minutes on 2 cores
+    python benchmarks/training_speed.py --quick         # does it run at all
+    python benchmarks/training_speed.py --channels 32 --batch 128 --only fp32,bf16,plain
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import os
+import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Adam
 
-from animekit import jobs, plugins, recipe
-from animekit.config import parse_set
-from animekit.model import Batch
-from animekit.plugins import Registry
+from animekit.engine import LocalEngine, threads
+from animekit.model import ImageSpec
+from animekit.sampler import Loader
 from animekit.stepping import Stepper
+from animekit.testing import tiny_dataset
+from animekit_plugins.models.gan import GAN
 
-Step = Callable[[], object]
-VARIANTS: dict[str, dict[str, Any]] = {
-    "fp32": {},
-    "channels_last": {"channels_last": True},
-    "bf16": {"precision": "bf16"},
-    "bf16 channels_last": {"precision": "bf16", "channels_last": True},
-    "compile channels_last": {"channels_last": True, "compile": "on"},
-    "compile bf16 channels_last": {"precision": "bf16", "channels_last": True, "compile": "on"},
-}
+Step = Callable[[], None]
+IMAGES = 512  # of the data set; they lie in memory, so that no variant waits for a disk
 
 
-def stepper(registry: Registry, arguments: argparse.Namespace, **values: Any) -> Stepper:
-    """Return a stepper on drawn faces, compiled if asked."""
-    given = {
-        "data": "synthetic:512",
-        "size": arguments.size,
-        "batch": arguments.batch,
-        "gpu": arguments.gpu,
-        "g_channels": arguments.channels,
-        "d_channels": arguments.channels,
-        "channels_last": False,
-        "compile": "off",
-        **parse_set(arguments.set).values,
-        **values,
-    }
-    made = jobs.job(arguments.model, registry, given).stepper()
-    if made.engine.compiled:
-        trouble = made.compile()
-        if trouble:
-            print(f"  {values}: {trouble}")
+@dataclass(frozen=True)
+class Variant:
+    """One way to train, and which other one it is measured against."""
+
+    name: str
+    against: str
+    make: Callable[[argparse.Namespace], Step]
+
+
+class UnfusedGAN(GAN):
+    """GAN with the optimiser that torch takes by itself."""
+
+    def optimizer(self, parameters: Iterable[nn.Parameter], lr: float) -> Adam:
+        return Adam(parameters, lr=lr, betas=self.params.betas)
+
+
+class TwiceGAN(GAN):
+    """GAN that draws fakes for the discriminator and again for the generator."""
+
+    def prepare(self, batch: Any, due: Any) -> None:
+        with torch.no_grad():
+            self.generator(batch.z)
+        super().prepare(batch, due)
+
+
+def stepper(
+    options: argparse.Namespace,
+    cls: type[GAN] = GAN,
+    *,
+    precision: str = "fp32",
+    channels_last: bool = False,
+    compiled: bool = False,
+) -> Stepper:
+    torch.manual_seed(0)
+    params = cls.Params(g_channels=options.channels, d_channels=options.channels)
+    pack = tiny_dataset(IMAGES).pack(options.size)
+    made = Stepper(
+        cls(params, ImageSpec(options.size)),
+        LocalEngine(
+            torch.device("cpu"),
+            precision=precision,
+            channels_last=channels_last,
+            compiled=compiled,
+        ),
+        lambda seed: Loader(pack, options.batch, seed, flip=False, crop=0),
+        seed=0,
+        ema=0.999,
+    )
+    if compiled and (trouble := made.compile()):
+        raise RuntimeError(trouble)
     return made
 
 
-def unfused(made: Stepper) -> Step:
-    """Return the step with torch's default Adam."""
-    for phase in made.phases:
-        old = made.optimizers[phase.name].param_groups[0]
-        new = Adam(phase.parameters(), lr=old["lr"], betas=old["betas"], fused=False)
-        new.param_groups[0]["initial_lr"] = old["lr"]
-        made.optimizers[phase.name] = new
-    return made.step
+def animekit_step(options: argparse.Namespace, cls: type[GAN] = GAN, **engine: Any) -> Step:
+    return stepper(options, cls, **engine).step
 
 
-def redrawn(made: Stepper) -> Step:
-    """Return the step that draws the fakes again for the generator."""
-    model: Any = made.model
-    play = made._losses["g"]
-
-    def again(batch: Batch) -> Any:
-        batch.fake = model.generator(batch.z)
-        return play(batch)
-
-    made._losses["g"] = again
-    made._prepare = lambda batch, due: model.prepare(batch, ["d"])
-    return made.step
-
-
-def read_each_step(made: Stepper) -> Step:
-    """Return the step that reads every loss on the host."""
+def reading_step(options: argparse.Namespace) -> Step:
+    """A step that waits for its losses, as loops that print each step do."""
+    made = stepper(options)
 
     def step() -> None:
         made.step()
@@ -93,106 +106,191 @@ def read_each_step(made: Stepper) -> Step:
     return step
 
 
-def peer(made: Stepper) -> Step:
-    """Return one step of the usual hand-written loop on the same networks and images."""
-    model: Any = made.model
-    g, d = model.generator, model.discriminator
-    criterion = nn.BCEWithLogitsLoss()
-    optimizers = [Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (d, g)]
-    count = 0
+def lone_thread_step(options: argparse.Namespace) -> Step:
+    made = stepper(options)
 
     def step() -> None:
-        nonlocal count
-        count += 1
-        real = made.loader.batch(count).images
-        ones, zeros = torch.ones(len(real)), torch.zeros(len(real))
-        d.zero_grad()
-        loss_real = criterion(d(real), ones)
-        loss_real.backward()
-        fake = g(torch.randn(len(real), model.params.z_dim))
-        loss_fake = criterion(d(fake.detach()), zeros)
-        loss_fake.backward()
-        optimizers[0].step()
-        g.zero_grad()
-        loss_g = criterion(d(g(torch.randn(len(real), model.params.z_dim))), ones)
-        loss_g.backward()
-        optimizers[1].step()
-        _ = loss_real.item() + loss_fake.item() + loss_g.item()
+        with threads(1):
+            made.step()
 
     return step
 
 
-def single_thread(step: Step) -> Step:
-    """Return the step on one thread."""
+def plain_networks(size: int, width: int) -> tuple[nn.Module, nn.Module]:
+    """DCGAN as tutorials write it: sigmoid in the network, batch norm in both."""
+    widths = [width]
+    while 4 * 2 ** len(widths) < size:
+        widths.append(min(2 * widths[-1], 16 * width))
+    up: list[nn.Module] = [
+        nn.ConvTranspose2d(100, widths[-1], 4, 1, 0, bias=False),
+        nn.BatchNorm2d(widths[-1]),
+        nn.ReLU(inplace=True),
+    ]
+    down: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
+    for small, large in reversed(list(pairwise(widths))):
+        up += [nn.ConvTranspose2d(large, small, 4, 2, 1, bias=False), nn.BatchNorm2d(small)]
+        up += [nn.ReLU(inplace=True)]
+    for small, large in pairwise(widths):
+        down += [nn.Conv2d(small, large, 4, 2, 1, bias=False), nn.BatchNorm2d(large)]
+        down += [nn.LeakyReLU(0.2, True)]
+    up += [nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False), nn.Tanh()]
+    down += [nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False), nn.Sigmoid(), nn.Flatten(0)]
+    return nn.Sequential(*up), nn.Sequential(*down)
 
-    def run() -> None:
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
+
+def plain_step(options: argparse.Namespace) -> Step:
+    """The usual loop: two backward passes for the discriminator, losses read in each step."""
+    generator, discriminator = plain_networks(options.size, options.channels)
+    ours = stepper(options).model
+    assert sum(p.numel() for p in ours.parameters()) == sum(
+        p.numel() for net in (generator, discriminator) for p in net.parameters()
+    )
+    pixels = tiny_dataset(IMAGES).pack(options.size).images
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+    data = torch.utils.data.TensorDataset(images)
+    loader = torch.utils.data.DataLoader(data, options.batch, shuffle=True, drop_last=True)
+    batches = _endless(loader)
+    criterion = nn.BCELoss()
+    d_adam = Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    g_adam = Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+
+    def step() -> None:
+        real = next(batches)
+        ones, zeros = torch.ones(len(real)), torch.zeros(len(real))
+        discriminator.zero_grad()
+        d_real = criterion(discriminator(real), ones)
+        d_real.backward()
+        fake = generator(torch.randn(len(real), 100, 1, 1))
+        d_fake = criterion(discriminator(fake.detach()), zeros)
+        d_fake.backward()
+        d_adam.step()
+        generator.zero_grad()
+        g_loss = criterion(discriminator(fake), ones)
+        g_loss.backward()
+        g_adam.step()
+        (d_real + d_fake).item(), g_loss.item()
+
+    return step
+
+
+def _endless(loader: Iterable[list[Tensor]]) -> Any:
+    while True:
+        for (images,) in loader:
+            yield images
+
+
+BF16 = {"precision": "bf16"}
+LAST = {"channels_last": True}
+VARIANTS = (
+    Variant("fp32", "fp32", animekit_step),
+    Variant("fp32 channels_last", "fp32", partial(animekit_step, **LAST)),
+    Variant("bf16", "fp32", partial(animekit_step, **BF16)),
+    Variant("bf16 channels_last", "fp32", partial(animekit_step, **BF16, **LAST)),
+    Variant(
+        "fp32 channels_last compiled",
+        "fp32 channels_last",
+        partial(animekit_step, **LAST, compiled=True),
+    ),
+    Variant(
+        "bf16 channels_last compiled",
+        "bf16 channels_last",
+        partial(animekit_step, **BF16, **LAST, compiled=True),
+    ),
+    Variant("Adam of torch's choice", "fp32", partial(animekit_step, cls=UnfusedGAN)),
+    Variant("fakes drawn twice", "fp32", partial(animekit_step, cls=TwiceGAN)),
+    Variant("losses read each step", "fp32", reading_step),
+    Variant("one thread", "fp32", lone_thread_step),
+    Variant("plain PyTorch loop", "fp32", plain_step),
+)
+
+
+def measure(steps: dict[str, Step], rounds: int, repeats: int) -> dict[str, list[float]]:
+    """Return seconds a step of every round, by variant."""
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
         step()
-        torch.set_num_threads(before)
+    for turn in range(rounds):
+        names = list(steps)
+        shift = turn * 5 % len(names)  # nobody always runs behind the same neighbour
+        for name in names[shift:] + names[:shift]:
+            start = time.perf_counter()
+            for _ in range(repeats):
+                steps[name]()
+            seconds[name].append((time.perf_counter() - start) / repeats)
+    return seconds
 
-    return run
+
+def ratio(seconds: dict[str, list[float]], name: str, against: str) -> str:
+    if name == against or against not in seconds:
+        return ""
+    values = [b / a for a, b in zip(seconds[name], seconds[against], strict=True)]
+    return f"x{median(values):.2f} [{min(values):.2f}..{max(values):.2f}]"
 
 
-def build(arguments: argparse.Namespace) -> dict[str, Step]:
-    """Return one step function a variant, each with a model of its own."""
-    registry = plugins.load()
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = info.read_text(encoding="utf-8").splitlines()
+        model = next((ln.partition(":")[2].strip() for ln in lines if "model name" in ln), model)
+    return (
+        f"{model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads,"
+        f" {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
+    )
 
-    def make(**values: Any) -> Stepper:
-        return stepper(registry, arguments, **values)
 
-    chosen = {
-        name: values
-        for name, values in VARIANTS.items()
-        if "compile" not in values or not arguments.no_compile
-    }
-    steps: dict[str, Step] = {name: make(**values).step for name, values in chosen.items()}
-    steps["fp32, default Adam"] = unfused(make())
-    steps["fp32, fakes drawn twice"] = redrawn(make())
-    steps["fp32, losses read each step"] = read_each_step(make())
-    steps["fp32, one thread"] = single_thread(make().step)
-    if arguments.gpu == "cpu" and arguments.model == "gan":
-        steps["peer"] = peer(make())
+def build(options: argparse.Namespace) -> dict[str, Step]:
+    wanted = [word.strip() for word in options.only.split(",") if word.strip()]
+    steps = {}
+    for variant in VARIANTS:
+        if wanted and not any(word in variant.name for word in wanted):
+            continue
+        start = time.perf_counter()
+        try:
+            steps[variant.name] = variant.make(options)
+        except RuntimeError as error:
+            print(f"left out {variant.name}: {error}")
+            continue
+        print(f"ready in {time.perf_counter() - start:5.1f} s: {variant.name}", flush=True)
     return steps
 
 
 def main() -> None:
-    """Print a table of ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="gan")
-    parser.add_argument("--channels", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--gpu", default="cpu")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=3, help="steps of a variant in a round")
-    parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    arguments = parser.parse_args()
-    variants = build(arguments)
-    for step in variants.values():
-        step()  # the first step of each allocates
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(arguments.rounds):
-        for name, step in variants.items():
-            start = time.perf_counter()
-            for _ in range(arguments.steps):
-                step()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            seconds[name].append((time.perf_counter() - start) / arguments.steps)
-    facts = recipe.environment()
-    print(
-        f"{arguments.model}, {arguments.size} px, {arguments.channels} channels, batch"
-        f" {arguments.batch}; torch {facts['torch']}, {facts['cpu_capability']},"
-        f" {torch.get_num_threads()} threads"
-    )
-    for name, times in seconds.items():
-        ratios = [base / own for base, own in zip(seconds["fp32"], times, strict=True)]
-        print(
-            f"{name:28s} {arguments.batch / statistics.median(times):7.1f} img/s"
-            f"  x{statistics.median(ratios):.2f} [{min(ratios):.2f}..{max(ratios):.2f}]"
+    parser.add_argument("--size", type=int, default=64, help="side of the images")
+    parser.add_argument("--channels", type=int, default=64, help="width of both networks")
+    parser.add_argument("--batch", type=int, default=64, help="images of a batch")
+    parser.add_argument("--rounds", type=int, default=7, help="visits of each variant")
+    parser.add_argument("--steps", type=int, default=2, help="steps of a visit")
+    parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: all)")
+    parser.add_argument("--only", default="", help="variants whose names hold one of these words")
+    parser.add_argument("--quick", action="store_true", help="tiny networks and two rounds")
+    options = parser.parse_args()
+    if options.quick:
+        options.channels, options.batch, options.rounds, options.steps = 8, 8, 2, 1
+    with threads(options.threads):
+        print(machine())
+        if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
+            print(f"not idle: the load is {os.getloadavg()[0]:.1f}, so trust no number here")
+        print(f"DCGAN {options.size} px, {options.channels} channels, batch {options.batch}\n")
+        start = time.perf_counter()
+        steps = build(options)
+        seconds = measure(steps, options.rounds, options.steps)
+    rows = [
+        (
+            variant.name,
+            f"{options.batch / median(seconds[variant.name]):.1f}",
+            ratio(seconds, variant.name, variant.against),
+            variant.against if variant.against != variant.name else "",
+            ratio(seconds, variant.name, "plain PyTorch loop"),
         )
+        for variant in VARIANTS
+        if variant.name in seconds
+    ]
+    print(f"\n{'variant':28} {'images/s':>9}  {'ratio':20} {'against':20} beside the plain loop")
+    for name, rate, first, against, second in rows:
+        print(f"{name:28} {rate:>9}  {first:20} {against:20} {second}")
+    print(f"\n{options.rounds} rounds, {time.perf_counter() - start:.0f} s in all")
 
 
 if __name__ == "__main__":

@@ -203,6 +203,15 @@ def test_parameters_need_gradients_again_after_a_failed_loss():
     assert all(parameter.requires_grad for parameter in stepper.model.parameters())
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_images_and_weights_lie_in_memory_as_the_engine_was_told(last):
+    stepper = tiny_stepper(GAN, engine=LocalEngine(CPU, channels_last=last))
+    weight = stepper.model.discriminator.main[2].weight
+    for tensor in (stepper.draw(1).images, weight):
+        assert tensor.is_contiguous(memory_format=torch.channels_last) == last
+        assert tensor.is_contiguous() != last
+
+
 # With machine code
 
 
