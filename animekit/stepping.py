@@ -133,13 +133,13 @@ class Stepper:
         """
         saved = {name: value.clone() for name, value in self.model.state_dict().items()}
         found = {}
-        try:
-            for due in self._due_together():
-                for phase in due:
-                    names = [each.name for each in due]
-                    batch = self.draw(self.done + 1)
-                    self.model.requires_grad_(True)
-                    self.model.zero_grad(set_to_none=True)
+        for due in self._due_together():
+            names = [each.name for each in due]
+            for phase in due:
+                batch = self.draw(self.done + 1)
+                self.model.requires_grad_(True)
+                self.model.zero_grad(set_to_none=True)
+                try:
                     with self.engine.autocast():
                         prepare(batch, names)
                     with only(self.model, phase):
@@ -147,10 +147,9 @@ class Stepper:
                             terms = losses[phase.name](batch)
                         self.engine.backward(torch.stack(list(terms.values())).sum())
                     found[phase.name, *names] = _gradient(phase)
+                finally:
                     self.model.load_state_dict(saved)
-        finally:
-            self.model.load_state_dict(saved)
-            self.model.zero_grad(set_to_none=True)
+                    self.model.zero_grad(set_to_none=True)
         return found
 
     def _due_together(self) -> list[list[Phase]]:

@@ -1,12 +1,12 @@
 """How fast a training step is: each switch of animekit, and a plain loop beside it.
 
-All variants train the same DCGAN in one process, in rounds that visit each of them once, so that a
-change of the machine's mood hits all alike. A ratio is taken within a round; printed are the
-median and the range over rounds. Run it on an idle machine:
+    python benchmarks/training_speed.py                  # gan, DCGAN 64 px: 7 minutes on 2 cores
+    python benchmarks/training_speed.py --quick          # does it run at all
+    python benchmarks/training_speed.py --model wgangp --set n_critic=1 --only fp32,bf16
 
-    python benchmarks/training_speed.py                 # about 7 minutes on 2 cores
-    python benchmarks/training_speed.py --quick         # does it run at all
-    python benchmarks/training_speed.py --channels 32 --batch 128 --only fp32,bf16,plain
+All variants train the same networks in one process, in rounds that visit each of them once, so that
+a machine that slows down slows all. A ratio is taken within a round; printed are the median and the
+range over rounds. Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -15,89 +15,64 @@ import argparse
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from animekit.engine import LocalEngine, threads
-from animekit.model import ImageSpec
-from animekit.sampler import Loader
+from animekit import jobs, plugins
+from animekit.config import parse_set
+from animekit.engine import threads
+from animekit.model import Batch
+from animekit.plugins import Registry
 from animekit.stepping import Stepper
-from animekit.testing import tiny_dataset
-from animekit_plugins.models.gan import GAN
 
-Step = Callable[[], None]
-IMAGES = 512  # of the data set; they lie in memory, so that no variant waits for a disk
+Step = Callable[[], object]
+PLAIN = "plain PyTorch loop"
+BF16, LAST, COMPILE = {"precision": "bf16"}, {"channels_last": True}, {"compile": "on"}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train, and which other one it is measured against."""
+    """One way to train: options, what is done to the stepper, and what it is measured against."""
 
     name: str
     against: str
-    make: Callable[[argparse.Namespace], Step]
+    options: dict[str, Any]
+    change: Callable[[Stepper], Step] = lambda made: made.step
 
 
-class UnfusedGAN(GAN):
-    """GAN with the optimiser that torch takes by itself."""
-
-    def optimizer(self, parameters: Iterable[nn.Parameter], lr: float) -> Adam:
-        return Adam(parameters, lr=lr, betas=self.params.betas)
-
-
-class TwiceGAN(GAN):
-    """GAN that draws fakes for the discriminator and again for the generator."""
-
-    def prepare(self, batch: Any, due: Any) -> None:
-        with torch.no_grad():
-            self.generator(batch.z)
-        super().prepare(batch, due)
+def unfused(made: Stepper) -> Step:
+    """Return the step with the Adam that torch takes by itself."""
+    for phase in made.phases:
+        old = made.optimizers[phase.name].param_groups[0]
+        made.optimizers[phase.name] = Adam(phase.parameters(), lr=old["lr"], betas=old["betas"])
+    return made.step
 
 
-def stepper(
-    options: argparse.Namespace,
-    cls: type[GAN] = GAN,
-    *,
-    precision: str = "fp32",
-    channels_last: bool = False,
-    compiled: bool = False,
-) -> Stepper:
-    torch.manual_seed(0)
-    params = cls.Params(g_channels=options.channels, d_channels=options.channels)
-    pack = tiny_dataset(IMAGES).pack(options.size)
-    made = Stepper(
-        cls(params, ImageSpec(options.size)),
-        LocalEngine(
-            torch.device("cpu"),
-            precision=precision,
-            channels_last=channels_last,
-            compiled=compiled,
-        ),
-        lambda seed: Loader(pack, options.batch, seed, flip=False, crop=0),
-        seed=0,
-        ema=0.999,
-    )
-    if compiled and (trouble := made.compile()):
-        raise RuntimeError(trouble)
-    return made
+def redrawn(made: Stepper) -> Step:
+    """Return the step that draws the fakes again for the generator."""
+    model: Any = made.model
+    loss = made._losses["g"]
+
+    def again(batch: Batch) -> Any:
+        batch.fake = model.generator(batch.z)
+        return loss(batch)
+
+    made._losses["g"] = again
+    made._prepare = lambda batch, due: model.prepare(batch, ["d"])
+    return made.step
 
 
-def animekit_step(options: argparse.Namespace, cls: type[GAN] = GAN, **engine: Any) -> Step:
-    return stepper(options, cls, **engine).step
-
-
-def reading_step(options: argparse.Namespace) -> Step:
-    """A step that waits for its losses, as loops that print each step do."""
-    made = stepper(options)
+def read_each_step(made: Stepper) -> Step:
+    """Return the step that waits for its losses, as loops that print each step do."""
 
     def step() -> None:
         made.step()
@@ -106,8 +81,8 @@ def reading_step(options: argparse.Namespace) -> Step:
     return step
 
 
-def lone_thread_step(options: argparse.Namespace) -> Step:
-    made = stepper(options)
+def single_thread(made: Stepper) -> Step:
+    """Return the step on one thread."""
 
     def step() -> None:
         with threads(1):
@@ -117,7 +92,7 @@ def lone_thread_step(options: argparse.Namespace) -> Step:
 
 
 def plain_networks(size: int, width: int) -> tuple[nn.Module, nn.Module]:
-    """DCGAN as tutorials write it: sigmoid in the network, batch norm in both."""
+    """Return DCGAN as tutorials write it: sigmoid in the network, batch norm in both."""
     widths = [width]
     while 4 * 2 ** len(widths) < size:
         widths.append(min(2 * widths[-1], 16 * width))
@@ -138,89 +113,128 @@ def plain_networks(size: int, width: int) -> tuple[nn.Module, nn.Module]:
     return nn.Sequential(*up), nn.Sequential(*down)
 
 
-def plain_step(options: argparse.Namespace) -> Step:
-    """The usual loop: two backward passes for the discriminator, losses read in each step."""
-    generator, discriminator = plain_networks(options.size, options.channels)
-    ours = stepper(options).model
-    assert sum(p.numel() for p in ours.parameters()) == sum(
-        p.numel() for net in (generator, discriminator) for p in net.parameters()
-    )
-    pixels = tiny_dataset(IMAGES).pack(options.size).images
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
-    data = torch.utils.data.TensorDataset(images)
-    loader = torch.utils.data.DataLoader(data, options.batch, shuffle=True, drop_last=True)
-    batches = _endless(loader)
+def plain_loop(made: Stepper) -> Step:
+    """Return a step of the usual loop, with its own networks of the same size, on the same data.
+
+    Two backward passes for the discriminator, torch's own Adam, losses read in each step; the fakes
+    are drawn once. Its images wait in memory as floats.
+    """
+    device, model = made.engine.device, made.model
+    width = next(p.shape[0] for p in model.discriminator.parameters() if p.ndim == 4)
+    generator, discriminator = (net.to(device) for net in plain_networks(model.spec.size, width))
+    count = sum(p.numel() for net in (generator, discriminator) for p in net.parameters())
+    ours = sum(p.numel() for p in model.parameters())
+    if count != ours:
+        raise RuntimeError(f"{count:,} parameters are not the {ours:,} of {model.name}")
+    pixels = torch.from_numpy(np.array(made.loader.pack.images)).permute(0, 3, 1, 2).contiguous()
+    batches = endless(pixels.float() / 127.5 - 1, made.loader.sampler.batch)
     criterion = nn.BCELoss()
-    d_adam = Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    g_adam = Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    d_adam, g_adam = (
+        Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (discriminator, generator)
+    )
 
     def step() -> None:
-        real = next(batches)
-        ones, zeros = torch.ones(len(real)), torch.zeros(len(real))
+        real = next(batches).to(device)
+        ones, zeros = torch.ones(len(real), device=device), torch.zeros(len(real), device=device)
         discriminator.zero_grad()
-        d_real = criterion(discriminator(real), ones)
-        d_real.backward()
-        fake = generator(torch.randn(len(real), 100, 1, 1))
-        d_fake = criterion(discriminator(fake.detach()), zeros)
-        d_fake.backward()
+        real_loss = criterion(discriminator(real), ones)
+        real_loss.backward()
+        fake = generator(torch.randn(len(real), 100, 1, 1, device=device))
+        fake_loss = criterion(discriminator(fake.detach()), zeros)
+        fake_loss.backward()
         d_adam.step()
         generator.zero_grad()
-        g_loss = criterion(discriminator(fake), ones)
-        g_loss.backward()
+        loss = criterion(discriminator(fake), ones)
+        loss.backward()
         g_adam.step()
-        (d_real + d_fake).item(), g_loss.item()
+        _ = (real_loss + fake_loss).item(), loss.item()
 
     return step
 
 
-def _endless(loader: Iterable[list[Tensor]]) -> Any:
+def endless(images: Tensor, batch: int) -> Iterator[Tensor]:
+    """Yield batches of a torch DataLoader for ever."""
+    data = torch.utils.data.TensorDataset(images)
+    loader = torch.utils.data.DataLoader(data, batch, shuffle=True, drop_last=True)
     while True:
-        for (images,) in loader:
-            yield images
+        for (found,) in loader:
+            yield found
 
 
-BF16 = {"precision": "bf16"}
-LAST = {"channels_last": True}
 VARIANTS = (
-    Variant("fp32", "fp32", animekit_step),
-    Variant("fp32 channels_last", "fp32", partial(animekit_step, **LAST)),
-    Variant("bf16", "fp32", partial(animekit_step, **BF16)),
-    Variant("bf16 channels_last", "fp32", partial(animekit_step, **BF16, **LAST)),
-    Variant(
-        "fp32 channels_last compiled",
-        "fp32 channels_last",
-        partial(animekit_step, **LAST, compiled=True),
-    ),
-    Variant(
-        "bf16 channels_last compiled",
-        "bf16 channels_last",
-        partial(animekit_step, **BF16, **LAST, compiled=True),
-    ),
-    Variant("Adam of torch's choice", "fp32", partial(animekit_step, cls=UnfusedGAN)),
-    Variant("fakes drawn twice", "fp32", partial(animekit_step, cls=TwiceGAN)),
-    Variant("losses read each step", "fp32", reading_step),
-    Variant("one thread", "fp32", lone_thread_step),
-    Variant("plain PyTorch loop", "fp32", plain_step),
+    Variant("fp32", "", {}),
+    Variant("fp32 channels_last", "fp32", LAST),
+    Variant("bf16", "fp32", BF16),
+    Variant("bf16 channels_last", "fp32", BF16 | LAST),
+    Variant("fp32 channels_last compiled", "fp32 channels_last", LAST | COMPILE),
+    Variant("bf16 channels_last compiled", "bf16 channels_last", BF16 | LAST | COMPILE),
+    Variant("fp32, Adam not fused", "fp32", {}, unfused),
+    Variant("fp32, fakes drawn twice", "fp32", {}, redrawn),
+    Variant("fp32, losses read each step", "fp32", {}, read_each_step),
+    Variant("fp32, one thread", "fp32", {}, single_thread),
+    Variant(PLAIN, "fp32", {}, plain_loop),
 )
+
+
+def build(registry: Registry, arguments: argparse.Namespace) -> dict[str, Step]:
+    """Return one step function a variant, each with a model of its own."""
+    words = [word.strip() for word in arguments.only.split(",") if word.strip()]
+    steps: dict[str, Step] = {}
+    for variant in VARIANTS:
+        if words and not any(word in variant.name for word in words):
+            continue
+        if variant.options.get("compile") == "on" and arguments.no_compile:
+            continue
+        start = time.perf_counter()
+        try:
+            steps[variant.name] = variant.change(stepper(registry, arguments, variant.options))
+        except RuntimeError as error:
+            print(f"left out {variant.name}: {error}")
+            continue
+        print(f"ready in {time.perf_counter() - start:5.1f} s: {variant.name}", flush=True)
+    return steps
+
+
+def stepper(registry: Registry, arguments: argparse.Namespace, options: dict[str, Any]) -> Stepper:
+    """Return a stepper on drawn faces, compiled if asked; RuntimeError where that fails."""
+    values = {
+        "data": "synthetic:512",
+        "size": arguments.size,
+        "batch": arguments.batch,
+        "gpu": arguments.gpu,
+        "g_channels": arguments.channels,
+        "d_channels": arguments.channels,
+        "channels_last": False,
+        "compile": "off",
+        **parse_set(arguments.set).values,
+        **options,
+    }
+    made = jobs.job(arguments.model, registry, values).stepper()
+    if made.engine.compiled and (trouble := made.compile()):
+        raise RuntimeError(trouble)
+    return made
 
 
 def measure(steps: dict[str, Step], rounds: int, repeats: int) -> dict[str, list[float]]:
     """Return seconds a step of every round, by variant."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
-        step()
+        step()  # the first one allocates
     for turn in range(rounds):
         names = list(steps)
-        shift = turn * 5 % len(names)  # nobody always runs behind the same neighbour
+        shift = turn * 5 % len(names)  # nobody runs always behind the same neighbour
         for name in names[shift:] + names[:shift]:
             start = time.perf_counter()
             for _ in range(repeats):
                 steps[name]()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             seconds[name].append((time.perf_counter() - start) / repeats)
     return seconds
 
 
 def ratio(seconds: dict[str, list[float]], name: str, against: str) -> str:
+    """Return how many times faster than another variant one is, with the range over rounds."""
     if name == against or against not in seconds:
         return ""
     values = [b / a for a, b in zip(seconds[name], seconds[against], strict=True)]
@@ -228,6 +242,7 @@ def ratio(seconds: dict[str, list[float]], name: str, against: str) -> str:
 
 
 def machine() -> str:
+    """Return what the numbers were measured on."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -239,58 +254,50 @@ def machine() -> str:
     )
 
 
-def build(options: argparse.Namespace) -> dict[str, Step]:
-    wanted = [word.strip() for word in options.only.split(",") if word.strip()]
-    steps = {}
-    for variant in VARIANTS:
-        if wanted and not any(word in variant.name for word in wanted):
-            continue
-        start = time.perf_counter()
-        try:
-            steps[variant.name] = variant.make(options)
-        except RuntimeError as error:
-            print(f"left out {variant.name}: {error}")
-            continue
-        print(f"ready in {time.perf_counter() - start:5.1f} s: {variant.name}", flush=True)
-    return steps
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments_of_user() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="gan")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--size", type=int, default=64, help="side of the images")
     parser.add_argument("--channels", type=int, default=64, help="width of both networks")
     parser.add_argument("--batch", type=int, default=64, help="images of a batch")
-    parser.add_argument("--rounds", type=int, default=7, help="visits of each variant")
-    parser.add_argument("--steps", type=int, default=2, help="steps of a visit")
+    parser.add_argument("--gpu", default="cpu", help="cpu, auto, or the number of a CUDA device")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: all)")
+    parser.add_argument("--rounds", type=int, default=6, help="visits of each variant")
+    parser.add_argument("--steps", type=int, default=2, help="steps of a visit")
     parser.add_argument("--only", default="", help="variants whose names hold one of these words")
-    parser.add_argument("--quick", action="store_true", help="tiny networks and two rounds")
-    options = parser.parse_args()
-    if options.quick:
-        options.channels, options.batch, options.rounds, options.steps = 8, 8, 2, 1
-    with threads(options.threads):
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="tiny networks, two rounds")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.channels, arguments.batch, arguments.rounds, arguments.steps = 8, 8, 2, 1
+    return arguments
+
+
+def main() -> None:
+    """Print a table of ratios."""
+    arguments = arguments_of_user()
+    start = time.perf_counter()
+    with threads(arguments.threads):
         print(machine())
         if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
             print(f"not idle: the load is {os.getloadavg()[0]:.1f}, so trust no number here")
-        print(f"DCGAN {options.size} px, {options.channels} channels, batch {options.batch}\n")
-        start = time.perf_counter()
-        steps = build(options)
-        seconds = measure(steps, options.rounds, options.steps)
-    rows = [
-        (
-            variant.name,
-            f"{options.batch / median(seconds[variant.name]):.1f}",
-            ratio(seconds, variant.name, variant.against),
-            variant.against if variant.against != variant.name else "",
-            ratio(seconds, variant.name, "plain PyTorch loop"),
-        )
-        for variant in VARIANTS
-        if variant.name in seconds
-    ]
-    print(f"\n{'variant':28} {'images/s':>9}  {'ratio':20} {'against':20} beside the plain loop")
-    for name, rate, first, against, second in rows:
-        print(f"{name:28} {rate:>9}  {first:20} {against:20} {second}")
-    print(f"\n{options.rounds} rounds, {time.perf_counter() - start:.0f} s in all")
+        steps = build(plugins.load(), arguments)
+        seconds = measure(steps, arguments.rounds, arguments.steps)
+    print(
+        f"\n{arguments.model}, {arguments.size} px, {arguments.channels} channels, batch"
+        f" {arguments.batch}; {arguments.rounds} rounds of {arguments.steps} steps"
+    )
+    print(f"\n{'variant':28} {'images/s':>8}  {'ratio':20} {'against':20} beside the plain loop")
+    for variant in VARIANTS:
+        if variant.name in seconds:
+            print(
+                f"{variant.name:28} {arguments.batch / median(seconds[variant.name]):8.1f}"
+                f"  {ratio(seconds, variant.name, variant.against):20} {variant.against:20}"
+                f" {ratio(seconds, variant.name, PLAIN)}"
+            )
+    print(f"\n{time.perf_counter() - start:.0f} s in all")
 
 
 if __name__ == "__main__":

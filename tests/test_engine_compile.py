@@ -107,6 +107,24 @@ def test_steps_behind_compilation_compile_nothing(quick):
     assert counters["stats"] == graphs
 
 
+def test_steps_run_the_compiled_functions(monkeypatch):
+    called = []
+
+    def compile_(function):
+        def compiled(*arguments):
+            called.append(function.__name__)
+            return function(*arguments)
+
+        return compiled
+
+    stepper, _ = pair(GAN, n_critic=1)
+    monkeypatch.setattr(stepper.engine, "compile", compile_)
+    assert stepper.compile() is None
+    called.clear()
+    stepper.step()
+    assert called == ["prepare", "_d_phase", "_g_phase"]
+
+
 def test_compilation_leaves_the_model_as_it_was(quick):
     stepper, _ = pair(GAN)
     before = start_of(stepper)

@@ -64,12 +64,14 @@ def test_labels_of_no_width_use_no_random_numbers():
     assert torch.equal(torch.rand(1), after)
 
 
-def test_the_two_losses_of_a_generator_against_cross_entropy():
+def test_the_losses_of_a_generator_against_cross_entropy():
     fake = tensor(2.0, -1.0)
     expected = (softplus(-2) + softplus(1)) / 2
     assert losses.nonsaturating_g(fake).item() == pytest.approx(expected)  # -log D
     expected = (math.log(1 - 1 / (1 + math.exp(-2))) + math.log(1 - 1 / (1 + math.exp(1)))) / 2
     assert losses.saturating_g(fake).item() == pytest.approx(expected)  # log(1 - D)
+    expected = (softplus(2) + softplus(-1)) / 2
+    assert losses.flipped_g(fake).item() == pytest.approx(expected)  # -log D with 0 for real
 
 
 def test_the_nonsaturating_loss_pulls_hardest_where_the_other_saturates():

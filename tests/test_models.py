@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from pydantic import ConfigDict, Field, create_model
 
 from animekit import contract, plugins
 from animekit.errors import ConfigError
-from animekit.model import Generates, ImageSpec, Model, Phase
+from animekit.model import Batch, Generates, ImageSpec, Model, Phase
 from animekit.testing import TinyFaces, check_model, tiny_dataset, tiny_model, tiny_stepper
 from animekit_plugins.models.gan import GAN, GANParams
 
@@ -108,6 +110,92 @@ def test_gradient_penalties_refuse_a_batch_norm_in_the_discriminator():
         assert "BatchNorm2d" in kinds  # the generator keeps its own
         norms = tiny_model(MODELS[name], **changes).discriminator.modules()
         assert "BatchNorm2d" not in {type(module).__name__ for module in norms}
+
+
+class Sum(torch.nn.Module):
+    """A critic of one weight: logits are weight x the sum of an image, gradients the weight."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(weight))
+        self.seen = []
+
+    def forward(self, images):
+        self.seen.append(images)
+        return self.weight * images.flatten(1).sum(1)
+
+
+def terms_of(name, weight=1.0, **changes):
+    """The terms of both phases where D says 2 x weight of real and -1 x weight of fake."""
+    model = tiny_model(MODELS[name], **changes)
+    model.discriminator = Sum(weight)
+    pixels = 3 * 32 * 32
+    real, fake = torch.full((4, 3, 32, 32), 2 / pixels), torch.full((4, 3, 32, 32), -1 / pixels)
+    found = {}
+    for phase in model.phases():
+        batch = Batch(real, z=torch.zeros(4, 100), fake=fake)
+        found |= {f"{phase.name}/{key}": v.item() for key, v in phase.loss(batch).items()}
+    return found, model
+
+
+def softplus(x):
+    return math.log1p(math.exp(x))
+
+
+NORM = (3 * 32 * 32) ** 0.5  # of the gradient of Sum(1)
+TERMS = [
+    ("gan", {}, {"d/real": softplus(-2), "d/fake": softplus(-1), "g/adv": softplus(1)}),
+    ("gan", {"g_loss": "saturating"}, {"d/real": softplus(-2), "g/adv": -softplus(-1)}),
+    (
+        "gan",
+        {"g_loss": "flipped"},
+        {"d/real": softplus(2), "d/fake": softplus(1), "g/adv": softplus(-1)},
+    ),
+    (
+        "gan",
+        {"real_label": (0.9, 0.9), "fake_label": (0.2, 0.2)},
+        {"d/real": softplus(2) - 0.9 * 2, "d/fake": softplus(-1) + 0.2, "g/adv": softplus(1)},
+    ),
+    ("lsgan", {}, {"d/adv": 0.5 * (1 + 1), "g/adv": 0.5 * 4}),
+    ("lsgan", {"a": 1.0, "b": 4.0, "c": 2.0}, {"d/adv": 0.5 * (4 + 4), "g/adv": 0.5 * 9}),
+    ("wgan", {}, {"d/wasserstein": -3, "g/adv": 1}),
+    ("wgangp", {}, {"d/wasserstein": -3, "d/gp": 10 * (NORM - 1) ** 2, "g/adv": 1}),
+    ("wgangp", {"gp_weight": 3.0, "one_sided": True}, {"d/gp": 3 * (NORM - 1) ** 2}),
+    ("wgangp", {"weight": 0.5 / NORM, "gp_weight": 3.0}, {"d/gp": 3 * 0.25}),
+    ("wgangp", {"weight": 0.5 / NORM, "gp_weight": 3.0, "one_sided": True}, {"d/gp": 0}),
+    ("gan", {"r1_weight": 7.0}, {"d/r1": 7 * NORM**2 / 2, "d/real": softplus(-2)}),
+    ("gan", {"dragan_weight": 7.0}, {"d/dragan": 7 * (NORM - 1) ** 2, "d/fake": softplus(-1)}),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "expected"), TERMS)
+def test_the_terms_of_an_objective_are_those_of_its_formula(name, changes, expected):
+    found, _ = terms_of(name, **changes)
+    assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_penalties_that_were_not_asked_for_are_no_terms():
+    assert set(terms_of("gan")[0]) == {"d/real", "d/fake", "g/adv"}
+    assert set(terms_of("gan", r1_weight=1.0)[0]) == {"d/real", "d/fake", "d/r1", "g/adv"}
+
+
+def test_noise_on_images_reaches_all_that_the_discriminator_sees():
+    _, model = terms_of("gan", d_noise=0.3)
+    assert len(model.discriminator.seen) == 3  # real and fake, and fake for the generator
+    for images in model.discriminator.seen:
+        assert images.std().item() == pytest.approx(0.3, rel=0.05)
+    assert {images.std().item() for images in terms_of("gan")[1].discriminator.seen} == {0.0}
+
+
+def test_spectral_norm_is_on_every_layer_of_the_discriminator_and_on_no_other():
+    model = tiny_model(GAN, spectral_norm=True)
+    normed = {name for name, module in model.named_modules() if hasattr(module, "parametrizations")}
+    kinds = (torch.nn.Conv2d, torch.nn.Linear)
+    layers = {
+        name for name, module in model.discriminator.named_modules() if isinstance(module, kinds)
+    }
+    assert normed == {f"discriminator.{name}" for name in layers}
+    assert not any("parametrizations" in key for key in tiny_model(GAN).state_dict())
 
 
 def test_weight_clipping_bounds_the_critic_and_nothing_else():
