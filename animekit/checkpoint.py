@@ -19,7 +19,7 @@ from animekit import plugins, weights
 from animekit.errors import CheckpointError, NotFoundError
 from animekit.model import Model
 from animekit.plugins import Registry
-from animekit.run import RUNS, Run, write_atomic
+from animekit.run import RUNS, Run, list_runs, write_atomic
 from animekit.weights import build, describe
 
 MODEL, AVERAGE, STATE = "model.safetensors", "ema.safetensors", "state.pt"
@@ -217,9 +217,10 @@ def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run 
     """Return the run (if any), the checkpoint folder or file, and the sentence that says it."""
     known = weights.bundled()
     if where is None:
-        runs = [Run(path) for path in _runs_with_checkpoints()]
-        if runs:
-            return _of_run(runs[-1], checkpoint)
+        runs = (Run(path) for path in reversed(list_runs(RUNS)))
+        newest = next((run for run in runs if steps_of(run)), None)
+        if newest is not None:
+            return _of_run(newest, checkpoint)
         if not known:
             raise NotFoundError("no run and no bundled weights", "train one: animekit train wgangp")
         where = "faces64" if "faces64" in known else next(iter(known))
@@ -242,12 +243,6 @@ def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run 
             f"bundled: {' '.join(known)}; {error.hint}",
             code="model.not_found",
         ) from None
-
-
-def _runs_with_checkpoints() -> list[Path]:
-    from animekit.run import list_runs
-
-    return [path for path in list_runs(RUNS) if steps_of(Run(path))]
 
 
 def _of_run(run: Run, checkpoint: str | int) -> tuple[Run, Path, str]:

@@ -89,15 +89,20 @@ class Stepper:
             factor = phase.schedule((step - 1) / self.total)
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
-        with only(self.model, phase):
-            with self.engine.autocast():
-                losses = self._losses[phase.name](batch)
-            optimizer.zero_grad(set_to_none=True)
-            self.engine.backward(torch.stack(list(losses.values())).sum())
-            optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses = self._differentiate(phase, batch, self._losses[phase.name])
+        optimizer.step()
         if phase.after is not None:
             phase.after()
         self.stats.add(phase.name, losses)
+
+    def _differentiate(self, phase: Phase, batch: Batch, loss: LossFunction) -> Losses:
+        """Add the gradients of a phase's terms to its own parameters; return the terms."""
+        with only(self.model, phase):
+            with self.engine.autocast():
+                terms = loss(batch)
+            self.engine.backward(torch.stack(list(terms.values())).sum())
+        return terms
 
     def compile(self) -> str | None:
         """Compile phases and draws, and compare their gradients with the eager ones.
@@ -142,10 +147,7 @@ class Stepper:
                 try:
                     with self.engine.autocast():
                         prepare(batch, names)
-                    with only(self.model, phase):
-                        with self.engine.autocast():
-                            terms = losses[phase.name](batch)
-                        self.engine.backward(torch.stack(list(terms.values())).sum())
+                    self._differentiate(phase, batch, losses[phase.name])
                     found[phase.name, *names] = _gradient(phase)
                 finally:
                     self.model.load_state_dict(saved)

@@ -136,7 +136,7 @@ class Trainer:
         return self.run
 
     def _begin(self) -> None:
-        self._report_clock()
+        self._since = time.monotonic()
         for warning in self.job.warnings:
             self.reporter.note(self.stepper.done, "warning", warning)
         if self.fresh:
@@ -193,8 +193,7 @@ class Trainer:
         return self.seconds + time.monotonic() - self._since
 
     def _report_clock(self) -> None:
-        self.seconds = self._elapsed() if hasattr(self, "_since") else self.seconds
-        self._since = time.monotonic()
+        self.seconds, self._since = self._elapsed(), time.monotonic()
         self._marked = (self.seconds, self.stepper.images)
 
     def _report(self) -> None:
