@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from animekit.demonstration import demo
     from animekit.errors import AnimekitError
+    from animekit.evaluation import evaluate
     from animekit.generation import generate, interpolate, like, remake
     from animekit.planning import plan
     from animekit.run import Run
@@ -26,6 +27,7 @@ _HOMES = {
     "AnimekitError": "animekit.errors",
     "Run": "animekit.run",
     "demo": "animekit.demonstration",
+    "evaluate": "animekit.evaluation",
     "generate": "animekit.generation",
     "interpolate": "animekit.generation",
     "like": "animekit.generation",
@@ -39,6 +41,7 @@ __all__ = [
     "Run",
     "__version__",
     "demo",
+    "evaluate",
     "generate",
     "interpolate",
     "like",

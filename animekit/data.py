@@ -13,7 +13,7 @@ import numpy as np
 from animekit.components import Component
 from animekit.config import Params
 from animekit.errors import DataError, NotFoundError
-from animekit.images import EXTENSIONS, resize
+from animekit.images import EXTENSIONS, Header, resize
 from animekit.model import ImageSpec
 from animekit.plugins import did_you_mean
 
@@ -75,6 +75,10 @@ class Dataset(Component):
 
     def mask_of(self, index: int) -> np.ndarray | None:
         """Return uint8 [L], 1 where a label is known; None where all or none are."""
+        return None
+
+    def header(self, index: int) -> Header | None:
+        """Return the size and format of a file; None where it has none or cannot be read."""
         return None
 
     def name_of(self, index: int) -> str:

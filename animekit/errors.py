@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class AnimekitError(Exception):
@@ -14,6 +14,8 @@ class AnimekitError(Exception):
 
     exit_code: ClassVar[int] = 1
     code: str = "error"
+    data: Any = None
+    """What was found all the same: the data of the JSON answer."""
 
     def __init__(self, message: str, hint: str | None = None, *, code: str | None = None) -> None:
         super().__init__(message)

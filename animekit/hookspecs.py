@@ -1,4 +1,4 @@
-"""The five hooks of animekit: each takes no argument and returns classes."""
+"""The six hooks of animekit: each takes no argument and returns classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from animekit.components import Check, Logger, Metric
+    from animekit.checking import Check
+    from animekit.components import Detector, Logger, Metric
     from animekit.data import Dataset
     from animekit.model import Model
 
@@ -30,6 +31,11 @@ def animekit_datasets() -> Iterable[type[Dataset]]:  # type: ignore[empty-body]
 @hookspec
 def animekit_checks() -> Iterable[type[Check]]:  # type: ignore[empty-body]
     """What `animekit clean` looks for in one image, or in all."""
+
+
+@hookspec
+def animekit_detectors() -> Iterable[type[Detector]]:  # type: ignore[empty-body]
+    """Finders of anime faces, for `animekit clean` and the face metric."""
 
 
 @hookspec

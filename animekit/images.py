@@ -14,7 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -34,6 +34,14 @@ _TOO_LARGE = f"larger than {MAX_BYTES >> 20} MB"
 
 # OpenCV's own threads fight with the pool that decodes and with torch.
 cv2.setNumThreads(1)
+
+
+class Header(NamedTuple):
+    """What an image file says of itself before it is decoded: pixels, and such as "JPEG"."""
+
+    width: int
+    height: int
+    format: str
 
 
 class ImageError(DataError):
@@ -110,6 +118,15 @@ def decode(source: Path | bytes, name: str = "") -> np.ndarray:
         if "truncated" in str(error).lower():
             raise ImageError(name, "truncated", "truncated") from None
         raise ImageError(name, f"damaged ({error})", "damaged") from None
+
+
+def header(data: bytes) -> Header | None:
+    """Return what an image file says of itself, without decoding it; None for no image."""
+    try:
+        with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return Header(*image.size, str(image.format))
+    except Exception:  # a header of a damaged file can make Pillow raise nearly anything
+        return None
 
 
 def read_image_file(path: Path, name: str = "") -> bytes:

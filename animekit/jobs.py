@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import animekit
@@ -65,6 +68,12 @@ class Job:
         model.validate()
         return model
 
+    @cached_property
+    def rows(self) -> np.ndarray | None:
+        """Return which images of the pack are trained on; None where all are."""
+        share = self.recipe.options.holdout
+        return np.flatnonzero(~self.pack.held_out(share)) if share else None
+
     def stepper(self) -> Stepper:
         """Return the stepper at step 0."""
         options = self.recipe.options
@@ -86,6 +95,7 @@ class Job:
             flip=options.flip,
             crop=options.crop,
             device=self.engine.device,
+            rows=self.rows,
         )
 
     def judge(self, registry: Registry) -> Judge | None:
@@ -124,6 +134,7 @@ class Job:
                 "fingerprint": self.pack.fingerprint,
                 "found": self.pack.found,
                 "used": len(self.pack),
+                "held_out": 0 if self.rows is None else len(self.pack) - len(self.rows),
                 "skipped": [[item.name, item.reason] for item in self.pack.skipped],
             },
             "environment": recipe.environment(),
@@ -182,7 +193,8 @@ def _check_schedule(made: Recipe) -> None:
 def _check_size(made: Recipe) -> None:
     """Raise what building the model would raise, before minutes go into packing the data."""
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a head for no labels is empty, and torch says so
             made.model(made.params, ImageSpec(made.options.size)).validate()
     except AnimekitError:
         raise

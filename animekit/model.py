@@ -142,6 +142,19 @@ class Reconstructs(Protocol):
         """Return images [N, C, H, W] in [-1, 1] close to the given ones."""
 
 
+@runtime_checkable
+class Classifies(Protocol):
+    """A model that reads labels from an image, by way of features."""
+
+    spec: ImageSpec
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Return logits [N, L] of images [N, C, H, W] in [-1, 1], a softmax for each group."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the logits are made from: [N, D]."""
+
+
 @dataclass
 class Stats:
     """Sums of loss terms between two reports, on the device: no step waits."""

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from animekit.components import Component
 
 GROUP = "animekit.plugins"
-KINDS = ("model", "dataset", "check", "metric", "logger")
-HOMES = {"model": "animekit.model", "dataset": "animekit.data"}
+KINDS = ("model", "dataset", "check", "detector", "metric", "logger")
+HOMES = {"model": "animekit.model", "dataset": "animekit.data", "check": "animekit.checking"}
 """Where the base class of a kind lives, if not in `animekit.components`."""
 
 Importer = Callable[[], ModuleType]

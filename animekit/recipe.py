@@ -42,6 +42,9 @@ class TrainOptions(Params):
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
     flip: bool = Field(False, description="mirror images at random")
     crop: int = Field(0, ge=0, description="cut the images out of ones this many pixels larger")
+    holdout: float = Field(
+        0.0, ge=0, lt=1, description="share of the images, chosen by content, kept out of training"
+    )
     report_every: int = Field(100, ge=1, description="steps between reports")
     sample_every: int = Field(500, ge=1, description="steps between sample grids")
     save_every: int = Field(1000, ge=1, description="steps between checkpoints")

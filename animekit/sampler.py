@@ -65,6 +65,7 @@ class Loader:
     """Batches of a pack by step, flipped and cut at random if asked.
 
     With `crop`, the pack was made at size + crop and a random window of the size is cut out.
+    `rows` are the indices of the images to use, all of them by default.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Loader:
         flip: bool,
         crop: int,
         device: torch.device | str = "cpu",
+        rows: np.ndarray | None = None,
     ) -> None:
         self.pack = pack
         self.size = pack.spec.size - crop
@@ -85,7 +87,8 @@ class Loader:
         self.flip = flip
         self.crop = crop
         self.device = torch.device(device)
-        self.sampler = Sampler(len(pack), batch, seed)
+        self.rows = rows
+        self.sampler = Sampler(len(pack) if rows is None else len(rows), batch, seed)
         # A plain view: indexing a numpy.memmap makes memmap objects of every result.
         self._pixels = np.asarray(pack.images)
         self._windows = _windows(self._pixels, self.size) if crop else None
@@ -102,6 +105,8 @@ class Loader:
         Images are [N, 3, H, W] in [-1, 1], labels and mask [N, L] or None.
         """
         chosen = self.sampler.indices(step).numpy()
+        if self.rows is not None:
+            chosen = self.rows[chosen]
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
         flips = (torch.rand(len(chosen), generator=generator) < 0.5).numpy()
         pixels = self._gather(chosen, generator)

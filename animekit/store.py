@@ -72,6 +72,15 @@ class Pack:
         with _open_text(self.folder / "meta.csv", "r") as file:
             return [row["name"] for row in csv.DictReader(file)]
 
+    def held_out(self, share: float) -> np.ndarray:
+        """Return bool [N]: the images to be kept out of training, about `share` of all.
+
+        Each image is chosen by the hash of its pixels, so that copies go the same way, and the
+        same images are chosen in any order and in any company.
+        """
+        hashes = (hashlib.blake2b(image.data, digest_size=4).digest() for image in self.images)
+        return np.array([int.from_bytes(each, "little") < share * 2**32 for each in hashes])
+
     def verify(self) -> bool:
         """Read all pixels and say whether they are still what was written."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data).hexdigest()

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from animekit.cli import config, demo, failures, generate, plugins, runs, train
+from animekit.cli import config, demo, evaluate, failures, generate, plugins, runs, train
 from animekit.cli.options import Session
 from animekit.console import Screen
 from animekit.errors import AnimekitError, Stopped
 
-COMMANDS = (demo, train, generate, runs, config, plugins)  # in the order of the help
+COMMANDS = (demo, train, generate, evaluate, runs, config, plugins)  # in the order of the help
 BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of our output went away, which is no error
 
 
@@ -62,6 +62,7 @@ class Root(TyperGroup):
                 error = AnimekitError(f"{type(caught).__name__}: {caught}", code="bug")
             else:
                 session.screen.error(error, caught)
+                data = error.data
         session.screen.finish(session.command, session.args, data, error)
         return error.exit_code if error else 0
 
@@ -126,6 +127,7 @@ def root(
       animekit demo                              no data yet? about a minute
       animekit train wgangp --data data/faces    train a model on a folder
       animekit generate --seeds 0-24 --grid 5x5  draw 25 new faces
+      animekit evaluate --ms-ssim --swd          measure the newest run
     """
     if version:
         from animekit import __version__

@@ -91,6 +91,7 @@ class Session:
     plugins_dir: Path | None = None
     command: str = "animekit"
     args: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)  # options that plugins bring
     _registry: Registry | None = None
 
     def registry(self) -> Registry:
@@ -141,7 +142,9 @@ def share(name: str, body: Body, own: Sequence[Parameter] = ()) -> Body:
         session: Session = context.obj
         session.command = name
         session.args = {
-            key: value for key, value in values.items() if value not in (None, False, [])
+            key: value
+            for key, value in {**values, **session.extra}.items()
+            if value not in (None, False, [])
         }
         session.plugins_dir = values.pop("plugins_dir") or session.plugins_dir
         values.pop("no_color")  # it has done its work: see terminal_as_asked

@@ -13,7 +13,8 @@ from animekit.config import Params
 from animekit.data import Dataset, looked_for, nothing_at, seen
 from animekit.errors import DataError
 from animekit.hookspecs import hookimpl
-from animekit.images import ImageError, decode
+from animekit.images import Header, ImageError, decode, header
+from animekit.manifest import kept_names, newest_manifest, read_manifest
 from animekit.model import ImageSpec
 from animekit.tags import Tags, read_tags
 from animekit_plugins.datasets._files import Archive, Files, Source
@@ -34,10 +35,11 @@ class Labels:
 class Folder(Dataset):
     """A folder or .zip of images, labelled by tags.csv or by class folders.
 
-    Every image counts, at any depth; hidden files and folders do not. Labels come from the tags
-    file that is given, else from the tags.csv in the folder (it speaks of the images at its side
-    and below), else from tags.csv beside the folder, if that names any of these images. Without
-    one, where every image lies in a first-level folder, the folders' names are the labels.
+    Every image counts, at any depth; hidden files and folders do not. If the folder was cleaned, an
+    image that its newest manifest knows counts only if the decision there is keep. Labels come from
+    the tags file that is given, else from the tags.csv in the folder (it speaks of the images at
+    its side and below), else from tags.csv beside the folder, if that names any of these images.
+    Without one, where every image lies in a first-level folder, the folders' names are the labels.
     """
 
     name = "folder"
@@ -48,10 +50,10 @@ class Folder(Dataset):
         if not self.path.exists():
             raise nothing_at(where)
         self._source: Source = Files(self.path) if self.path.is_dir() else Archive(self.path)
-        self._names = self._source.names
         self.skipped = self._source.skipped
-        if not self._names:
+        if not self._source.names:
             raise self._empty()
+        self._names, self._cleaned = self._kept()
         self._labels = self._find_labels()
 
     @classmethod
@@ -62,9 +64,10 @@ class Folder(Dataset):
 
     @property
     def description(self) -> str:
-        """How many images in how many folders, and what their labels are."""
+        """How many images in how many folders, what a manifest left, and what their labels are."""
         folders = len({PurePosixPath(name).parent for name in self._names})
-        return f"{_count(len(self), 'image')} in {_count(folders, 'folder')}{self._labels.words}"
+        words = f"{_count(len(self), 'image')} in {_count(folders, 'folder')}"
+        return f"{words}{self._cleaned}{self._labels.words}"
 
     def spec(self, size: int) -> ImageSpec:
         """Return what a model sees of these images at a size."""
@@ -82,6 +85,13 @@ class Folder(Dataset):
         """Return uint8 [L], 1 where a label is known; None where all or none are."""
         name = self._names[index]
         return self._labels.rows[name][1] if name in self._labels.rows else None
+
+    def header(self, index: int) -> Header | None:
+        """Return the size and format of a file; None where it has none or cannot be read."""
+        try:
+            return header(self._source.read(self._names[index]))
+        except ImageError:
+            return None
 
     def name_of(self, index: int) -> str:
         """Return the file name below the folder."""
@@ -108,6 +118,24 @@ class Folder(Dataset):
         found = seen(self._source.others + [item.name for item in self.skipped])
         hint = f"looked for {looked_for()}; no data yet? animekit demo"
         return DataError(f"no images in {self.where}: found {found}", hint)
+
+    def _kept(self) -> tuple[list[str], str]:
+        """Return the images that the newest manifest keeps or does not know, and words for it."""
+        path = newest_manifest(self.path)
+        if path is None:
+            return self._source.names, ""
+        table = read_manifest(path)
+        known, kept = set(table["name"]), set(kept_names(table))
+        names = [name for name in self._source.names if name in kept or name not in known]
+        if not names:
+            raise DataError(
+                f"{path} keeps none of the {len(self._source.names):,} images in {self.where}",
+                f"edit its column decision, or look again: animekit clean {self.where}",
+            )
+        new = len(names) - sum(name in known for name in names)
+        words = f"{len(names) - new:,} of {len(table):,} kept"
+        words += f", {new:,} newer" if new else ""
+        return names, f" (manifest {path.parent.name}: {words})"
 
     def _find_labels(self) -> Labels:
         if self.tags is not None:

@@ -1,0 +1,85 @@
+"""Reading hair and eye colours from images with the bundled tagger, or with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from animekit import weights
+from animekit.errors import CheckpointError, NotFoundError
+from animekit.features import Extractor, silent
+from animekit.model import Classifies
+from animekit.tags import EYES, HAIR, NAMES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from animekit.plugins import Registry
+
+BUNDLED = "tagger"
+MIDDLE = 127.5  # pixels become x / 127.5 - 1
+ATTRIBUTES = {"hair": HAIR, "eyes": EYES}
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model that reads colours; equal images give equal numbers in any company."""
+
+    extractor: Extractor
+
+    @property
+    def description(self) -> str:
+        """Which weights look at which size."""
+        return self.extractor.description
+
+    def read(
+        self, images: np.ndarray, progress: Callable[[float], None] = silent
+    ) -> dict[str, np.ndarray]:
+        """Return the likeliest colour of each image: {"hair": int64 [N], "eyes": int64 [N]}.
+
+        Images are uint8 [N, 3, H, W]; numbers are places in `tags.HAIR` and `tags.EYES`.
+        """
+        logits = self.extractor.logits(images, progress)
+        hair, eyes = np.split(logits, [len(HAIR)], axis=1)
+        return {"hair": hair.argmax(1), "eyes": eyes.argmax(1)}
+
+
+def missing(where: str = BUNDLED) -> NotFoundError | None:
+    """Return the error that there is no such classifier, None if there is one."""
+    if where in weights.bundled() or Path(where).is_file():
+        return None
+    return NotFoundError(
+        f'no classifier "{where}"',
+        "train one: animekit train tagger --data DIR --tags FILE, then give its weights",
+        code="weights.missing",
+    )
+
+
+def load(registry: Registry, where: str = BUNDLED) -> Classifier:
+    """Return the classifier in a weights file or of a bundled name.
+
+    Raises NotFoundError where there is none, and CheckpointError where a file is of a model that
+    reads no hair and eye colours.
+    """
+    absent = missing(where)
+    if absent is not None:
+        raise absent
+    path = weights.bundled().get(where) or Path(where)
+    tensors, about, sha256 = weights.read(path)
+    model = weights.build(about, tensors, registry, path)
+    if not isinstance(model, Classifies) or model.spec.labels != NAMES:
+        raise CheckpointError(
+            f"{path} reads no hair and eye colours", "animekit train tagger makes one that does"
+        )
+
+    def to_logits(pixels: Tensor) -> Tensor:
+        return model.classify(pixels / MIDDLE - 1)
+
+    def to_features(pixels: Tensor) -> Tensor:
+        return model.features(pixels / MIDDLE - 1)
+
+    return Classifier(Extractor(path.stem, sha256, model.spec.size, to_features, to_logits))
