@@ -61,7 +61,7 @@ class Reference:
 def save(reference: Reference, path: Path) -> Path:
     """Write a reference as safetensors with its facts in the metadata."""
     tensors = {
-        f"{metric}/{key}": torch.from_numpy(np.ascontiguousarray(array))
+        f"{metric}/{key}": torch.from_numpy(np.array(array, order="C"))
         for metric, arrays in reference.arrays.items()
         for key, array in arrays.items()
     }
