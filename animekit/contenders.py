@@ -31,8 +31,13 @@ Drawn = tuple[np.ndarray, np.ndarray | None]
 class Contender(Protocol):
     """Something that gives fakes: uint8 [n, 3, S, S], and labels uint8 [n, 23] or None."""
 
-    name: str
-    origin: str
+    @property
+    def name(self) -> str:
+        """A short name for a column."""
+
+    @property
+    def origin(self) -> str:
+        """A sentence that says what is used."""
 
     @property
     def size(self) -> int:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from animekit import plugins, recipe, verdict
 from animekit.components import Exhibit, Metric
 from animekit.contenders import Contender, Drawn, ModelContender, SetContender, contender
@@ -31,7 +33,7 @@ def evaluate(
     model: Any = None,
     ref: Any = None,
     *,
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str] | str | None = None,
     num: int | None = None,
     repeats: int = 3,
     seed: int = 0,
@@ -50,7 +52,8 @@ def evaluate(
 
     `model` is a run, a checkpoint, weights, a folder of images, or None for the newest run;
     `ref` the real images (a folder, a data set, a reference file), by default the data that the
-    model was trained on. Without `metrics` all are used that need no download. `num` images of
+    model was trained on. Without `metrics` those are used that need no download; "all" has those
+    too that say little. `num` images of
     each side are compared, by default as many as the real ones can give twice, so that the floor
     of real against real has the same number. `params` are such as {"swd.patches": 64}.
     """
@@ -265,7 +268,7 @@ def make_reference(
     ref: str,
     name: str,
     *,
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str] | str | None = None,
     size: int | None = None,
     num: int | None = None,
     repeats: int = 3,
@@ -285,7 +288,9 @@ def make_reference(
     real = open_images(ref, size, registry, tags, _counting(tell, "reading"))
     side = RealImages(real, seed)
     count = side.settle(plan, [SetContender(real)], num or min(MOST // 2, len(real) // 2)).count
-    arrays, floor, kept = {}, {}, {}
+    arrays: dict[str, dict[str, np.ndarray]] = {}
+    floor: dict[str, dict[str, Any]] = {}
+    kept: dict[str, dict[str, Any]] = {}
     for key, wish in plan.items():
         metric = wish.metric(seed)
         metric.progress = _sharing(tell, key)

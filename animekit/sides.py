@@ -111,17 +111,25 @@ class RealImages:
                 odd += [*each.images.oddities, *imagesets.compare(self.images, each.images)]
             elif isinstance(each, ModelContender):
                 each.asked = contenders.asked_labels([self.images])
-        self._check(plan)
-        return Settled(self.count, plan, odd)
+        kept, few = self._enough(plan)
+        return Settled(self.count, kept, [*odd, *few])
 
-    def _check(self, plan: dict[str, Wish]) -> None:
+    def _enough(self, plan: dict[str, Wish]) -> tuple[dict[str, Wish], list[Oddity]]:
+        """Leave out metrics that need more images; refuse those that were named."""
+        kept, odd = {}, []
         for name, wish in plan.items():
-            if self.half < wish.cls.fewest:
+            if self.half >= wish.cls.fewest:
+                kept[name] = wish
+                continue
+            problem = f"{name} needs {wish.cls.fewest} images a side, there are {self.half}"
+            if wish.named:
                 raise UnusableError(
-                    f"{name} needs {wish.cls.fewest} images a side, there are {self.half}",
+                    problem,
                     "give more real images (--ref DIR) or leave that metric out",
                     code="metric.count",
                 )
+            odd.append(Oddity("metric.count", f"{problem}: it is left out"))
+        return kept, odd
 
     def _rows(self, repeat: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of the real side, and those of the floor's other side."""

@@ -19,6 +19,7 @@ class Wish:
 
     cls: type[Metric]
     values: dict[str, Any]
+    named: bool = True  # whether somebody asked for this very metric
 
     def metric(self, seed: int) -> Metric:
         """Return the metric, with a seed where it takes one and was given none."""
@@ -29,24 +30,26 @@ class Wish:
 
 
 def wishes(
-    registry: Registry, names: Sequence[str] | None, params: Mapping[str, Any]
+    registry: Registry, names: Sequence[str] | str | None, params: Mapping[str, Any]
 ) -> dict[str, Wish]:
     """Return what was asked for, or all that can be computed here without a download.
 
-    `params` are such as {"swd.patches": 64}; a key without a metric goes to every metric that
-    knows it. Raises NotFoundError for unknown names, and for weights that an asked-for metric
-    lacks; ConfigError for unknown keys.
+    "all" has those too that None leaves out, since they say little about faces. `params` are such
+    as {"swd.patches": 64}; a key without a metric goes to every metric that knows it. Raises
+    NotFoundError for unknown names, and for weights that a named metric lacks; ConfigError for
+    unknown keys.
     """
     known = registry.all("metric")
     _check_keys(params, known)
     chosen = {}
-    for name in names if names is not None else known:
+    named = names is not None and not isinstance(names, str)
+    for name in names if names is not None and not isinstance(names, str) else known:
         cls = registry.get("metric", name.replace("-", "_"))
-        wish = Wish(cls, _own(cls, params))
+        wish = Wish(cls, _own(cls, params), named)
         lacking = wish.metric(0).missing()
-        if lacking is not None and names is not None:
+        if lacking is not None and named:
             raise lacking
-        if lacking is None and (names is not None or cls.by_default):
+        if lacking is None and (named or names == "all" or cls.by_default):
             chosen[cls.name] = wish
     return chosen
 

@@ -32,6 +32,7 @@ LEAVES = {
     "demo": [*CHANCE, *CONSENT],
     "train gan": [*CHANCE, *SETTINGS, *CONSENT],
     "generate": [*CHANCE, *CONSENT],
+    "evaluate": [*CHANCE, *SETTINGS, *CONSENT],
     "runs ls": [],
     "runs show": [],
     "config show": SETTINGS,
@@ -172,7 +173,7 @@ def test_bare_animekit_prints_short_help_and_succeeds() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     names = re.findall(r"│ (\w+)  ", result.stdout)
-    assert names == ["demo", "train", "generate", "runs", "config", "plugins"]
+    assert names == ["demo", "train", "generate", "evaluate", "runs", "config", "plugins"]
 
 
 def test_help_is_quick_and_imports_nothing_heavy() -> None:

@@ -251,6 +251,18 @@ def test_a_metric_without_its_weights_is_left_out_unless_it_was_named(few: Regis
         evaluate(drawn(40), drawn(80), metrics=["absent"], registry=few)
 
 
+def test_a_metric_that_needs_more_images_is_left_out_unless_it_was_named(
+    few: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Asked, "fewest", 1000)
+    fakes, reals = drawn(40, seed=1, labelled=True), drawn(80, labelled=True)
+    found = evaluate(fakes, reals, registry=few)
+    assert {row.metric for row in found.rows} == {"shift"}
+    assert "metric.count" in codes(found)
+    with pytest.raises(UnusableError, match="asked needs 1000 images a side, there are 40"):
+        evaluate(fakes, reals, metrics=["asked"], registry=few)
+
+
 def test_unknown_metrics_and_keys_are_refused_with_the_nearest(few: Registry) -> None:
     with pytest.raises(NotFoundError, match='Did you mean "shift"'):
         evaluate(drawn(40), drawn(80), metrics=["shfit"], registry=few)

@@ -56,7 +56,8 @@ def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any]:
         )
     screen.note(first.origin)
     if common.dry_run:
-        what = " ".join(names) if names else "every metric that needs no download"
+        named = names and not isinstance(names, str)
+        what = " ".join(names) if named and names else "every metric that needs no download"
         screen.say(f"would measure {first.name} by {what}")
         return {"would_measure": first.name, "metrics": names}
     with showing(common) as progress:
@@ -83,12 +84,12 @@ def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def chosen(common: Common, wishes: dict[str, Any]) -> list[str] | None:
-    """Return the metrics that were named; None for those that go by default."""
+def chosen(common: Common, wishes: dict[str, Any]) -> list[str] | str | None:
+    """Return the metrics that were named, "all", or None for those that go by default."""
     metrics = common.registry().all("metric")
     names = [name for name in metrics if common.session.extra[name]]
     if wishes["all"]:
-        return [name for name, cls in metrics.items() if cls().missing() is None]
+        return "all"
     if wishes["min_faces"] is not None and names and "faces" not in names:
         names.append("faces")
     return names or None

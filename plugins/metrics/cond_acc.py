@@ -55,7 +55,8 @@ class ConditionAccuracy(Metric):
         """Return the accuracies of fakes uint8 [N, 3, H, W] asked to be labels uint8 [N, 23]."""
         asked = self._asked(fake, labels)
         read = self._classifier().read(fake, self.progress)
-        found, right = {}, []
+        found: dict[str, float] = {}
+        right = []
         for name, wanted in asked.items():
             known = wanted.any(1)
             hits = wanted[np.arange(len(wanted)), read[name]] > 0
