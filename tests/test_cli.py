@@ -35,6 +35,9 @@ LEAVES = {
     "evaluate": [*CHANCE, *SETTINGS, *CONSENT],
     "runs ls": [],
     "runs show": [],
+    "models ls": [],
+    "models pull": CONSENT,
+    "models verify": [],
     "config show": SETTINGS,
     "config presets": [],
     "plugins": [],
@@ -173,7 +176,7 @@ def test_bare_animekit_prints_short_help_and_succeeds() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     names = re.findall(r"│ (\w+)  ", result.stdout)
-    assert names == ["demo", "train", "generate", "evaluate", "runs", "config", "plugins"]
+    assert names == ["demo", "train", "generate", "evaluate", "runs", "models", "config", "plugins"]
 
 
 def test_help_is_quick_and_imports_nothing_heavy() -> None:

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from animekit.cli import config, demo, evaluate, failures, generate, plugins, runs, train
+from animekit.cli import config, demo, evaluate, failures, generate, models, plugins, runs, train
 from animekit.cli.options import Session
 from animekit.console import Screen
 from animekit.errors import AnimekitError, Stopped
 
-COMMANDS = (demo, train, generate, evaluate, runs, config, plugins)  # in the order of the help
+COMMANDS = (demo, train, generate, evaluate, runs, models, config, plugins)  # in the order of the help
 BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of our output went away, which is no error
 
 
