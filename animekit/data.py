@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +64,9 @@ class Dataset(Component):
         Raises DataError where the item cannot be decoded.
         """
         raise NotImplementedError
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        return (self[index] for index in range(len(self)))  # or it would never end
 
     def render(self, index: int, size: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return an image uint8 [size, size, 3] and its labels uint8 [L] or None.

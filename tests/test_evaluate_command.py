@@ -17,9 +17,14 @@ QUICK = ("--ms-ssim", "--swd", "--repeats", "2")
 
 
 @pytest.fixture
-def place(trained: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a folder with one run, and return the folder."""
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def place(trained: Callable[..., Run], tmp_path: Path) -> Path:
+    """Return the folder of the test, with one run in it."""
     trained(tmp_path / "runs", steps=2)
     return tmp_path
 

@@ -107,7 +107,8 @@ def run(
     for path in (made.path / "timeline.png", made.path / "timeline.gif"):
         if path.is_file():
             screen.record(path, path.suffix[1:])
-    screen.note(f"next: animekit generate {made.id if runs == RUNS else made.path}")
+    if hasattr(model, "sample"):
+        screen.note(f"next: animekit generate {made.id if runs == RUNS else made.path}")
     last = (made.metrics() or [{}])[-1]
     return {"run": str(made.path), "id": made.id, "last": last}
 
