@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from animekit.errors import AnimekitError
+    from animekit.plugins import Registry
     from animekit.run import Run
 
 
@@ -97,6 +98,8 @@ class Metric(Component):
         """Told the share of one `compute` or `prepare` that is done, 0 to 1."""
         self.warnings: list[str] = []
         """What a reader of the last numbers should know."""
+        self.registry: Registry | None = None
+        """The plugins of this evaluation, for a metric that builds a model."""
         self.real_labels: np.ndarray | None = None
         """Labels uint8 [M, 23] of the real images, where they are known: for counts in tables."""
 

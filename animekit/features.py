@@ -50,7 +50,7 @@ class Resizer:
 
 
 def bicubic(images: Tensor, side: int) -> Tensor:
-    """Return images of a side by torch's antialiased bicubic filter, rounded as in a file.
+    """Return images of a side by an antialiased bicubic filter, rounded.
 
     >>> flat = torch.full((1, 3, 5, 5), 200.0)
     >>> bicubic(flat, 8).unique().tolist()
@@ -108,7 +108,7 @@ class Extractor:
         return _rows(self.over(images, self.to_features, progress=progress), self.name, len(images))
 
     def logits(self, images: np.ndarray, progress: Progress = silent) -> np.ndarray:
-        """Return float32 [N, L] for uint8 images [N, 3, H, W]; UnusableError if there are none."""
+        """Return float32 [N, L] for uint8 images; UnusableError if there are none."""
         if self.to_logits is None:
             raise self.lacks("classes")
         return _rows(self.over(images, self.to_logits, progress=progress), self.name, len(images))
@@ -213,7 +213,7 @@ def cached_features(
     kind: Kind = "features",
     progress: Progress = silent,
 ) -> np.ndarray:
-    """Return features (or logits) of uint8 images, from a file where they were computed before.
+    """Return features (or logits) of uint8 images, from a file if it has them.
 
     The file lies in `cache_dir()/features` under the sha256 of the pixels and of all that fixes
     the extractor. A damaged one is computed anew; where none can be written, none is kept. Sets of

@@ -44,14 +44,16 @@ class Reference:
     floor: dict[str, dict[str, Any]]
     arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
-    def metric(self, cls: type[Metric]) -> Metric:
+    def metric(self, cls: type[Metric], registry: Registry) -> Metric:
         """Return the metric with the parameters of the reference; UnusableError if it has none."""
         if cls.name not in self.metrics:
             raise UnusableError(
                 f"reference {self.name} has nothing for {cls.name}",
                 f"it has: {' '.join(self.metrics)}; else give the real images: --ref DIR",
             )
-        return cls(resolve(cls.Params, [Layer(self.name, self.metrics[cls.name])]).params)
+        made = cls(resolve(cls.Params, [Layer(self.name, self.metrics[cls.name])]).params)
+        made.registry = registry
+        return made
 
     def prepared(self, metric: Metric) -> Any:
         """Return what the metric's `compute` takes in place of the real images."""
@@ -108,8 +110,3 @@ def named(name: str) -> Reference:
     if not Path(name).is_file():
         raise NotFoundError(f"no reference {name}", f"bundled: {' '.join(known) or 'none'}")
     return load(Path(name))
-
-
-def fits(reference: Reference, registry: Registry) -> list[str]:
-    """Return the metrics of a reference that are installed here."""
-    return [name for name in reference.metrics if name in registry.all("metric")]

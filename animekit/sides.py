@@ -194,7 +194,7 @@ class RealReference:
         kept = {name: wish for name, wish in plan.items() if name in have.metrics}
         for name, wish in plan.items():
             if not kept:
-                have.metric(wish.cls)  # raises, and says what there is
+                have.metric(wish.cls, wish.registry)  # raises, and says what there is
             if name not in kept:
                 odd.append(
                     Oddity("reference.lacks", f"{name} is left out: it needs the real images")
@@ -215,7 +215,7 @@ class RealReference:
 
     def metric(self, wish: Wish, seed: int) -> Metric:
         """Return the metric with the parameters of the reference."""
-        return self.reference.metric(wish.cls)
+        return self.reference.metric(wish.cls, wish.registry)
 
     def prepared(self, metric: Metric, repeat: int) -> Any:
         """Return the real side of a metric."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from animekit.components import Metric
 from animekit.config import Layer, resolve, unknown_key
-
-if TYPE_CHECKING:
-    from animekit.plugins import Registry
+from animekit.plugins import Registry
 
 
 @dataclass(frozen=True)
@@ -19,6 +17,7 @@ class Wish:
 
     cls: type[Metric]
     values: dict[str, Any]
+    registry: Registry
     named: bool = True  # whether somebody asked for this very metric
 
     def metric(self, seed: int) -> Metric:
@@ -26,7 +25,9 @@ class Wish:
         values = dict(self.values)
         if "seed" in self.cls.Params.model_fields:
             values.setdefault("seed", seed)
-        return self.cls(resolve(self.cls.Params, [Layer("--set", values)]).params)
+        made = self.cls(resolve(self.cls.Params, [Layer("--set", values)]).params)
+        made.registry = self.registry
+        return made
 
 
 def wishes(
@@ -45,7 +46,7 @@ def wishes(
     named = names is not None and not isinstance(names, str)
     for name in names if names is not None and not isinstance(names, str) else known:
         cls = registry.get("metric", name.replace("-", "_"))
-        wish = Wish(cls, _own(cls, params), named)
+        wish = Wish(cls, _own(cls, params), registry, named)
         lacking = wish.metric(0).missing()
         if lacking is not None and named:
             raise lacking

@@ -109,7 +109,7 @@ class ConditionAccuracy(Metric):
 
     def _classifier(self) -> Classifier:
         if self._loaded is None:
-            self._loaded = classifying.load(plugins.load(), self.params.classifier)
+            self._loaded = classifying.load(self.registry or plugins.load(), self.params.classifier)
         return self._loaded
 
 
