@@ -199,7 +199,7 @@ def pull(
 
 
 def verify(names: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """Read all weights of the store again, and say of each whether its sha256 is right.
+    """Read the store's weights again; say of each whether its sha256 is right.
 
     The state is sound, damaged, or unknown where neither catalogue nor record has a sha256.
     """
@@ -231,7 +231,7 @@ def get_dataset(
     unpinned: bool = False,
     progress: Progress | None = None,
 ) -> Fetched:
-    """Download a data set as a new folder, and check it down to its files where that is known.
+    """Download a data set as a new folder; check its files where they are known.
 
     A folder that holds something is never touched. What a cut download left is continued by the
     next call. Raises NetworkError, or UnusableError for an archive that is not what it should be.
@@ -262,7 +262,7 @@ def get_dataset(
 
 
 def manifest_of(folder: Path) -> tuple[int, str]:
-    """Return how many files a folder holds, and one sha256 over their names, sizes and bytes."""
+    """Return a folder's file count, and one sha256 over names, sizes and bytes."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     digest, files = hashlib.sha256(), 0
     for name in names:

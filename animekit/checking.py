@@ -73,7 +73,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Context:
-    """What a check may want to know before it begins: the folder, the tags, the plugins."""
+    """What a check may want to know before it begins: folder, tags, plugins."""
 
     folder: Path
     registry: Registry
@@ -190,7 +190,7 @@ def sharpness(grey: np.ndarray) -> float:
 
 
 def shrunk(image: np.ndarray, side: int) -> np.ndarray:
-    """Return the picture with a longer side of at most `side` pixels, itself if it has."""
+    """Return the picture with a longer side of at most `side` pixels."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
@@ -249,9 +249,9 @@ class Check(Component):
         return ""
 
     def measure(self, picture: Picture) -> Measures:
-        """Return numbers of one decoded picture: a function of its content and `key()` alone.
+        """Return numbers of one decoded picture.
 
-        Called from several threads. Pictures that cannot be decoded are not measured.
+        They may depend on its content and on what `key()` names, and on nothing else. Called from several threads. Pictures that cannot be decoded are not measured.
         """
         return {}
 
@@ -275,7 +275,7 @@ class Check(Component):
 
 
 def parse_range(text: str) -> tuple[float, float]:
-    """Read "0.5..2", "1..", "..3" or "1" as the smallest and the largest allowed number.
+    """Read "0.5..2", "1..", "..3" or "1" as the least and the most allowed.
 
     >>> parse_range("1..")
     (1.0, inf)

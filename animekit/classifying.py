@@ -39,7 +39,7 @@ class Classifier:
     def read(
         self, images: np.ndarray, progress: Callable[[float], None] = silent
     ) -> dict[str, np.ndarray]:
-        """Return the likeliest colour of each image: {"hair": int64 [N], "eyes": int64 [N]}.
+        """Return each image's likeliest colours: {"hair": int64 [N], "eyes": [N]}.
 
         Images are uint8 [N, 3, H, W]; numbers are places in `tags.HAIR` and `tags.EYES`.
         """

@@ -104,7 +104,7 @@ class Metric(Component):
         """Labels uint8 [M, 23] of the real images, where they are known: for counts in tables."""
 
     def missing(self) -> AnimekitError | None:
-        """Return the error that `compute` would raise on this machine, for want of weights."""
+        """Return the error that `compute` would raise here, for want of weights."""
         return None
 
     def definition(self, count: int) -> str:
@@ -118,7 +118,7 @@ class Metric(Component):
         return real
 
     def export(self, prepared: Any) -> dict[str, np.ndarray] | None:
-        """Return what `prepare` found as arrays that hold no image; None if that cannot be."""
+        """Return what `prepare` found as arrays without images; None if it cannot."""
         return None
 
     def restore(self, arrays: dict[str, np.ndarray]) -> Any:
@@ -153,7 +153,7 @@ class Detector(Component):
         return None
 
     def detect(self, image: np.ndarray) -> np.ndarray:
-        """Return boxes float32 [N, 5] (x, y, width, height in pixels, score), best score first.
+        """Return boxes float32 [N, 5]: x, y, width, height (px), score, best first.
 
         The image is RGB, uint8 [H, W, 3]. Safe to be called from several threads.
         """

@@ -29,7 +29,7 @@ Drawn = tuple[np.ndarray, np.ndarray | None]
 
 
 class Contender(Protocol):
-    """Something that gives fakes: uint8 [n, 3, S, S], and labels uint8 [n, 23] or None."""
+    """Something that gives fakes uint8 [n, 3, S, S] with labels [n, 23] or None."""
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class Contender(Protocol):
         """Whether it is known what each image was asked to be."""
 
     def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:
-        """Return the images of a repeat; other repeats have others, as far as there are any."""
+        """Return the images of a repeat; others have others, as far as there are any."""
 
     def facts(self) -> dict[str, Any]:
         """Return where the images come from, for the record."""
@@ -64,7 +64,7 @@ class Contender(Protocol):
 
 @dataclass
 class ModelContender:
-    """A model that draws images: image i of repeat r comes from seed r * count + i + first."""
+    """A model that draws: image i of repeat r has seed first + r * count + i."""
 
     loaded: Loaded
     first: int = 0
@@ -210,7 +210,7 @@ def contender(
     truncation: float = 1.0,
     progress: Progress | None = None,
 ) -> Contender:
-    """Return what is evaluated: a run, checkpoint, weights file or name, or a set of images.
+    """Return what is evaluated: a run, a checkpoint, weights, or a set of images.
 
     None means the newest run that has a checkpoint, else the bundled weights.
     """
@@ -251,7 +251,7 @@ def _is_images(where: str) -> bool:
 
 
 def asked_labels(sets: Iterable[ImageSet]) -> np.ndarray | None:
-    """Return the label vectors of the first set that has any, for a model to draw from."""
+    """Return the labels of the first set that has any, to draw conditions from."""
     for each in sets:
         if each.labels is not None and each.labels.any():
             whole = each.labels.sum(1) > 0

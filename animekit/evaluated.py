@@ -28,7 +28,7 @@ CLOSE = 2.0  # combined standard deviations under which a difference says nothin
 
 @dataclass(frozen=True)
 class Value:
-    """One number: its mean over repeats, their standard deviation, and its own standard error.
+    """One number: its mean over repeats, their spread, and its standard error.
 
     `value` is None where it is undefined; `reason` then says why.
     """
@@ -49,7 +49,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Column:
-    """The numbers of one set of images: a contender's, or those of real images (`kind` real)."""
+    """The numbers of one set of images: of a contender, or of real images."""
 
     name: str
     kind: str
@@ -78,7 +78,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Gate:
-    """A condition under which an evaluation fails, such as swd_avg>40, and what was seen."""
+    """A condition under which an evaluation fails, and what was seen."""
 
     expr: str
     key: str
@@ -140,7 +140,7 @@ class Evaluation:
         return GateError(f"{self.columns[1].name} does not pass: {seen}", "train longer, or clean")
 
     def differ(self, key: str, first: int, second: int) -> bool | None:
-        """Say whether two columns differ by over two standard deviations; None if unknown."""
+        """Say whether two columns differ by over two sd; None if that is unknown."""
         one, two = (self.columns[each].values.get(key) for each in (first, second))
         if one is None or two is None or one.value is None or two.value is None:
             return None
@@ -167,7 +167,7 @@ class Evaluation:
         }
 
     def brief(self) -> dict[str, Any]:
-        """Return the numbers of the first contender and of real images, for a line of a log."""
+        """Return the first contender's and the real numbers, for a line of a log."""
         columns = {"values": self.columns[1], "real": self.real}
         numbers = {
             name: {key: value.value for key, value in column.values.items()}
@@ -199,7 +199,7 @@ class Evaluation:
         }
 
     def save(self, folder: Path) -> Path:
-        """Write evaluation.json and the pictures into a new folder; return the JSON's path."""
+        """Write evaluation.json and the pictures to a folder; return the JSON's path."""
         folder.mkdir(parents=True, exist_ok=True)
         for owner, exhibit in self.exhibits:
             if exhibit.image is not None:
@@ -220,7 +220,7 @@ def _holds(value: float, sign: str, limit: float) -> bool:
 
 
 def summarise(found: list[dict[str, float] | str], count: int) -> dict[str, Value]:
-    """Return a Value for each key of a metric's numbers over repeats; text is why it has none.
+    """Return a Value for each key over repeats; text says why there is none.
 
     >>> summarise([{"a": 1.0, "a_se": 0.5}, {"a": 3.0, "a_se": 0.5}], 8)["a"].value
     2.0

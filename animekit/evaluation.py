@@ -91,7 +91,7 @@ def real_side(
     tags: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageSet | Reference:
-    """Return the real images: those that are named, else those the model was trained on.
+    """Return the real images: those named, else those the model was trained on.
 
     Where the data of bundled weights are not here, their bundled reference is used. Raises
     NotFoundError that says what was looked for.
@@ -138,7 +138,7 @@ def _same_size(opened: Sequence[Contender]) -> None:
 
 @dataclass
 class Job:
-    """One evaluation: for each repeat, every metric on the real side and on each contender."""
+    """One evaluation: every metric on the real side and on each contender."""
 
     plan: dict[str, Wish]
     opened: Sequence[Contender]
@@ -278,7 +278,7 @@ def make_reference(
     registry: Registry | None = None,
     progress: Progress | None = None,
 ) -> Reference:
-    """Return a reference of real images: their side of every metric that can be exported.
+    """Return a reference of real images: their side of what can be exported.
 
     Its floor comes from the same number of images that are not among those.
     """

@@ -316,7 +316,7 @@ def _alone(target: Path, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def room_for(target: Path) -> Iterator[None]:
-    """Make the folder of a file that will be written; a full disk becomes DeviceError."""
+    """Make the folder of a file to be written; a full disk becomes DeviceError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield

@@ -96,7 +96,7 @@ def open_images(
 
 
 def known_colours(labels: np.ndarray, names: Iterable[str]) -> np.ndarray | None:
-    """Return labels [N, L] of any names as uint8 [N, 23]; None if none is a hair or eye colour."""
+    """Return labels [N, L] of any names as uint8 [N, 23]; None without a colour."""
     columns = {name: column for column, name in enumerate(names)}
     found = np.zeros((len(labels), len(tags.NAMES)), np.uint8)
     shared = [name for name in tags.NAMES if name in columns]
@@ -145,7 +145,7 @@ def _oddities(
 
 
 def compare(real: ImageSet, fake: ImageSet) -> Iterable[Oddity]:
-    """Say what is odd about a pair of sets: copies inside one, and from one to the other."""
+    """Say what is odd about two sets: copies inside one, and in both."""
     if len(real) == len(fake) and np.array_equal(np.sort(real.digests), np.sort(fake.digests)):
         yield Oddity(
             "data.same", f"{fake.name} holds the same pictures as {real.name}: compare others"

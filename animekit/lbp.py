@@ -31,7 +31,7 @@ RING = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
 
 def parse(data: bytes) -> Stages:
-    """Read a cascade from OpenCV's XML, with every number checked that says where to look.
+    """Read a cascade from OpenCV's XML, checking every number in it.
 
     Raises ValueError for anything that is not a cascade of stumps on LBP features.
     """
@@ -111,7 +111,7 @@ class _Level:
 
 @dataclass(frozen=True)
 class Stages:
-    """A cascade of stages of stumps, each of which looks up the pattern of nine blocks."""
+    """A cascade of stages of stumps that look up the pattern of nine blocks."""
 
     width: int
     height: int
@@ -263,7 +263,7 @@ class Stages:
 
 
 def group(windows: np.ndarray, neighbours: int) -> tuple[np.ndarray, np.ndarray]:
-    """Join windows int [N, 4] as OpenCV does; return boxes int [M, 4] and the windows in each.
+    """Join windows [N, 4] as OpenCV does; return boxes [M, 4] and their windows.
 
     Windows with all edges nearly equal belong together, also by way of others. A group needs more
     than `neighbours` windows, and must not lie inside a larger group. With 0 nothing is joined.

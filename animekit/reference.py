@@ -45,7 +45,7 @@ class Reference:
     arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     def metric(self, cls: type[Metric], registry: Registry) -> Metric:
-        """Return the metric with the parameters of the reference; UnusableError if it has none."""
+        """Return the metric as in the reference; UnusableError if it has none of it."""
         if cls.name not in self.metrics:
             raise UnusableError(
                 f"reference {self.name} has nothing for {cls.name}",
@@ -89,12 +89,12 @@ def load(path: Path) -> Reference:
 
 
 def bundled() -> dict[str, Path]:
-    """Return the references that come with animekit, by the name of their data and size."""
+    """Return the bundled references, by the name of their data and size."""
     return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
 
 
 def of_data(about: Mapping[str, Any], size: int) -> Reference | None:
-    """Return the bundled reference of the data that a model was trained on, if there is one."""
+    """Return the bundled reference of a model's training data, if there is one."""
     path = bundled().get(f"{about.get('name')}{size}")
     if path is None:
         return None

@@ -53,7 +53,7 @@ class RealSide(Protocol):
         """Return what real images get, from the floors of all repeats."""
 
     def pictures(self) -> np.ndarray | None:
-        """Return the real images of the first repeat, uint8 [n, 3, S, S], if they are here."""
+        """Return the first repeat's real images uint8 [n, 3, S, S], if they are here."""
 
     def record(self) -> dict[str, Any]:
         """Return what the real images are, for the record."""
@@ -74,7 +74,7 @@ def attempt(metric: Metric, real: Any, drawn: Drawn) -> Numbers:
 
 @dataclass
 class RealImages:
-    """Images that are here: each repeat splits them anew into two halves, for the floor too."""
+    """Images that are here; each repeat splits them anew into two halves."""
 
     images: ImageSet
     seed: int = 0

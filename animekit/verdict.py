@@ -104,7 +104,7 @@ def collapse(
     fake: Mapping[str, float],
     fake_spread: Mapping[str, float],
 ) -> Verdict | None:
-    """Judge whether fakes have collapsed; None where no number says anything about it.
+    """Judge whether fakes have collapsed; None where no number tells.
 
     `real` and `fake` are numbers of the metrics `ms_ssim` and `ndb` by their keys, those of real
     images against other real ones and those of fakes; the spreads are their standard deviations

@@ -20,10 +20,11 @@ from typer.main import get_command
 
 from animekit import hookspecs, plugins, recipe
 from animekit.adversarial import AdversarialModel, AdversarialParams
+from animekit.checking import Check
 from animekit.cli import app
 from animekit.cli.options import EVERYWHERE, Session
 from animekit.cli.schema import type_name
-from animekit.components import Check, Component, Logger, Metric
+from animekit.components import Component, Detector, Logger, Metric
 from animekit.config import show
 from animekit.console import Screen
 from animekit.data import Dataset
@@ -32,7 +33,7 @@ from animekit.model import Model
 from animekit.plugins import Registry
 
 BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-BASES = (Model, AdversarialModel, Dataset, Check, Metric, Logger)
+BASES = (Model, AdversarialModel, Dataset, Check, Detector, Metric, Logger)
 
 
 @cache

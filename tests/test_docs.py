@@ -30,7 +30,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("samp
 RECIPES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", *ROOT.glob("docs/howto/*.md")]
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("animekit_")}
 
-PLANNED = {"clean", "evaluate"}
+PLANNED = {"clean", "data"}
 """Commands that documents may name before they exist; when one exists, its entry must go."""
 
 HOSTS = {
@@ -317,16 +317,8 @@ def test_every_hook_is_documented_with_its_signature() -> None:
     assert missing_hooks(text.replace("type[Check]", "Check")) == ["animekit_checks"]
 
 
-def test_every_hook_is_implemented(tmp_path: Path) -> None:
-    (tmp_path / "grey.py").write_text(
-        '"""A check: no hook is without a plugin that implements it."""\n'
-        "from animekit.components import Check\n"
-        "from animekit.hookspecs import hookimpl\n\n\n"
-        'class Grey(Check):\n    """Find grey pictures."""\n\n    name = "grey"\n\n\n'
-        "@hookimpl\ndef animekit_checks():\n    return [Grey]\n"
-    )
-    registry = plugins.load(tmp_path)
-    assert registry.get("check", "grey").summary() == "Find grey pictures."
+def test_every_hook_is_implemented() -> None:
+    registry = plugins.load()
     assert [kind for kind in KINDS if not registry.all(kind)] == []
 
 

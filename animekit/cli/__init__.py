@@ -17,7 +17,16 @@ from animekit.cli.options import Session
 from animekit.console import Screen
 from animekit.errors import AnimekitError, Stopped
 
-COMMANDS = (demo, train, generate, evaluate, runs, models, config, plugins)  # in the order of the help
+COMMANDS = (
+    demo,
+    train,
+    generate,
+    evaluate,
+    runs,
+    models,
+    config,
+    plugins,
+)  # in the order of the help
 BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of our output went away, which is no error
 
 

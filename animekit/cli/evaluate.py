@@ -81,7 +81,7 @@ class MetricCommand(TyperCommand):
         return [own[0], *found, *own[1:]]
 
     def invoke(self, ctx: Any) -> Any:
-        """Hand the flags of the metrics over apart: Typer knows only those of the function."""
+        """Hand the metrics' flags over apart: Typer knows those of the function."""
         metrics = ctx.obj.registry().all("metric")
         ctx.obj.extra = {name: ctx.params.pop(name) for name in metrics}
         return super().invoke(ctx)

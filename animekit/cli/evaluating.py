@@ -85,7 +85,7 @@ def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any]:
 
 
 def chosen(common: Common, wishes: dict[str, Any]) -> list[str] | str | None:
-    """Return the metrics that were named, "all", or None for those that go by default."""
+    """Return the metrics that were named, "all", or None for the default ones."""
     metrics = common.registry().all("metric")
     names = [name for name in metrics if common.session.extra[name]]
     if wishes["all"]:

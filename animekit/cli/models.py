@@ -133,7 +133,7 @@ def introduce(screen: Screen, entry: Entry, sha256: str | None = None) -> None:
 
 
 def agree(common: Common, question: str) -> None:
-    """Ask before a download, unless --yes has said so; raise where nobody can be asked."""
+    """Ask before a download, unless --yes is given; raise if nobody can be asked."""
     if common.yes:
         return
     if not common.may_ask():

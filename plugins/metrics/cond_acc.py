@@ -52,7 +52,7 @@ class ConditionAccuracy(Metric):
     def compute(
         self, real: object, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> dict[str, float]:
-        """Return the accuracies of fakes uint8 [N, 3, H, W] asked to be labels uint8 [N, 23]."""
+        """Return the accuracies of fakes [N, 3, H, W] asked to be labels [N, 23]."""
         asked = self._asked(fake, labels)
         read = self._classifier().read(fake, self.progress)
         found: dict[str, float] = {}
@@ -114,7 +114,7 @@ class ConditionAccuracy(Metric):
 
 
 def confusion(wanted: np.ndarray, read: np.ndarray) -> np.ndarray:
-    """Return how often each asked colour was read as each: int64 [C, C], rows were asked.
+    """Return how often each asked colour (row) was read as each: int64 [C, C].
 
     `wanted` is [N, C]; an image that was asked for two colours counts in both rows.
     """

@@ -49,7 +49,7 @@ class Judges(NamedTuple):
 
 
 class Faces(Metric):
-    """Faces found per 25 images, by the check of the course (MLDS, 2018) and by a detector.
+    """Faces found of 25 images, by the course's check (2018) and by a detector.
 
     `faces_figure` is the course's number: the boxes that the LBP cascade finds on its figure of 25
     images, 640x480 with white between them, at the course's setting; 20 pass. `faces_tight` is the
@@ -96,7 +96,7 @@ class Faces(Metric):
         return Judges(cascade, detector, errors)
 
     def missing(self) -> AnimekitError | None:
-        """Return the error of what was asked for, or of the cascade if nothing else can judge."""
+        """Return the error of what was asked for, or that nothing here can judge."""
         try:
             cascade, detector, errors = self.judges
         except AnimekitError as error:
@@ -117,7 +117,7 @@ class Faces(Metric):
     def compute(
         self, real: object, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> dict[str, float]:
-        """Return mean faces of 25 and their spread; images are uint8 [N, 3, H, W], N >= 25.
+        """Return mean faces of 25 and their spread; uint8 [N, 3, H, W], N >= 25.
 
         Raises the error that `missing` returns.
         """
@@ -138,7 +138,7 @@ class Faces(Metric):
     def illustrate(
         self, real: object, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> list[Exhibit]:
-        """Return the first figure and the same images side by side, with frames round faces."""
+        """Return the first figure and the same images, with frames round faces."""
         cascade, detector, _ = self.judges
         figure = self._figures(fake)[0]
         shown = []

@@ -63,7 +63,7 @@ class Outcome:
 
 
 class NDB(Metric):
-    """Share of bins of real pictures that fakes fill differently: modes lost or crowded.
+    """Share of bins of real pictures that fakes fill otherwise (2018).
 
     Pictures are averaged down to side x side RGB and each value is divided by the standard
     deviation of the real pictures there (the whitening that the paper gives as an option, without
@@ -93,7 +93,7 @@ class NDB(Metric):
     params: NDBParams
 
     def definition(self, count: int) -> str:
-        """Return the line that fixes the numbers, with the bins that so many pictures make."""
+        """Return the line that fixes the numbers, with the number of bins."""
         text = super().definition(count)
         return text.replace(f"bins {self.params.bins}", f"bins {self._bins(count)}", 1)
 
@@ -126,7 +126,7 @@ class NDB(Metric):
         return Bins(mean, scale, centres, np.bincount(members, minlength=len(centres)))
 
     def export(self, prepared: Bins) -> dict[str, np.ndarray]:
-        """Return the bins as arrays: no picture, but means of at least five, side px wide.
+        """Return the bins as arrays: means of at least five pictures, side px wide.
 
         A bin of pictures that are nearly the same has a mean that looks like them, and small: who
         must not pass on 16 px of any real picture should not pass on these arrays.
@@ -179,7 +179,7 @@ class NDB(Metric):
     def illustrate(
         self, real: np.ndarray, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> list[Exhibit]:
-        """Return the bins that differ most, each as real pictures beside fakes; none if none."""
+        """Return the bins that differ most, as real pictures beside fakes."""
         real, fake = checked(real, "real"), checked(fake, "fake")
         bins = self.prepare(real)
         members = self._members(bins, fake)

@@ -40,7 +40,7 @@ class NearestParams(Params):
 
 @dataclass(frozen=True)
 class Halves:
-    """Pictures as vectors in two parts: the one that mirroring keeps and the one that it negates.
+    """Pictures as vectors: the part that mirroring keeps, the part it negates.
 
     x is even + odd and its mirror image even - odd, so that the larger of the inner products with
     both is the even ones' product plus the size of the odd ones': mirrored copies cost nothing.
@@ -124,7 +124,7 @@ class Nearest(Metric):
     def compute(
         self, real: np.ndarray | Tensor | Reals, fake: np.ndarray | Tensor, labels: object = None
     ) -> dict[str, float]:
-        """Return `nn_distance`, `nn_ratio` and `nn_copies`; pictures are uint8 [N, 3, H, W].
+        """Return `nn_distance`, `nn_ratio`, `nn_copies` of uint8 [N, 3, H, W].
 
         The two sets may be of different size in pixels too: both are made small first.
         """
@@ -146,7 +146,7 @@ class Nearest(Metric):
     def illustrate(
         self, real: np.ndarray, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> list[Exhibit]:
-        """Return the fakes nearest to a real picture, and some at random, with their reals."""
+        """Return the fakes nearest to real pictures, and some at random, with those."""
         real, fake = checked(real, "real"), checked(fake, "fake")
         reals = self.prepare(real)
         fakes, found, distances = self._search(reals, fake)
@@ -206,7 +206,7 @@ def _same(count: int) -> DataError:
 
 
 def distinct(pictures: np.ndarray) -> np.ndarray:
-    """Return the indices of pictures [N, 3, H, W] without copies, mirrored ones included.
+    """Return the indices of pictures without copies, mirrored ones included.
 
     >>> distinct(np.array([[1, 2], [3, 4], [2, 1], [1, 2]], np.uint8).reshape(4, 1, 1, 2)).tolist()
     [0, 1]
