@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from animekit.errors import AnimekitError, DataError, UnusableError
 from animekit.plugins import Registry
-from animekit_plugins.metrics import _common, _patches, ms_ssim, swd
+from animekit_plugins.metrics import _common, _histograms, _patches, ms_ssim, swd
 
 SMALL = {"patches": 16, "repeats": 2, "directions": 64}
 
@@ -139,18 +139,37 @@ def test_brightness_and_contrast_of_a_whole_set_are_not_seen() -> None:
     assert measure(real, brighter) == pytest.approx(expected, rel=1e-4)
 
 
-def test_threads_and_tiles_change_no_digit(monkeypatch: pytest.MonkeyPatch, threads: None) -> None:
-    real, fake = fields(40, 32, 1), fields(40, 32, 2)
+def test_threads_change_no_digit(threads: None) -> None:
+    real, fake = fields(200, 32, 1), fields(200, 32, 2)  # several tasks for each metric
     torch.set_num_threads(1)
-    expected = measure(real, fake), ms_ssim.MSSSIM().compute(None, fake)
+    expected = measure(real, fake, patches=64), ms_ssim.MSSSIM().compute(None, fake)
     torch.set_num_threads(3)
-    assert (measure(real, fake), ms_ssim.MSSSIM().compute(None, fake)) == expected
+    again = measure(real, fake, patches=64), ms_ssim.MSSSIM().compute(None, fake)
+    assert again == expected
     assert torch.get_num_threads() == 3
-    for tile in (16, 24):
-        monkeypatch.setattr(_patches, "TILE", tile)
-        monkeypatch.setattr(swd, "TILE", 2 * tile)
-        monkeypatch.setattr(ms_ssim, "TILE", tile // 2)
-        assert (measure(real, fake), ms_ssim.MSSSIM().compute(None, fake)) == expected
+
+
+@pytest.mark.parametrize("size", [16, 24])
+def test_sizes_of_tasks_change_no_digit_of_swd(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    real, fake = fields(40, 32, 1), fields(40, 32, 2)
+    expected = measure(real, fake)
+    monkeypatch.setattr(_patches, "TASK", 20 * size)
+    monkeypatch.setattr(_patches, "CUT", 500 * size)
+    monkeypatch.setattr(_histograms, "TILE", 2 * size)
+    monkeypatch.setattr(_histograms, "STRIP", size // 2)
+    assert measure(real, fake) == expected
+
+
+def test_the_similarity_of_a_pair_does_not_depend_on_the_pairs_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pictures = fields(24, 32, 1)
+    chosen = ms_ssim.pairs(24, "random", 0)
+    whole = ms_ssim.similarity(pictures, chosen)
+    for count in (1, 5, 11):
+        assert np.array_equal(ms_ssim.similarity(pictures, chosen[:count]), whole[:count])
+    monkeypatch.setattr(ms_ssim, "STRIP", 10_000)  # tasks of 18 pairs, strips of 3 and more
+    assert ms_ssim.similarity(pictures, chosen) == pytest.approx(whole, abs=1e-9)
 
 
 def test_patches_of_a_picture_do_not_depend_on_the_pictures_after_it() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,20 @@ from torch import Tensor
 from animekit.errors import DataError
 
 Map = Callable[[Callable[[int], Any], range], list[Any]]
+
+
+class Meter:
+    """Tells the share of some work that is done, from whichever worker did it."""
+
+    def __init__(self, tell: Callable[[float], None], total: int) -> None:
+        self._tell, self._total, self._done = tell, total, 0
+        self._lock = Lock()
+
+    def add(self, amount: int) -> None:
+        """Tell that so much more of the total is done."""
+        with self._lock:  # the listener is called by one worker at a time, never with less
+            self._done += amount
+            self._tell(min(1.0, self._done / self._total))
 
 
 def checked(images: np.ndarray | Tensor, which: str, least: int = 1) -> np.ndarray:

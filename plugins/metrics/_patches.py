@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +16,8 @@ from ._common import Map
 COARSEST = 16  # px, the side below which no level is made
 PATCH = 7  # px
 WIDTH = PATCH * PATCH * 3  # numbers in one descriptor
-TILE = 64  # pictures cut by one task
+TASK = 8192  # patches cut and projected by one task
+CUT = 1 << 16  # pixels of the pictures cut at a time: their levels stay in the cache
 
 
 def levels(size: int) -> list[int]:
@@ -55,69 +57,108 @@ def corners(bits: np.random.Philox, side: int, pictures: int, patches: int) -> n
 def laplacian(images: Tensor, side: int) -> Tensor:
     """Return one level of the Laplacian pyramid: float32 [N, S, S, 3].
 
-    Images are float64 [N, 3, H, W], `side` one of their `levels`. The coarsest level is the
-    low-pass itself. In float64 every sum here is exact for uint8 pictures up to 256 px, so the
-    result does not depend on the order of summation.
+    Images are float32 [N, 3, H, W] in 0..255, `side` one of their `levels`. The coarsest level is
+    the low-pass itself. Every sum here is exact for whole numbers, the first level in float32 and
+    the others in float64 up to 256 px, so the result does not depend on the order of summation.
     """
     while images.shape[2] > side:
-        down = _down(images.shape[2])
-        images = down @ images @ down.T
+        down = _down(images.shape[2]).to(images)
+        images = (down @ images @ down.T).double()
     if side // 2 >= COARSEST:
-        down, up = _down(side), _up(side)
-        images = images - up @ (down @ images @ down.T) @ up.T
+        blur = _smooth(side).to(images)
+        images = images - blur @ images @ blur.T
     return images.float().permute(0, 2, 3, 1).contiguous()
 
 
-def descriptors(pictures: np.ndarray, side: int, places: np.ndarray, run: Map) -> Tensor:
-    """Return the patches of one level, normalised: float32 [N * patches, 147].
+@dataclass(frozen=True)
+class Patches:
+    """The descriptors of a set at one level, cut anew whenever they are asked for.
 
-    A patch is in the order (y, x, channel). Means and deviations are those of the whole set,
-    summed in float64. Raises UnusableError where a channel does not vary.
+    They are 150 kilobytes a picture and level, which for thousands of pictures takes longer to
+    write to memory and to read again than to make twice.
     """
-    patches = places.shape[1]
-    found = torch.empty(len(pictures) * patches, WIDTH)
-    starts = range(0, len(pictures), TILE)
 
-    def cut(start: int) -> np.ndarray:
-        images = torch.from_numpy(np.array(pictures[start : start + TILE], dtype=np.float64))
-        part = found[start * patches : (start + len(images)) * patches]
-        _cut(laplacian(images, side), places[start : start + TILE], part)
-        values = part.numpy().astype(np.float64).reshape(len(images), patches, WIDTH)
-        sums = np.stack([values.sum(1), np.einsum("ijk,ijk->ik", values, values)], axis=1)
-        return sums.reshape(len(images), 2, -1, 3).sum(2)
+    pictures: np.ndarray  # uint8 [N, 3, S, S]
+    side: int  # of the level
+    places: np.ndarray  # corners (y, x), int64 [N, patches, 2]
+    mean: Tensor  # of the whole set by channel, repeated over a patch: float32 [147]
+    deviation: np.ndarray  # float64 [147]
 
-    sums = np.concatenate(run(cut, starts)).sum(0)  # by picture, so that tiles change no digit
-    mean, square = sums / (len(found) * PATCH * PATCH)
-    shift, scale = _standard(mean, square, side)
+    @classmethod
+    def of(cls, pictures: np.ndarray, side: int, places: np.ndarray, run: Map) -> Patches:
+        """Go over the pictures once for means and deviations, summed by picture.
 
-    def normalise(start: int) -> None:
-        found[start * patches : (start + TILE) * patches].sub_(shift).mul_(scale)
+        Raises UnusableError where a channel does not vary.
+        """
+        starts = tasks(len(pictures), places.shape[1])
 
-    run(normalise, starts)
-    return found
+        def measure(start: int) -> np.ndarray:
+            stop = min(start + starts.step, len(pictures))
+            found = torch.empty(stop - start, places.shape[1], WIDTH)
+            _cut(pictures[start:stop], side, places[start:stop], found)
+            mean = found.sum(1).view(-1, PATCH * PATCH, 3).sum(1) / (found[0].numel() // 3)
+            found.sub_(mean.repeat(1, PATCH * PATCH)[:, None])
+            square = found.square_().sum(1).view(-1, PATCH * PATCH, 3).sum(1, dtype=torch.float64)
+            return torch.stack([mean.double(), square / (found[0].numel() // 3)]).numpy()
+
+        means, within = np.concatenate(run(measure, starts), axis=1)  # [2, N, 3]
+        mean, variance = means.mean(0), within.mean(0) + means.var(0)
+        _check(mean, variance, side)
+        tiled = torch.from_numpy(np.tile(mean, PATCH * PATCH)).float()
+        return cls(pictures, side, places, tiled, np.tile(np.sqrt(variance), PATCH * PATCH))
+
+    def __len__(self) -> int:
+        return self.places.shape[0] * self.places.shape[1]
+
+    @property
+    def starts(self) -> range:
+        """Return the first pictures of tasks, each of as many as the range has for its step."""
+        return tasks(len(self.pictures), self.places.shape[1])
+
+    def cut(self, start: int, out: Tensor) -> Tensor:
+        """Return the descriptors of one task, less their mean: float32 [pictures * patches, 147].
+
+        They are in the order (y, x, channel), written to the first rows of `out`. A descriptor is
+        normalised once it is also divided by `deviation`.
+        """
+        stop = min(start + self.starts.step, len(self.pictures))
+        places = self.places[start:stop]
+        found = out[: places.shape[0] * places.shape[1]]
+        _cut(self.pictures[start:stop], self.side, places, found)
+        return found.sub_(self.mean)
 
 
-def _cut(level: Tensor, places: np.ndarray, out: Tensor) -> None:
-    side = level.shape[1]
-    starts = (np.arange(len(level))[:, None] * side + places[..., 0]) * side + places[..., 1]
-    rows = torch.from_numpy((starts[..., None] + np.arange(PATCH) * side).ravel())
-    # every run of 7 pixels as an overlapping row, so that a patch is 7 copies of 21 numbers
-    runs = level.as_strided((len(level) * side * side - PATCH + 1, PATCH * 3), (3, 1))
-    torch.index_select(runs, 0, rows, out=out.view(-1, PATCH * 3))
+def tasks(pictures: int, patches: int) -> range:
+    """Return the first pictures of tasks of about `TASK` patches.
+
+    >>> tasks(200, 128)
+    range(0, 200, 64)
+    """
+    return range(0, pictures, max(1, TASK // patches))
 
 
-def _standard(mean: np.ndarray, square: np.ndarray, side: int) -> tuple[Tensor, Tensor]:
-    """Return what to subtract from a descriptor, and then to multiply it by: float32 [147]."""
-    variance = square - mean**2
-    if (variance <= 1e-13 * square).any():
+def _cut(pictures: np.ndarray, side: int, places: np.ndarray, out: Tensor) -> None:
+    count, patches = places.shape[:2]
+    out = out.view(count, patches * PATCH, PATCH * 3)
+    step = max(1, CUT // (pictures.shape[2] * pictures.shape[3]))
+    for start in range(0, count, step):
+        images = torch.from_numpy(np.array(pictures[start : start + step], np.float32, order="C"))
+        level, chosen = laplacian(images, side), places[start : start + step]
+        firsts = (np.arange(len(level))[:, None] * side + chosen[..., 0]) * side + chosen[..., 1]
+        rows = torch.from_numpy((firsts[..., None] + np.arange(PATCH) * side).ravel())
+        # every run of 7 pixels as an overlapping row, so that a patch is 7 copies of 21 numbers
+        runs = level.as_strided((len(level) * side * side - PATCH + 1, PATCH * 3), (3, 1))
+        torch.index_select(runs, 0, rows, out=out[start : start + step].view(-1, PATCH * 3))
+
+
+def _check(mean: np.ndarray, variance: np.ndarray, side: int) -> None:
+    if (variance <= 1e-13 * (variance + mean**2)).any():
         raise UnusableError(
             f"the distance is undefined, since no pixel differs at {side} px in channel"
             f" {'RGB'[int(variance.argmin())]}",
             "look at the pictures: they are flat, or all one colour",
             code="metric.undefined",
         )
-    shift, scale = (np.tile(row, PATCH * PATCH) for row in (mean, 1 / np.sqrt(variance)))
-    return torch.from_numpy(shift).float(), torch.from_numpy(scale).float()
 
 
 @lru_cache(maxsize=16)
@@ -137,5 +178,6 @@ def _down(side: int) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _up(side: int) -> Tensor:
-    return torch.from_numpy(2 * _blur(side)[:, ::2])
+def _smooth(side: int) -> Tensor:
+    """Return what halving and doubling again comes to, as one matrix."""
+    return torch.from_numpy(2 * _blur(side)[:, ::2] @ _blur(side)[::2])
