@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from animekit.cleaning import clean, merge
     from animekit.demonstration import demo
     from animekit.errors import AnimekitError
     from animekit.evaluation import evaluate
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnimekitError": "animekit.errors",
     "Run": "animekit.run",
+    "clean": "animekit.cleaning",
     "demo": "animekit.demonstration",
     "evaluate": "animekit.evaluation",
     "generate": "animekit.generation",
     "interpolate": "animekit.generation",
     "like": "animekit.generation",
+    "merge": "animekit.cleaning",
     "plan": "animekit.planning",
     "remake": "animekit.generation",
     "train": "animekit.training",
@@ -40,11 +43,13 @@ __all__ = [
     "AnimekitError",
     "Run",
     "__version__",
+    "clean",
     "demo",
     "evaluate",
     "generate",
     "interpolate",
     "like",
+    "merge",
     "plan",
     "plugins",
     "remake",

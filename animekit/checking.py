@@ -251,7 +251,8 @@ class Check(Component):
     def measure(self, picture: Picture) -> Measures:
         """Return numbers of one decoded picture.
 
-        They may depend on its content and on what `key()` names, and on nothing else. Called from several threads. Pictures that cannot be decoded are not measured.
+        They may depend on its content and on what `key()` names, and on nothing else. Called from
+        several threads. Pictures that cannot be decoded are not measured.
         """
         return {}
 
