@@ -30,6 +30,7 @@ TINY = {"size": 32, "batch": 4, "g-channels": 4, "d-channels": 4, "z-dim": 8, "t
 TINY |= {"report-every": 1, "eval-every": 0}
 LEAVES = {
     "demo": [*CHANCE, *CONSENT],
+    "clean": [*SETTINGS, *CONSENT],
     "train gan": [*CHANCE, *SETTINGS, *CONSENT],
     "generate": [*CHANCE, *CONSENT],
     "evaluate": [*CHANCE, *SETTINGS, *CONSENT],
@@ -176,7 +177,7 @@ def test_bare_animekit_prints_short_help_and_succeeds() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     names = re.findall(r"│ (\w+)  ", result.stdout)
-    assert names == ["demo", "train", "generate", "evaluate", "runs", "models", "config", "plugins"]
+    assert names == ["demo", "clean", "train", "generate", "evaluate", "runs", "models", "config", "plugins"]
 
 
 def test_help_is_quick_and_imports_nothing_heavy() -> None:

@@ -30,7 +30,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("samp
 RECIPES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", *ROOT.glob("docs/howto/*.md")]
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("animekit_")}
 
-PLANNED = {"clean", "data"}
+PLANNED = {"data"}
 """Commands that documents may name before they exist; when one exists, its entry must go."""
 
 HOSTS = {

@@ -191,3 +191,67 @@ def test_the_course_data_opens_with_its_labels(shared_data: Path) -> None:
     tags = shared_data / "mlds_faces" / "train_tag_dict.txt"
     tagged = Folder(str(shared_data / "mlds_faces" / "faces"), tags=tags)
     assert tagged.spec(64).groups == (12, 11)
+
+
+# what a cleaning decided
+
+
+def decide(folder: Path, rows: str, number: str = "0001") -> Path:
+    """Write a manifest as a person may make it."""
+    path = folder / ".animekit" / "clean" / number / "manifest.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"name,decision\n{rows}", encoding="utf-8")
+    return path
+
+
+def test_the_newest_manifest_says_which_images_are_used(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "faces", "a.png", "b.png", "c/d.png", "e.png")
+    everything = Folder(str(folder))
+    decide(folder, "a.png,reject\n")
+    decide(folder, "a.png,keep\nb.png,reject\nc/d.png,review\ngone.png,keep\n", "0002")
+    cleaned = Folder(str(folder))
+    assert names(cleaned) == ["a.png", "e.png"]
+    assert cleaned.description == "2 images in 1 folder (manifest 0002: 1 of 4 kept, 1 newer)"
+    assert cleaned.fingerprint() != everything.fingerprint()
+    assert pack(cleaned, 4, folder=tmp_path / "packs").names == ["a.png", "e.png"]
+
+
+def test_an_edit_by_hand_counts_at_once(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "faces", "a.png", "b.png")
+    path = decide(folder, "a.png,keep\nb.png,review\n")
+    before = Folder(str(folder))
+    path.write_text("\ufeffname;decision\r\na.png; Keep\r\nb.png;KEEP \r\n", encoding="utf-8")
+    after = Folder(str(folder))
+    assert (names(before), names(after)) == (["a.png"], ["a.png", "b.png"])
+    assert after.description == "2 images in 1 folder (manifest 0001: 2 of 2 kept)"
+    assert before.fingerprint() != after.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a.png,keep\nb.png,kep\n", r"row 3 \(b.png\): unknown decision \"kep\""),
+        ("a.png,keep\na.png,reject\n", "row 3: a.png is already in row 2"),
+        ("../a.png,keep\n", "row 2: .* leads out of the folder"),
+    ],
+)
+def test_a_damaged_manifest_is_an_error_that_names_the_row(
+    tmp_path: Path, rows: str, message: str
+) -> None:
+    folder = fill(tmp_path / "faces", "a.png", "b.png")
+    decide(folder, rows)
+    with pytest.raises(DataError, match=message):
+        Folder(str(folder))
+
+
+def test_a_manifest_that_keeps_nothing_says_so(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "faces", "a.png", "b.png")
+    decide(folder, "a.png,reject\nb.png,review\n")
+    with pytest.raises(DataError, match="keeps none of the 2 images"):
+        Folder(str(folder))
+
+
+def test_labels_are_those_of_the_images_that_are_kept(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "faces", "cat/0.png", "dog/0.png", "top.png")
+    decide(folder, "top.png,reject\n")
+    assert Folder(str(folder)).spec(8).labels == ("cat", "dog")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from animekit.cli import config, demo, evaluate, failures, generate, models, plugins, runs, train
+from animekit.cli import clean, config, demo, evaluate, failures, generate, models, plugins, runs, train
 from animekit.cli.options import Session
 from animekit.console import Screen
 from animekit.errors import AnimekitError, Stopped
@@ -134,6 +134,7 @@ def root(
 
     Examples
       animekit demo                              no data yet? about a minute
+      animekit clean data/faces                  what should not be in a folder, and why
       animekit train wgangp --data data/faces    train a model on a folder
       animekit generate --seeds 0-24 --grid 5x5  draw 25 new faces
       animekit evaluate --ms-ssim --swd          measure the newest run

@@ -259,6 +259,8 @@ def headlines(name: str, config: Mapping[str, Any]) -> list[str]:
         f"run {name}   data {data['used']:,} images {size}x{size} ({data['where']})"
         f"   {resolved['device']} {resolved['precision']}"
     ]
+    if "manifest" in data.get("description", ""):
+        lines.append(f"  {data['description']}")
     skipped = data["skipped"]
     lines += [f"  skipped {file}: {reason}" for file, reason in skipped[:LISTED]]
     if len(skipped) > LISTED:

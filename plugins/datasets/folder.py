@@ -64,7 +64,7 @@ class Folder(Dataset):
 
     @property
     def description(self) -> str:
-        """How many images in how many folders, what a manifest left, and what their labels are."""
+        """How many images in how many folders, kept of how many, and their labels."""
         folders = len({PurePosixPath(name).parent for name in self._names})
         words = f"{_count(len(self), 'image')} in {_count(folders, 'folder')}"
         return f"{words}{self._cleaned}{self._labels.words}"

@@ -1,0 +1,213 @@
+"""The body of `animekit clean`: look, say what was found, and move only what was asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from animekit import cleanreport, quarantine
+from animekit.cleaning import Cleaning, clean, merge
+from animekit.cli import cleaned
+from animekit.cli.cleaned import Outcome
+from animekit.cli.cleanwishes import Wishes
+from animekit.cli.options import Common
+from animekit.decisions import adopt, keep_decisions
+from animekit.errors import GateError, PartialError
+from animekit.journal import Journal
+from animekit.manifest import FILE, clean_folder, newest_manifest, numbered, read_manifest
+from animekit.moveplan import plan, rejected_folder
+from animekit.publishing import plan_copy, publish
+from animekit.sheets import Thumbs, shelves, write_sheets
+from animekit.surveying import survey
+
+HEARTBEAT = 10.0  # seconds between two lines of progress in a pipe
+
+
+def run(common: Common, wishes: Wishes) -> dict[str, Any]:
+    """Look, show and do what was asked for; return the data of the JSON answer."""
+    if wishes.undo is not None:
+        return _undo(common, wishes)
+    checks = common.registry().all("check").values()
+    reasons = {reason.name for check in checks for reason in check.reasons}
+    gates = [cleaned.parse_gate(text, reasons) for text in wishes.fail_if or ()]
+    if common.dry_run:
+        return _say_plan(common, wishes)
+    if wishes.source is not None:
+        place, table, summary = adopt(wishes.folder, wishes.source, wishes.out)
+        found = Outcome(wishes.folder, place, table, summary)
+        cleaned.warn_of(common, found)
+    else:
+        found = _look(common, wishes)
+    cleaned.show(common, found, "nothing was moved" if wishes.apply is None else "")
+    failed = [gate for gate in gates if gate.fails(found)]
+    for gate in gates:
+        common.screen.say(f"gate {gate.text}: {'FAILED' if gate in failed else 'passed'}")
+    if failed:
+        words = "; ".join(f"{gate.text} ({gate.seen(found)})" for gate in failed)
+        error = GateError(f"gate not met: {words}", "nothing was moved")
+        error.data = found.facts()
+        raise error
+    if wishes.apply is not None:
+        _apply(common, wishes, found)
+    cleaned.say_next(common, found)
+    if found.refused:
+        first = found.refused[0]
+        raised = PartialError(
+            f"{len(found.refused):,} files were left alone; the rest is done",
+            f"such as {cleaned.printable(first.name)}: {first.reason}",
+        )
+        raised.data = found.facts()
+        raise raised
+    return found.facts()
+
+
+def _look(common: Common, wishes: Wishes) -> Outcome:
+    screen, folder = common.screen, wishes.folder
+    columns, rows = wishes.grid()
+    asked: dict[str, Any] = {
+        "checks": wishes.checks(),
+        "skip": wishes.skipped(),
+        "params": wishes.params(common),
+        "tags": wishes.tags,
+        "workers": wishes.threads(),
+        "out": wishes.root,
+        "registry": common.registry(),
+    }
+    previous = newest_manifest(folder) if folder.is_dir() else None
+    part = wishes.part()
+    with counting(common, "checking") as progress:
+        if wishes.merge is not None:
+            parts = [each for each in wishes.merge if each]
+            made = merge(folder, parts, progress=progress, **asked)
+        else:
+            made = clean(folder, shard=part, progress=progress, **asked)
+    found = Outcome(folder, made.folder, made.manifest, made.summary)
+    if part is None:
+        made = keep_decisions(made, previous)
+        found = Outcome(folder, made.folder, made.manifest, made.summary)
+        with screen.busy("drawing sheets"):
+            _illustrate(made, found, columns, rows)
+    for warning in made.warnings:
+        screen.warn(warning, "clean")
+    return found
+
+
+def _illustrate(made: Cleaning, found: Outcome, columns: int, rows: int) -> None:
+    """Write the sheets and the report."""
+    thumbs = Thumbs(found.folder)
+    found.shelves = shelves(made)
+    place = made.folder / "sheets"
+    found.sheets = write_sheets(found.shelves, thumbs, place, columns=columns, rows=rows)
+    found.report = cleanreport.write_report(made, found.shelves, found.sheets, thumbs)
+
+
+def _apply(common: Common, wishes: Wishes, found: Outcome) -> None:
+    """Move, copy or link, and put what came of it into the outcome."""
+    words = {"quarantine": "moving", "copy": "copying", "link": "linking"}[str(wishes.apply)]
+    with counting(common, words) as progress:
+        if wishes.apply == "quarantine":
+            found.applied = quarantine.apply(
+                wishes.folder,
+                found.table,
+                manifest=str(found.place / FILE),
+                tiers=wishes.tiers,
+                progress=progress,
+            )
+        else:
+            found.applied = publish(
+                wishes.folder,
+                found.table,
+                wishes.out,
+                how=wishes.apply,  # type: ignore[arg-type]
+                progress=progress,
+            )
+    found.how = str(wishes.apply)
+    cleaned.show_applied(common, found)
+
+
+def _undo(common: Common, wishes: Wishes) -> dict[str, Any]:
+    screen, which = common.screen, str(wishes.undo)
+    into = rejected_folder(wishes.folder)
+    if common.dry_run:
+        batch = quarantine.find(Journal(into), which)
+        left = 0 if batch is None or batch.undone else len(batch.moves)
+        screen.say(f"would bring back up to {left:,} files from {into}")
+        return {"would_restore": left, "from": str(into)}
+    with counting(common, "bringing back") as progress:
+        done = quarantine.undo(wishes.folder, which, progress=progress)
+    facts = {
+        "undone": done.id,
+        "restored": done.files,
+        "refused": [vars(item) for item in done.refused],
+        "journal": str(done.journal),
+    }
+    if done.id is None:
+        screen.say("nothing is left to undo")
+    elif not done.files and not done.refused:
+        screen.say(f"batch {done.id} was undone already")
+    else:
+        screen.say(f"{done.files:,} files of batch {done.id} are back in {wishes.folder}")
+    for item in done.refused[: cleaned.NAMED]:
+        screen.warn(f"{cleaned.printable(item.name)}: {item.reason}", "undo")
+    if done.refused:
+        error = PartialError(
+            f"{len(done.refused):,} files could not come back; the rest is done",
+            "put these right and undo again: nothing was replaced",
+        )
+        error.data = facts
+        raise error
+    return facts
+
+
+def _say_plan(common: Common, wishes: Wishes) -> dict[str, Any]:
+    """Say what would be looked at, written and moved."""
+    screen, folder = common.screen, wishes.folder
+    files = len(survey(folder).files)
+    facts: dict[str, Any] = {"would_check": files}
+    if wishes.source is None:
+        root = clean_folder(folder) if wishes.root is None else wishes.root
+        number = max((int(path.name) for path in numbered(root)), default=0) + 1
+        facts |= {"checks": wishes.checks(), "would_write": str(root / f"{number:04d}")}
+        names = " ".join(wishes.checks() or ["all that can run here"])
+        screen.say(f"would check {files:,} files in {folder} by: {names}")
+        screen.say(f"would write {facts['would_write']}")
+    if wishes.apply is None:
+        return facts
+    source = wishes.source or newest_manifest(folder)
+    if source is None:
+        screen.say(f"would then {wishes.apply} by what it finds")
+        return facts
+    table = read_manifest(source)
+    if wishes.apply == "quarantine":
+        made = plan(folder, table, wishes.tiers)
+    else:
+        made = plan_copy(folder, table, wishes.out)
+    verb = {"quarantine": "move"}.get(wishes.apply, wishes.apply)
+    screen.say(f"by {source} would {verb} {len(made.moves):,} files to {made.into}")
+    return facts | {"would_move": len(made.moves), "into": str(made.into)}
+
+
+@contextmanager
+def counting(common: Common, words: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows how many are done: a bar, or in a pipe a line now and then."""
+    screen = common.screen
+    if screen.live and not screen.quiet:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn as Left
+
+        columns = (TextColumn(words), BarColumn(), MofNCompleteColumn(), Left())
+        with Progress(*columns, console=screen.err, transient=True) as bar:
+            task = bar.add_task("", total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    last = time.monotonic()
+
+    def line(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= HEARTBEAT:
+            last = time.monotonic()
+            screen.note(f"{words}: {done:,} of {total:,}")
+
+    yield line
