@@ -454,3 +454,31 @@ def test_numbers_over_repeats_become_a_mean_and_a_spread() -> None:
     assert (found.value, found.se, found.n, found.repeats) == (2.0, 0.5, 10, 2)
     assert found.sd == pytest.approx(2**0.5)
     assert summarise([{"a": float("nan")}], 10)["a"].reason == "it is not finite"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("faces64", "mlds_extra64"), ("course64", "mlds_faces64")]
+)
+def test_bundled_weights_come_with_the_reference_of_their_data(
+    name: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    installed = plugins.load()
+    found = real_side(None, contender(name, installed), installed)
+    assert isinstance(found, reference.Reference)
+    assert (found.name, found.size, found.count) == (expected, 64, 5000)
+    assert {"swd", "ms_ssim", "fd"} == set(found.metrics)
+    assert 2 < found.floor["swd_avg"]["value"] < 5
+    assert "path" not in found.data
+
+
+@pytest.mark.slow
+def test_a_fresh_checkout_measures_the_bundled_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = evaluate(metrics=["ms_ssim", "swd"], repeats=1)
+    assert found.columns[1].name == "faces64"
+    assert found.value("swd_avg") == pytest.approx(9.8, abs=0.5)
+    assert found.value("ms_ssim") == pytest.approx(0.48, abs=0.02)
+    assert found.verdicts["faces64"].level == "none"
