@@ -12,13 +12,25 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from animekit.cli import clean, config, demo, evaluate, failures, generate, models, plugins, runs, train
+from animekit.cli import (
+    clean,
+    config,
+    demo,
+    evaluate,
+    failures,
+    generate,
+    models,
+    plugins,
+    runs,
+    train,
+)
 from animekit.cli.options import Session
 from animekit.console import Screen
 from animekit.errors import AnimekitError, Stopped
 
 COMMANDS = (
     demo,
+    clean,
     train,
     generate,
     evaluate,
