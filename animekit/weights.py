@@ -132,6 +132,10 @@ def build(
 
     Raises CheckpointError where description, tensors and the plugin do not fit each other.
     """
+    if about.get("kind", "model") != "model":
+        raise CheckpointError(
+            f"{path} is a {about['kind']}, no model", "animekit plugins --kind detector lists those"
+        )
     try:
         if not isinstance(about["model"], str) or not isinstance(about.get("step", 0), int):
             raise TypeError

@@ -238,3 +238,10 @@ def test_bundled_weights_are_named_by_their_files() -> None:
     for name, path in weights.bundled().items():
         assert path.name == f"{name}.safetensors"
         assert weights.read(path)[1]["model"]
+
+
+def test_the_weights_of_a_detector_are_not_taken_for_a_model() -> None:
+    path = weights.bundled()["facefinder"]
+    tensors, about, _ = weights.read(path)
+    with pytest.raises(CheckpointError, match="facefinder.safetensors is a detector, no model"):
+        weights.build(about, tensors, plugins.load(), path)
