@@ -171,7 +171,7 @@ class Job:
     def _measure(self, name: str, drawn: list[Drawn], repeat: int) -> Metric:
         metric = self.side.metric(self.plan[name], self.seed + repeat)
         metric.progress = _sharing(self.tell, self._words(name, repeat))
-        self.definitions[name] = metric.definition(self.count)
+        self.definitions.setdefault(name, metric.definition(self.count))  # that of repeat 0
         try:
             prepared = self.side.prepared(metric, repeat)
         except UnusableError as error:

@@ -177,7 +177,17 @@ def test_bare_animekit_prints_short_help_and_succeeds() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     names = re.findall(r"│ (\w+)  ", result.stdout)
-    assert names == ["demo", "clean", "train", "generate", "evaluate", "runs", "models", "config", "plugins"]
+    assert names == [
+        "demo",
+        "clean",
+        "train",
+        "generate",
+        "evaluate",
+        "runs",
+        "models",
+        "config",
+        "plugins",
+    ]
 
 
 def test_help_is_quick_and_imports_nothing_heavy() -> None:

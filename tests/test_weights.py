@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from animekit import weights
+from animekit import plugins, weights
 from animekit.checkpoint import load_model
 from animekit.errors import CheckpointError
 from animekit.model import ImageSpec
