@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from animekit.cleaning import clean, merge
+    from animekit.cropping import crop
     from animekit.demonstration import demo
     from animekit.errors import AnimekitError
     from animekit.evaluation import evaluate
@@ -28,6 +29,7 @@ _HOMES = {
     "AnimekitError": "animekit.errors",
     "Run": "animekit.run",
     "clean": "animekit.cleaning",
+    "crop": "animekit.cropping",
     "demo": "animekit.demonstration",
     "evaluate": "animekit.evaluation",
     "generate": "animekit.generation",
@@ -44,6 +46,7 @@ __all__ = [
     "Run",
     "__version__",
     "clean",
+    "crop",
     "demo",
     "evaluate",
     "generate",

@@ -37,7 +37,7 @@ cv2.setNumThreads(1)
 
 
 class Header(NamedTuple):
-    """What an image file says of itself before it is decoded: pixels, and such as "JPEG"."""
+    """What an image file says before it is decoded: pixels, and such as "JPEG"."""
 
     width: int
     height: int
@@ -121,7 +121,7 @@ def decode(source: Path | bytes, name: str = "") -> np.ndarray:
 
 
 def header(data: bytes) -> Header | None:
-    """Return what an image file says of itself, without decoding it; None for no image."""
+    """Return what an image file says of itself, undecoded; None for no image."""
     try:
         with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return Header(*image.size, str(image.format))

@@ -149,7 +149,7 @@ class Classifies(Protocol):
     spec: ImageSpec
 
     def classify(self, images: Tensor) -> Tensor:
-        """Return logits [N, L] of images [N, C, H, W] in [-1, 1], a softmax for each group."""
+        """Return logits [N, L] of images [N, C, H, W]; each group is a softmax."""
 
     def features(self, images: Tensor) -> Tensor:
         """Return what the logits are made from: [N, D]."""

@@ -16,7 +16,6 @@ from animekit.tiny import tiny_dataset
 QUICK = ("--ms-ssim", "--swd", "--repeats", "2")
 
 
-@pytest.fixture
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

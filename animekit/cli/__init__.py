@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from animekit.cli import (
     clean,
     config,
+    data,
     demo,
     evaluate,
     failures,
@@ -35,6 +36,7 @@ COMMANDS = (
     generate,
     evaluate,
     runs,
+    data,
     models,
     config,
     plugins,

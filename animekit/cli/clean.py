@@ -14,7 +14,7 @@ BARE = {"--apply": "quarantine", "--undo": "last", "--merge": ""}
 """Options whose value may be left out, and what they mean then."""
 WAYS = ("quarantine", "copy", "link")
 
-CHECKS, RESULT = "Checks", "Result"
+CHECKS, RESULT, CROPS = "Checks", "Result", "Crops"
 OWN = [
     argument("path", help="Folder of pictures; left out, data/faces."),
     option("check", list[str], metavar="NAMES", help="Only these, as in face,blur.", panel=CHECKS),
@@ -50,6 +50,10 @@ OWN = [
         help="Decisions of a manifest.",
         panel=RESULT,
     ),
+    option("crop", str, metavar="face|largest", help="Cut faces out into --out.", panel=CROPS),
+    option("margin", float, metavar="0.3", help="Added on each side of a face.", panel=CROPS),
+    option("resize", int, metavar="PX", help="Side of the crops.", panel=CROPS),
+    option("min_score", float, metavar="F", help="Lowest score of a face to cut out.", panel=CROPS),
     option("sheet", str, metavar="8x8", help="Contact sheets, columns x rows.", panel=RESULT),
     option("fail_if", list[str], metavar="EXPR", help='Exit 5 if so: "flagged>20%".', panel=RESULT),
     option("out", Path, "--out", "-o", metavar="DIR", help="Where results go.", panel=RESULT),
@@ -81,6 +85,7 @@ def clean(common: Common, **wishes: Any) -> Any:
       animekit clean data/faces --detector lbp --fail-if "flagged>20%"
       animekit clean data/faces --apply
       animekit clean data/faces --undo
+      animekit clean data/art --crop face --resize 64 --out data/faces
     """
     from animekit.cli import cleaning
     from animekit.cli.cleanwishes import Wishes

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,8 @@ class Outcome:
     report: Path | None = None
     how: str = "none"
     applied: Applied | None = None
+    boxes: dict[str, Any] = field(default_factory=dict)
+    """The faces that were found, by the sha256 of the file."""
 
     @property
     def refused(self) -> list[Skipped]:

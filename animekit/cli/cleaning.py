@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from animekit import cleanreport, quarantine
 from animekit.cleaning import Cleaning, clean, merge
-from animekit.cli import cleaned
+from animekit.cli import cleaned, cropped
 from animekit.cli.cleaned import Outcome
 from animekit.cli.cleanwishes import Wishes
 from animekit.cli.options import Common
@@ -32,10 +33,12 @@ def run(common: Common, wishes: Wishes) -> dict[str, Any]:
     checks = common.registry().all("check").values()
     reasons = {reason.name for check in checks for reason in check.reasons}
     gates = [cleaned.parse_gate(text, reasons) for text in wishes.fail_if or ()]
+    into = cropped.place(common, wishes.folder, wishes.crop, wishes.out)
     if common.dry_run:
-        return _say_plan(common, wishes)
+        return _say_plan(common, wishes) | cropped.plan(common, into)
     if wishes.source is not None:
-        place, table, summary = adopt(wishes.folder, wishes.source, wishes.out)
+        root = wishes.out if into is None else None
+        place, table, summary = adopt(wishes.folder, wishes.source, root)
         found = Outcome(wishes.folder, place, table, summary)
         cleaned.warn_of(common, found)
     else:
@@ -51,6 +54,8 @@ def run(common: Common, wishes: Wishes) -> dict[str, Any]:
         raise error
     if wishes.apply is not None:
         _apply(common, wishes, found)
+    if into is not None:
+        return _cut(common, wishes, found, into)
     cleaned.say_next(common, found)
     if found.refused:
         first = found.refused[0]
@@ -87,6 +92,7 @@ def _look(common: Common, wishes: Wishes) -> Outcome:
     if part is None:
         made = keep_decisions(made, previous)
         found = Outcome(folder, made.folder, made.manifest, made.summary)
+        found.boxes = cropped.boxes_of(made)
         with screen.busy("drawing sheets"):
             _illustrate(made, found, columns, rows)
     for warning in made.warnings:
@@ -125,6 +131,17 @@ def _apply(common: Common, wishes: Wishes, found: Outcome) -> None:
             )
     found.how = str(wishes.apply)
     cleaned.show_applied(common, found)
+
+
+def _cut(common: Common, wishes: Wishes, found: Outcome, into: Path) -> dict[str, Any]:
+    """Cut the faces out of what is not rejected."""
+    settings = wishes.cuts(wishes.params(common))
+    try:
+        made = cropped.run(common, found.folder, into, str(wishes.crop), found.boxes, **settings)
+    except PartialError as error:
+        error.data = found.facts() | {"crops": error.data}
+        raise
+    return found.facts() | {"crops": made}
 
 
 def _undo(common: Common, wishes: Wishes) -> dict[str, Any]:

@@ -27,6 +27,8 @@ SHORT = {
 """Options that are parameters of checks."""
 LOOKS = ("check", "skip", *SHORT, "tags", "workers", "shard", "merge")
 """Options about how to look: without meaning where nothing is looked at."""
+CUTS = ("crop", "margin", "resize", "min_score")
+"""Options about cutting faces out."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Wishes:
     tier: str | None
     undo: str | None
     source: Path | None
+    crop: str | None
+    margin: float | None
+    resize: int | None
+    min_score: float | None
     sheet: str | None
     fail_if: list[str] | None
     out: Path | None
@@ -58,13 +64,17 @@ class Wishes:
     def __post_init__(self) -> None:
         """Refuse options that would silently do nothing together."""
         for flag, without in (
-            ("undo", (*LOOKS, "apply", "source", "fail_if", "sheet", "tier", "out")),
+            ("undo", (*LOOKS, *CUTS, "apply", "source", "fail_if", "sheet", "tier", "out")),
             ("source", (*LOOKS, "sheet")),
-            ("shard", ("merge", "apply", "sheet")),
+            ("shard", (*CUTS, "merge", "apply", "sheet")),
+            ("crop", ("apply",)),
         ):
             others = [name for name in without if getattr(self, name) not in (None, [])]
             if getattr(self, flag) is not None and others:
                 raise UsageError(f"{_flag(flag)} and {_flag(others[0])} do not go together")
+        for flag in CUTS[1:]:
+            if self.crop is None and getattr(self, flag) is not None:
+                raise UsageError(f"{_flag(flag)} is about crops", "add --crop face")
         if self.apply is not None and self.apply not in WAYS:
             raise UsageError(f'cannot apply by "{self.apply}"', f"give one of: {' '.join(WAYS)}")
         if self.tier not in (None, "reject"):
@@ -85,8 +95,20 @@ class Wishes:
 
     @property
     def root(self) -> Path | None:
-        """Where the cleaning's own files go; with a copy, --out is that of the copy."""
-        return None if self.apply in ("copy", "link") else self.out
+        """Where the cleaning's own files go; with a copy or crops, --out is that of those."""
+        copies = self.apply in ("copy", "link") or self.crop is not None
+        return None if copies else self.out
+
+    def cuts(self, params: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """Return the settings of crops; the detector is the one that the check looks with."""
+        return {
+            "detector": params.get("face", {}).get("detector"),
+            "margin": self.margin,
+            "resize": self.resize,
+            "min_score": self.min_score,
+            "min_size": self.min_size,
+            "workers": self.threads(),
+        }
 
     def grid(self) -> tuple[int, int]:
         """Return columns and rows of a sheet."""

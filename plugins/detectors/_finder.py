@@ -44,7 +44,7 @@ class Stem(nn.Module):
 
 
 class Finder(nn.Module):
-    """Says for each cell of 8x8 pixels whether a face of 24 to 56 px is there, and where.
+    """Says for each 8x8 cell whether a face of 24 to 56 px is there, and where.
 
     Takes RGB [N, 3, H, W] in [-1, 1], sides a multiple of 8; returns [N, 4, H / 8, W / 8]. It is
     trained with batch normalisation, which is then worked into the convolutions.

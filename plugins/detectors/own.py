@@ -92,7 +92,7 @@ class Own(Detector):
         return self._detect([image], 1)[0]
 
     def detect_many(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return what `detect` does for each picture; crops of one size go faster together.
+        """Return what `detect` does for each picture; equal sizes go faster together.
 
         Small pictures go through the network in stacks of a fixed number, so that the boxes of one
         are the same bits whatever stands beside it; `detect` may differ from them by rounding.

@@ -17,7 +17,7 @@ TILE = 1024  # points whose distances are taken by one task
 
 
 def by_content(pictures: np.ndarray) -> np.ndarray:
-    """Return the indices that put pictures into an order which only their pixels decide."""
+    """Return the indices of an order which only the pictures' pixels decide."""
     digests = [
         hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
         for picture in pictures
@@ -42,7 +42,7 @@ def nearest(points: Tensor, centres: Tensor, run: Map) -> np.ndarray:
 def divide(
     points: Tensor, bins: int, seed: int, run: Map, progress: Callable[[float], None]
 ) -> tuple[Tensor, np.ndarray]:
-    """Divide points [N, D] into bins: return centres float32 [K, D] and each point's bin.
+    """Divide points [N, D] into bins: return centres [K, D] and each point's bin.
 
     K is `bins`, or less where too few points are different. Lone outliers, which a k-means++ start
     likes, would be bins that no test can say anything about: whenever the bins have settled, those

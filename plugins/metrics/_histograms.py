@@ -38,7 +38,7 @@ class Ranks:
 
     @classmethod
     def of(cls, patches: Patches, axes: Tensor, run: Map, meter: Meter) -> Ranks:
-        """Project the patches of a set on directions, unit vectors float32 [D, 147], and count."""
+        """Project the patches of a set on directions float32 [D, 147], and count."""
         weights = (axes.double() / torch.from_numpy(patches.deviation) * UNIT).float()
         starts, spare, desks = patches.starts, list[_Desk](), list[_Desk]()
 
@@ -69,7 +69,7 @@ class Ranks:
         return cls(len(patches), 1, below)
 
     def thinned(self, stride: int) -> Ranks:
-        """Return fewer points: the distance is then a sum over samples of the full one's terms."""
+        """Return fewer points, so that the distance is a sum over samples of terms."""
         return Ranks(self.total, stride, self.below[:, stride // 2 :: stride].contiguous())
 
     def reaching(self, reach: int) -> Tensor:

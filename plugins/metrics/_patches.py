@@ -112,11 +112,11 @@ class Patches:
 
     @property
     def starts(self) -> range:
-        """Return the first pictures of tasks, each of as many as the range has for its step."""
+        """Return the first pictures of the tasks, one for each step of the range."""
         return tasks(len(self.pictures), self.places.shape[1])
 
     def cut(self, start: int, out: Tensor) -> Tensor:
-        """Return the descriptors of one task, less their mean: float32 [pictures * patches, 147].
+        """Return a task's descriptors less their mean: [pictures * patches, 147].
 
         They are in the order (y, x, channel), written to the first rows of `out`. A descriptor is
         normalised once it is also divided by `deviation`.

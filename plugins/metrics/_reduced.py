@@ -14,7 +14,7 @@ TILE = 256  # pictures reduced by one task
 
 
 def reduced(pictures: np.ndarray, side: int, run: Map) -> Tensor:
-    """Return pictures averaged over areas down to side x side: float32 [N, 3, side, side].
+    """Return pictures averaged over areas: float32 [N, 3, side, side].
 
     Each cell is the mean of what it covers, parts of pixels included, so that any size will do.
     """

@@ -18,7 +18,7 @@ WHITE = 255
 
 @dataclass(frozen=True)
 class Row:
-    """One row: text, and groups of pictures uint8 [N, 3, H, W] with a label for each or none."""
+    """One row: text, and groups of pictures [N, 3, H, W] with labels or none."""
 
     text: str
     groups: Sequence[np.ndarray]
@@ -62,6 +62,6 @@ def _pictures(row: Row) -> np.ndarray:
 
 
 def enlarged(group: np.ndarray) -> np.ndarray:
-    """Return pictures [N, 3, H, W] as [N, H, W, 3], each pixel repeated until they can be seen."""
+    """Return pictures as [N, H, W, 3], pixels repeated until they can be seen."""
     times = max(1, -(-SHOWN // max(group.shape[2:])))
     return group.transpose(0, 2, 3, 1).repeat(times, axis=1).repeat(times, axis=2)

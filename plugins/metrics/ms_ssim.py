@@ -141,7 +141,7 @@ def similarity(pictures: np.ndarray, chosen: np.ndarray, meter: Meter | None = N
 
 
 def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
-    """Return the MS-SSIM of pairs of pictures [N, C, H, W] of whole numbers 0..255: float64 [N].
+    """Return the MS-SSIM of pairs [N, C, H, W] of whole 0..255: float64 [N].
 
     Each scale's mean over pixels and channels is clipped at 0 before the product, so a pair whose
     structure disagrees at one scale scores exactly 0.

@@ -1,0 +1,321 @@
+"""`animekit data`: what a data set holds, its store, its tags, and where to get one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from animekit.cli.options import CHANCE, CONSENT, Common, DefaultGroup, argument, command, option
+
+if TYPE_CHECKING:
+    from animekit.catalogue import Entry
+    from animekit.datainfo import DataInfo
+    from animekit.tagtable import TagTable
+
+SEED = CHANCE[0]
+PATH = argument("path", help="Folder or .zip of pictures, or synthetic:N; left out, data/faces.")
+TAGS = option("tags", Path, metavar="FILE", help="Labels, if not from tags.csv in the folder.")
+SIZE = option("size", int, metavar="PX", help="Side of the pictures.", default=64)
+SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
+NUMBER = option("num", int, metavar="N", help="How many faces.", default=1000)
+TABLE = [
+    option("out", Path, "--out", "-o", metavar="PNG", help="Draw the table of colours."),
+    option("images", Path, metavar="DIR", help="Pictures to compare the ids with and to show."),
+    option("export", Path, metavar="CSV", help="Write the simple form: 0,blue hair red eyes."),
+    option("strict", bool, help="Export only rows with one hair and one eye colour."),
+]
+PLACE = option("out", Path, "--out", "-o", metavar="DIR", help="New folder; left out, data/NAME.")
+MOST = 8  # sizes, colours or tags that are listed on the screen
+NAMED = 5  # files that are named on the screen
+ROW = {
+    "name",
+    "summary",
+    "licence",
+    "page",
+    "source",
+    "note",
+    "verified",
+    "sha256",
+    "urls",
+    "files",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group to the root; `animekit data` alone describes data/faces."""
+    group = typer.Typer(cls=DefaultGroup, help="Look into a data set, pack it, draw or get one.")
+    command(group, "info", info, PATH, TAGS, of="data")
+    command(group, "pack", pack, PATH, SIZE, TAGS, *CONSENT, of="data")
+    out = argument("out", required=True, help="New folder for the pictures.")
+    command(group, "synth", synth, out, NUMBER, SIZE, SEED, *CONSENT, of="data")
+    tagged = argument("path", required=True, help="Tag file, or a folder with one.")
+    command(group, "tags", tags, tagged, *TABLE, *CONSENT, of="data")
+    name = argument("name", help="Name of a data set; left out, all are listed.")
+    command(group, "get", get, name, PLACE, SHA256, *CONSENT, of="data")
+    app.add_typer(group, name="data")
+
+
+def info(common: Common, path: str | None, tags: Path | None) -> dict[str, Any]:
+    """Say what a data set holds: counts, sizes, labels, copies, its manifest.
+
+    Examples
+      animekit data info data/faces
+      animekit data info data/faces --tags tags.csv
+      animekit data info data/faces.zip --json
+    """
+    from animekit.cli.cleaning import counting
+    from animekit.datainfo import describe
+
+    where = path or _default()
+    with counting(common, "reading") as progress:
+        found = describe(where, tags=tags, registry=common.registry(), progress=progress)
+    common.screen.say(f"{where}  {found.description}")
+    common.screen.table(("what", "seen"), _rows(found))
+    return found.facts()
+
+
+def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict[str, Any]:
+    """Build the store that training reads: all pictures, decoded and resized.
+
+    Examples
+      animekit data pack data/faces
+      animekit data pack data/faces --size 128
+      animekit data pack data/faces --tags tags.csv -n
+    """
+    from animekit import store
+    from animekit.cli.models import human
+    from animekit.data import open_dataset
+    from animekit.errors import UsageError
+
+    if size < 1:
+        raise UsageError(f"cannot pack at {size} pixels", "give --size 64")
+    where = path or _default()
+    dataset = open_dataset(where, common.registry(), tags)
+    if common.dry_run:
+        room = len(dataset) * size * size * 3
+        common.screen.say(f"would pack {len(dataset):,} pictures at {size}x{size}: {human(room)}")
+        return {"would_pack": len(dataset), "size": size, "bytes": room}
+    with common.screen.packing() as progress:
+        packed = store.pack(dataset, size, progress=progress)
+    for item in packed.skipped[:NAMED]:
+        common.screen.warn(f"{item.name} is left out: {item.reason}", "skipped")
+    held = sum(file.stat().st_size for file in packed.folder.iterdir())
+    words = f"{len(packed):,} of {packed.found:,} pictures at {size}x{size}, {human(held)}"
+    common.screen.made(packed.folder, "pack", words)
+    return {
+        "path": str(packed.folder),
+        "images": len(packed),
+        "found": packed.found,
+        "size": size,
+        "bytes": held,
+        "labels": list(packed.spec.labels),
+        "fingerprint": packed.fingerprint,
+        "skipped": [vars(item) for item in packed.skipped],
+    }
+
+
+def synth(common: Common, out: str, num: int, size: int) -> dict[str, Any]:
+    """Draw labelled faces into a new folder: PNGs, tags.csv and labels.csv.
+
+    Examples
+      animekit data synth data/drawn
+      animekit data synth data/drawn --num 5000 --size 128
+      animekit data synth data/drawn --num 16 --seed 3
+    """
+    from animekit import drawnset
+    from animekit.cli.cleaning import counting
+
+    folder, seed = Path(out), common.seed or 0
+    if common.dry_run:
+        common.screen.say(f"would draw {num:,} faces of {size}x{size} into {folder}")
+        return {"path": str(folder), "images": num, "size": size, "seed": seed}
+    with counting(common, "drawing") as progress:
+        made = drawnset.synth(
+            folder, num=num, size=size, seed=seed, registry=common.registry(), progress=progress
+        )
+    common.screen.made(folder, "folder", f"{made.images:,} faces of {size}x{size}, seed {seed}")
+    common.screen.record(folder / drawnset.TAGS, "tags")
+    common.screen.note(f"Next: animekit train wgangp --data {shlex.quote(out)}")
+    return {"path": str(folder), "images": made.images, "size": size, "seed": seed}
+
+
+def tags(
+    common: Common,
+    path: str,
+    out: Path | None,
+    images: Path | None,
+    export: Path | None,
+    strict: bool,
+) -> dict[str, Any]:
+    """Count the hair and eye colours of a tag file, and what was passed over.
+
+    Examples
+      animekit data tags data/faces
+      animekit data tags tags_clean.csv -o tags.png --images data/faces
+      animekit data tags tags_clean.csv --export tags.csv --strict
+    """
+    from animekit.errors import UsageError
+    from animekit.tagdrawing import save_table
+    from animekit.tagtable import export_simple, tag_table
+
+    if strict and export is None:
+        raise UsageError("--strict is about what is exported", "add --export tags.csv")
+    with common.screen.busy("reading"):
+        table = tag_table(path, images)
+    _show_tags(common, table)
+    facts = table.facts() | {"exported": None}
+    if common.dry_run:
+        return facts
+    if out is not None:
+        common.screen.made(save_table(table, out, overwrite=common.yes), "table")
+    if export is not None:
+        rows = export_simple(table.tags, export, strict=strict, overwrite=common.yes)
+        common.screen.made(export, "tags", f"{rows:,} rows")
+        facts["exported"] = rows
+    return facts
+
+
+def get(common: Common, name: str | None, out: Path | None, sha256: str | None) -> Any:
+    """Download a public data set, after showing its size, licence and sha256.
+
+    Examples
+      animekit data get
+      animekit data get course-faces -n
+      animekit data get apple2orange --out data/fruit --yes
+    """
+    from animekit import archives, catalogue
+    from animekit.cli.models import agree, downloading, introduce
+    from animekit.errors import UsageError
+
+    if name is None:
+        if out is not None or sha256 is not None:
+            raise UsageError("name the data set to get", "animekit data get alone lists them")
+        return _list(common)
+    entry = catalogue.find(name, "dataset")
+    folder = _place(entry) if out is None else out
+    archives.refuse_full(folder)
+    introduce(common.screen, entry, sha256)
+    common.screen.note(f"  into     {folder}")
+    if common.dry_run:
+        return _facts(entry, folder)
+    known = entry.pinned or sha256
+    agree(common, f"Download {entry.name}{'' if known else ' unchecked'}?")
+    with downloading(common.screen, entry.name) as progress:
+        made = catalogue.get_dataset(name, folder, sha256=sha256, unpinned=True, progress=progress)
+    common.screen.made(folder, "folder", f"{made.files:,} files  {made.terms}")
+    return _facts(entry, folder)
+
+
+def _default() -> str:
+    from animekit.recipe import TrainOptions
+
+    return str(TrainOptions.model_fields["data"].default)
+
+
+def _rows(found: DataInfo) -> list[tuple[str, str]]:
+    """Return what is known of a data set, as rows of a table."""
+    rows = [("pictures", f"{found.images:,}")]
+    rows += [("format", f"{name} {count:,}") for name, count in found.formats.items()]
+    rows += [("size", f"{words} {count:,}") for words, count in _most(found.sizes)]
+    if len(found.sizes) > 1:
+        rows += [("shorter side", f"{words} {count:,}") for words, count in found.sides.items()]
+    if found.copies is not None:
+        rows.append(("copies", f"{found.copies:,} repeat another file"))
+    for words, names in (
+        ("not readable", found.unreadable),
+        ("left out", [f"{item.name} ({item.reason})" for item in found.skipped]),
+    ):
+        if names:
+            shown = ", ".join(ascii(name)[1:-1] for name in names[:NAMED])
+            rows.append((words, f"{len(names):,}: {shown}{' ...' if names[NAMED:] else ''}"))
+    if found.labels and found.labelled is not None:
+        rows.append(("with labels", f"{found.labelled:,}"))
+        counts = {name: count or 0 for name, count in found.labels.items()}
+        rows += [("label", f"{name} {count:,}") for name, count in counts.items() if count]
+        absent = [name for name, count in counts.items() if not count]
+        rows += [("label", f"{', '.join(absent)} 0")] if absent else []
+    elif found.labels:
+        rows.append(("labels", ", ".join(found.labels)))
+    if found.manifest is not None:
+        counts = {name: found.manifest[name] for name in ("keep", "review", "reject")}
+        told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        rows.append(("manifest", f"{found.manifest['number']}: {told}"))
+    return [*rows, ("fingerprint", found.fingerprint)]
+
+
+def _most(counts: dict[str, int]) -> list[tuple[str, int]]:
+    """Return the first counts, and one for all others."""
+    items = list(counts.items())
+    others = items[MOST:]
+    rest = [(f"{len(others):,} others", sum(count for _, count in others))] if others else []
+    return items[:MOST] + rest
+
+
+def _show_tags(common: Common, table: TagTable) -> None:
+    """Write the counts of a tag file, the table of pairs, and what was passed over."""
+    facts, screen = table.facts(), common.screen
+    quirks = f" ({', '.join(table.quirks)})" if table.quirks else ""
+    screen.say(f"{table.path}  {table.form}{quirks}")
+    screen.say(
+        f"{table.rows:,} rows, {len(table.tags):,} with a colour: {table.both:,} with one hair and"
+        f" one eye colour, {table.only_hair:,} with hair alone, {table.only_eyes:,} with eyes"
+        f" alone, {table.several:,} with several"
+    )
+    if table.pictures is not None:
+        seen = table.pictures
+        screen.say(
+            f"{seen['found']:,} pictures, {seen['with_tags']:,} with tags;"
+            f" {seen['tags_without_picture']:,} rows without a picture"
+        )
+    eyes = list(facts["eyes"])
+    rows = [
+        (hair, *row.values(), sum(row.values()), facts["hair"][hair])
+        for hair, row in facts["pairs"].items()
+    ]
+    sums = [sum(row[eye] for row in facts["pairs"].values()) for eye in eyes]
+    rows.append(("one of each", *sums, table.both, ""))
+    rows.append(("any row", *facts["eyes"].values(), "", ""))
+    screen.table(("hair / eyes", *eyes, "one of each", "any row"), rows)
+    passed = [("row skipped", words, f"{count:,}") for words, count in table.skipped.items()]
+    passed += [("tag ignored", words, f"{count:,}") for words, count in _most(table.ignored)]
+    if passed:
+        screen.say("")
+        screen.table(("passed over", "why or what", "times"), passed)
+
+
+def _list(common: Common) -> list[dict[str, Any]]:
+    """List the data sets of the catalogue."""
+    from animekit import catalogue
+    from animekit.cli.models import human, pinning
+
+    known = catalogue.entries("dataset").values()
+    rows = [_facts(entry, _place(entry)) for entry in known]
+    common.screen.table(
+        ("name", "state", "size", "sha256", "what", "licence"),
+        [
+            (
+                *(row["name"], row["state"], human(row["size"]), pinning(row["pinned"])),
+                *(row["summary"], row["licence"]),
+            )
+            for row in rows
+        ],
+    )
+    common.screen.note("animekit data get NAME downloads one, after asking")
+    return rows
+
+
+def _place(entry: Entry) -> Path:
+    return Path("data") / entry.name
+
+
+def _facts(entry: Entry, folder: Path) -> dict[str, Any]:
+    here = folder.is_dir() and any(folder.iterdir())
+    return entry.model_dump(mode="json", include=ROW) | {
+        "state": "here" if here else "missing",
+        "pinned": entry.pinned,
+        "size": entry.size,
+        "path": str(folder),
+    }
