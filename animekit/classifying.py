@@ -11,17 +11,14 @@ import numpy as np
 
 from animekit import weights
 from animekit.errors import CheckpointError, NotFoundError
-from animekit.features import Extractor, silent
+from animekit.features import Extractor, of_classifier, silent
 from animekit.model import Classifies
 from animekit.tags import EYES, HAIR, NAMES
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from animekit.plugins import Registry
 
 BUNDLED = "tagger"
-MIDDLE = 127.5  # pixels become x / 127.5 - 1
 ATTRIBUTES = {"hair": HAIR, "eyes": EYES}
 
 
@@ -76,10 +73,4 @@ def load(registry: Registry, where: str = BUNDLED) -> Classifier:
             f"{path} reads no hair and eye colours", "animekit train tagger makes one that does"
         )
 
-    def to_logits(pixels: Tensor) -> Tensor:
-        return model.classify(pixels / MIDDLE - 1)
-
-    def to_features(pixels: Tensor) -> Tensor:
-        return model.features(pixels / MIDDLE - 1)
-
-    return Classifier(Extractor(path.stem, sha256, model.spec.size, to_features, to_logits))
+    return Classifier(of_classifier(model, path.stem, sha256))

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from animekit import weights
 from animekit.errors import CheckpointError, UnusableError
+from animekit.model import Classifies
 from animekit.run import write_atomic
 from animekit.store import cache_dir
 
@@ -27,6 +28,7 @@ CACHE_BYTES = 2 << 30  # features of the least recently used sets go when there 
 CHUNK_PIXELS = 1 << 19  # of the network's input: bounds the memory of a task
 CHUNK_IMAGES = (4, 64)
 HASHED_AT_ONCE = 256  # images
+MIDDLE = 127.5  # pixels become x / 127.5 - 1 for models of animekit
 SMALLEST_MAP = 2  # px: a pooled map of one pixel is no map
 
 Progress = Callable[[float], None]
@@ -204,6 +206,19 @@ class LastMaps:
         found = getattr(self.local, "found", None)
         if found is not None and isinstance(output, Tensor) and output.ndim == 4:
             found[output.shape[-1]] = output
+
+
+def of_classifier(model: Classifies, name: str, sha256: str) -> Extractor:
+    """Return a model that classifies as an extractor of its features, logits and maps."""
+
+    def features(pixels: Tensor) -> Tensor:
+        return model.features(pixels / MIDDLE - 1)
+
+    def logits(pixels: Tensor) -> Tensor:
+        return model.classify(pixels / MIDDLE - 1)
+
+    maps = LastMaps(model, features) if isinstance(model, nn.Module) else None
+    return Extractor(name, sha256, model.spec.size, features, logits, maps, model.spec.groups)
 
 
 def cached_features(

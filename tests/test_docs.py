@@ -64,8 +64,8 @@ SMALLER: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
 )
 """What the command line says would win over the environment; so this is made smaller too."""
 
-BEFORE = {"course.md": "animekit train gan --data data/faces"}
-"""What the reader of a page did before: without a run, `generate` needs the bundled weights."""
+BEFORE = dict.fromkeys(("course.md", "measure-a-model.md"), "animekit train gan --data data/faces")
+"""What the reader of a page did before: without a run, the bundled weights would be used."""
 
 
 # commands

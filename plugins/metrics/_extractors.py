@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from animekit import weights
 from animekit.errors import AnimekitError, CheckpointError, ConfigError, NotFoundError
-from animekit.features import Extractor, LastMaps, Resizer
+from animekit.features import Extractor, Resizer, of_classifier
 from animekit.model import Classifies
 from animekit.plugins import Registry, did_you_mean
 from animekit.store import cache_dir
@@ -154,22 +154,9 @@ def _model(wish: Wish, path: Path, registry: Registry) -> Extractor:
             " from RGB images",
             "give a model that classifies, as one of animekit train tagger",
         )
-    return classifier(
+    return of_classifier(
         model, wish.extractor if wish.extractor in NAMED else _own_name(path, sha256), sha256
     )
-
-
-def classifier(model: Classifies, name: str, sha256: str) -> Extractor:
-    """Return a model that classifies as an extractor."""
-
-    def features(pixels: Tensor) -> Tensor:
-        return model.features(pixels / MIDDLE - 1)
-
-    def logits(pixels: Tensor) -> Tensor:
-        return model.classify(pixels / MIDDLE - 1)
-
-    maps = LastMaps(model, features) if isinstance(model, nn.Module) else None
-    return Extractor(name, sha256, model.spec.size, features, logits, maps, model.spec.groups)
 
 
 def _effnetlite0(wish: Wish, path: Path, registry: Registry) -> Extractor:
