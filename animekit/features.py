@@ -209,7 +209,7 @@ class LastMaps:
 
 
 def of_classifier(model: Classifies, name: str, sha256: str) -> Extractor:
-    """Return a model that classifies as an extractor of its features, logits and maps."""
+    """Return a model that classifies as an extractor of features, logits, maps."""
 
     def features(pixels: Tensor) -> Tensor:
         return model.features(pixels / MIDDLE - 1)

@@ -189,6 +189,7 @@ def test_bare_animekit_prints_short_help_and_succeeds() -> None:
         "generate",
         "evaluate",
         "runs",
+        "data",
         "models",
         "config",
         "plugins",

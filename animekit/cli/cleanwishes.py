@@ -95,12 +95,12 @@ class Wishes:
 
     @property
     def root(self) -> Path | None:
-        """Where the cleaning's own files go; with a copy or crops, --out is that of those."""
+        """Where the cleaning's own files go; with copies or crops, --out is theirs."""
         copies = self.apply in ("copy", "link") or self.crop is not None
         return None if copies else self.out
 
     def cuts(self, params: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        """Return the settings of crops; the detector is the one that the check looks with."""
+        """Return the settings of crops; the detector is the one of the check."""
         return {
             "detector": params.get("face", {}).get("detector"),
             "margin": self.margin,

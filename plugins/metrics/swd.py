@@ -92,7 +92,7 @@ class SWD(Metric):
         return Prepared(len(pictures), pictures.shape[2], self.params, ranks, pictures)
 
     def export(self, prepared: Prepared) -> dict[str, np.ndarray]:
-        """Return the distributions at every 16th of their points, to 1/65,535: uint8 arrays.
+        """Return the distributions at every 16th point, to 1/65,535, as uint8 arrays.
 
         About 0.6 MB a level and pass, whatever the number of pictures. The distances from them
         were within 0.1 % of the full ones at the floor (two halves of 4,096 faces).
