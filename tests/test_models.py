@@ -9,6 +9,7 @@ import torch
 from pydantic import ConfigDict, Field, create_model
 
 from animekit import contract, plugins
+from animekit.adversarial import AdversarialModel
 from animekit.errors import ConfigError
 from animekit.model import Batch, Generates, ImageSpec, Model, Phase
 from animekit.testing import TinyFaces, check_model, tiny_dataset, tiny_model, tiny_stepper
