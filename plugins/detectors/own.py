@@ -21,12 +21,14 @@ from animekit.hookspecs import hookimpl
 
 from ._finder import LARGEST, PAD, SMALLEST, STRIDE, Finder, boxes_of, merge
 
-VERSION = 1  # raise it whenever other boxes come out of the same weights
+VERSION = 2  # raise it whenever other boxes come out of the same weights
 WEIGHTS = weights.BUNDLED / "facefinder.safetensors"
 MAX_PIXELS = 4_000_000  # of the largest size of a picture that is looked at: bounds memory and time
 FILLS = 1.1  # a face may be this much of the shorter side of its picture: it then is cut off
 SHARE = 0.81  # of the side of the crops that the network learned from: their face boxes
 LOOK = 64  # side in pixels of a crop at the second look: the face is 52 of them
+SURE = 4.0  # a logit from which on one look at a crop is enough, for a face or against it
+AGAIN = 4  # crops that are looked at a second time together
 STACK = 16  # small pictures that go through the network together
 
 
@@ -52,9 +54,10 @@ class Own(Detector):
     A small network looks at a picture in several sizes, so that each face is 24 to 56 px in one of
     them; the border is repeated outward, since faces of tight crops touch it. Boxes are square, lie
     between the LBP cascade's (larger) and one round chin, brow and ears, and may reach over the
-    edge. A crop is looked at in one size and mirrored: faces of less than 0.375 of its side are not
-    found there, so a tiny face in a scene does not make it a crop of a face. What seems a face in a
-    whole picture is looked at again as a crop, and the lower score counts. Faces are upright.
+    edge. A crop is looked at in one size, and mirrored too where that leaves doubt: faces of less
+    than 0.375 of its side are not found there, so a tiny face in a scene does not make it a crop of
+    a face. What seems a face in a whole picture is looked at again as a crop, and the lower score
+    counts. Faces are upright.
     Pictures over 4 megapixels are first made smaller. What is found depends neither on threads nor
     on other pictures.
     """
@@ -118,7 +121,7 @@ class Own(Detector):
         crop = min(height, width) <= params.crop
         for scale in self._scales(height, width):
             stack = _stack(images, scale, count)
-            maps = _said_twice(finder, stack) if crop else _said(finder, stack)
+            maps = _said_until_sure(finder, stack) if crop else _said(finder, stack)
             for boxes, said in zip(found, maps, strict=False):
                 boxes.append(boxes_of(said, scale, params.threshold))
         merged = [merge(np.concatenate(boxes), params.overlap) for boxes in found]
@@ -221,15 +224,31 @@ def _said(finder: Finder, stack: Tensor) -> np.ndarray:
         return finder(stack).float().numpy()
 
 
-def _said_twice(finder: Finder, stack: Tensor) -> np.ndarray:
-    """Return the mean of the maps of the pictures and of their mirror images.
+def _said_twice(finder: Finder, stack: Tensor, first: np.ndarray | None = None) -> np.ndarray:
+    """Return the mean of the maps of the pictures, `first` if known, and of their mirror images.
 
     Only for crops, where the score alone decides: two views are surer than one.
     """
     mirrored = stack.flip(3).contiguous(memory_format=torch.channels_last)
     other = _said(finder, mirrored)[..., ::-1].copy()
     other[:, 1] *= -1  # a face to the right of a cell is to the left of it in the mirror
-    return (_said(finder, stack) + other) / 2
+    return ((_said(finder, stack) if first is None else first) + other) / 2
+
+
+def _said_until_sure(finder: Finder, stack: Tensor) -> np.ndarray:
+    """Return the maps of crops, each averaged with its mirror image's where one look leaves doubt.
+
+    The second looks have a fixed number too, so that they do not depend on other pictures either.
+    """
+    maps = _said(finder, stack)
+    best = maps[:, 0].reshape(len(maps), -1).max(axis=1)
+    doubtful = np.flatnonzero(np.abs(best) < SURE)
+    count = min(AGAIN, len(stack))
+    for start in range(0, len(doubtful), count):
+        rows = doubtful[start : start + count]
+        both = _said_twice(finder, stack[np.resize(rows, count)], maps[np.resize(rows, count)])
+        maps[rows] = both[: len(rows)]
+    return maps
 
 
 @hookimpl
