@@ -151,7 +151,7 @@ def reader(
     drawn = plugins.load().get("dataset", "synthetic")("8")
     for index in range(len(drawn)):
         Image.fromarray(drawn.render(index, 64)[0]).save(folder / f"{index}.png")
-    Image.new("RGB", (64, 64), "gray").save(folder / "grey.png")  # for `animekit clean`
+    (folder / "copy.png").write_bytes((folder / "0.png").read_bytes())  # for `animekit clean`
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
