@@ -40,7 +40,7 @@ def find_cascade(path: Path | str | None = None) -> Path:
         if not given.is_file():
             raise NotFoundError(f"no cascade {path}", PULL, code="weights.missing")
         return given
-    stored = store.cache_dir() / "weights" / NAME
+    stored = store.weights_dir() / NAME
     if not stored.is_file():
         raise NotFoundError(f"no cascade {NAME}", PULL, code="weights.missing")
     if hashlib.sha256(_read(stored)).hexdigest() != SHA256:

@@ -19,7 +19,7 @@ from animekit.errors import CheckpointError, NetworkError, NotFoundError, UsageE
 from animekit.fetching import Progress, fetch, sha256_of
 from animekit.plugins import did_you_mean
 from animekit.run import write_atomic
-from animekit.store import cache_dir
+from animekit.store import cache_dir, weights_dir
 
 LIST = Path(__file__).with_name("catalogue.toml")
 DIGEST = r"^[0-9a-f]{64}$"
@@ -115,14 +115,9 @@ def find(name: str, kind: Kind) -> Entry:
     return known[name]
 
 
-def store_dir() -> Path:
-    """Return the folder of downloaded weights."""
-    return cache_dir() / "weights"
-
-
 def place_of(entry: Entry) -> Path:
     """Return where the store keeps the file of an entry."""
-    return store_dir() / entry.file
+    return weights_dir() / entry.file
 
 
 def state_of(entry: Entry) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -250,10 +250,8 @@ def _is_images(where: str) -> bool:
     return path.suffix.lower() == ".zip" or bool(re.match(r"[a-z]\w+:", where))
 
 
-def asked_labels(sets: Iterable[ImageSet]) -> np.ndarray | None:
-    """Return the labels of the first set that has any, to draw conditions from."""
-    for each in sets:
-        if each.labels is not None and each.labels.any():
-            whole = each.labels.sum(1) > 0
-            return each.labels[whole]
-    return None
+def asked_labels(images: ImageSet) -> np.ndarray | None:
+    """Return the labels of the images that have any, to draw conditions from."""
+    if images.labels is None or not images.labels.any():
+        return None
+    return images.labels[images.labels.any(1)]

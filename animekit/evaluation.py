@@ -292,16 +292,21 @@ def make_reference(
     floor: dict[str, dict[str, Any]] = {}
     kept: dict[str, dict[str, Any]] = {}
     for key, wish in plan.items():
+        if wish.cls.conditional:
+            continue
         metric = wish.metric(seed)
         metric.progress = _sharing(tell, key)
-        exported = metric.export(side.prepared(metric, 0)) if metric.uses_real else {}
-        if exported is None or metric.conditional:
+        prepared = side.prepared(metric, 0)
+        exported = metric.export(prepared) if metric.uses_real else {}
+        if exported is None:
             continue
         arrays[key], kept[key] = exported, metric.params.model_dump(mode="json")
         numbers = []
         for repeat in range(repeats):
-            again = wish.metric(seed + repeat)
-            numbers.append(side.floor(again, side.prepared(again, repeat), repeat))
+            if repeat:
+                metric = wish.metric(seed + repeat)
+                prepared = side.prepared(metric, repeat)
+            numbers.append(side.floor(metric, prepared, repeat))
         floor |= {
             each: {"metric": key, "value": v.value, "sd": v.spread, "n": v.n, "repeats": v.repeats}
             for each, v in summarise(numbers, count).items()

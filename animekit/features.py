@@ -160,6 +160,7 @@ def single_threads() -> Iterator[ThreadPoolExecutor]:
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
+        # the workers are in no inference mode, and could not write to tensors that were made in one
         with torch.inference_mode(False):
             yield pool
     finally:

@@ -110,7 +110,7 @@ class RealImages:
             if isinstance(each, SetContender):
                 odd += [*each.images.oddities, *imagesets.compare(self.images, each.images)]
             elif isinstance(each, ModelContender):
-                each.asked = contenders.asked_labels([self.images])
+                each.asked = contenders.asked_labels(self.images)
         kept, few = self._enough(plan)
         return Settled(self.count, kept, [*odd, *few])
 

@@ -46,6 +46,11 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "animekit"
 
 
+def weights_dir() -> Path:
+    """Return where `animekit models pull` keeps weights of others."""
+    return cache_dir() / "weights"
+
+
 @dataclass(frozen=True)
 class Pack:
     """A data set at one size, on disk.

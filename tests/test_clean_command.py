@@ -331,7 +331,7 @@ def test_names_cannot_write_to_the_terminal() -> None:
 
 
 def test_a_pipe_gets_plain_lines_now_and_then(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("animekit.cli.cleaning.HEARTBEAT", 0.0)
+    monkeypatch.setattr("animekit.cli.bars.HEARTBEAT", 0.0)
     result = call("clean", "faces", FEW, "--apply")
     assert re.search(r"^checking: [\d,]+ of 17$", result.stderr, re.MULTILINE)
     assert re.search(r"^moving: 5 of 5$", result.stderr, re.MULTILINE)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from animekit import cleanreport, quarantine
 from animekit.cleaning import Cleaning, clean, merge
 from animekit.cli import cleaned, cropped
+from animekit.cli.bars import counting
 from animekit.cli.cleaned import Outcome
 from animekit.cli.cleanwishes import Wishes
 from animekit.cli.options import Common
@@ -22,8 +20,6 @@ from animekit.moveplan import plan, rejected_folder
 from animekit.publishing import plan_copy, publish
 from animekit.sheets import Thumbs, shelves, write_sheets
 from animekit.surveying import survey
-
-HEARTBEAT = 10.0  # seconds between two lines of progress in a pipe
 
 
 def run(common: Common, wishes: Wishes) -> dict[str, Any]:
@@ -82,7 +78,7 @@ def _look(common: Common, wishes: Wishes) -> Outcome:
     }
     previous = newest_manifest(folder) if folder.is_dir() else None
     part = wishes.part()
-    with counting(common, "checking") as progress:
+    with counting(common.screen, "checking") as progress:
         if wishes.merge is not None:
             parts = [each for each in wishes.merge if each]
             made = merge(folder, parts, progress=progress, **asked)
@@ -112,7 +108,7 @@ def _illustrate(made: Cleaning, found: Outcome, columns: int, rows: int) -> None
 def _apply(common: Common, wishes: Wishes, found: Outcome) -> None:
     """Move, copy or link, and put what came of it into the outcome."""
     words = {"quarantine": "moving", "copy": "copying", "link": "linking"}[str(wishes.apply)]
-    with counting(common, words) as progress:
+    with counting(common.screen, words) as progress:
         if wishes.apply == "quarantine":
             found.applied = quarantine.apply(
                 wishes.folder,
@@ -152,7 +148,7 @@ def _undo(common: Common, wishes: Wishes) -> dict[str, Any]:
         left = 0 if batch is None or batch.undone else len(batch.moves)
         screen.say(f"would bring back up to {left:,} files from {into}")
         return {"would_restore": left, "from": str(into)}
-    with counting(common, "bringing back") as progress:
+    with counting(common.screen, "bringing back") as progress:
         done = quarantine.undo(wishes.folder, which, progress=progress)
     facts = {
         "undone": done.id,
@@ -204,27 +200,3 @@ def _say_plan(common: Common, wishes: Wishes) -> dict[str, Any]:
     verb = {"quarantine": "move"}.get(wishes.apply, wishes.apply)
     screen.say(f"by {source} would {verb} {len(made.moves):,} files to {made.into}")
     return facts | {"would_move": len(made.moves), "into": str(made.into)}
-
-
-@contextmanager
-def counting(common: Common, words: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows how many are done: a bar, or in a pipe a line now and then."""
-    screen = common.screen
-    if screen.live and not screen.quiet:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn as Left
-
-        columns = (TextColumn(words), BarColumn(), MofNCompleteColumn(), Left())
-        with Progress(*columns, console=screen.err, transient=True) as bar:
-            task = bar.add_task("", total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
-        return
-    last = time.monotonic()
-
-    def line(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= HEARTBEAT:
-            last = time.monotonic()
-            screen.note(f"{words}: {done:,} of {total:,}")
-
-    yield line

@@ -72,10 +72,10 @@ def run(
     `settings` are those of `cropping.crop`, None for its defaults. Raises PartialError, with the
     facts, where pictures could not be decoded; the crops of all others are there then.
     """
-    from animekit.cli.cleaning import counting
+    from animekit.cli.bars import counting
 
     given = {name: value for name, value in settings.items() if value is not None}
-    with counting(common, "cutting") as progress:
+    with counting(common.screen, "cutting") as progress:
         made = cropping.crop(
             folder,
             into,

@@ -66,11 +66,11 @@ def info(common: Common, path: str | None, tags: Path | None) -> dict[str, Any]:
       animekit data info data/faces --tags tags.csv
       animekit data info data/faces.zip --json
     """
-    from animekit.cli.cleaning import counting
+    from animekit.cli.bars import counting
     from animekit.datainfo import describe
 
     where = path or _default()
-    with counting(common, "reading") as progress:
+    with counting(common.screen, "reading") as progress:
         found = describe(where, tags=tags, registry=common.registry(), progress=progress)
     common.screen.say(f"{where}  {found.description}")
     common.screen.table(("what", "seen"), _rows(found))
@@ -126,13 +126,13 @@ def synth(common: Common, out: str, num: int, size: int) -> dict[str, Any]:
       animekit data synth data/drawn --num 16 --seed 3
     """
     from animekit import drawnset
-    from animekit.cli.cleaning import counting
+    from animekit.cli.bars import counting
 
     folder, seed = Path(out), common.seed or 0
     if common.dry_run:
         common.screen.say(f"would draw {num:,} faces of {size}x{size} into {folder}")
         return {"path": str(folder), "images": num, "size": size, "seed": seed}
-    with counting(common, "drawing") as progress:
+    with counting(common.screen, "drawing") as progress:
         made = drawnset.synth(
             folder, num=num, size=size, seed=seed, registry=common.registry(), progress=progress
         )

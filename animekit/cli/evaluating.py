@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from animekit import reference
+from animekit.cli.bars import sharing
 from animekit.cli.options import Common
 from animekit.config import parse_set
 from animekit.contenders import contender
@@ -20,7 +18,6 @@ from animekit.evaluation import evaluate, make_reference
 from animekit.run import Run
 
 QUICK = 1_000
-HEARTBEAT = 10.0  # seconds between two lines of progress in a pipe
 FACES = ("faces_figure", "faces_own")  # of 25; the course's count goes before our own
 FOLDER = Path("evaluations")  # of what is no run
 
@@ -60,7 +57,7 @@ def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any]:
         what = " ".join(names) if named and names else "every metric that needs no download"
         screen.say(f"would measure {first.name} by {what}")
         return {"would_measure": first.name, "metrics": names}
-    with showing(common) as progress:
+    with sharing(common.screen) as progress:
         found = evaluate(
             first,
             wishes["ref"],
@@ -183,32 +180,9 @@ def _save_reference(common: Common, wishes: dict[str, Any], told: dict[str, Any]
     path: Path = wishes["save_ref"]
     if path.exists() and not common.yes:
         raise UsageError(f"{path} is there already", "name another file, or add --yes")
-    with showing(common) as progress:
+    with sharing(common.screen) as progress:
         made = make_reference(
             wishes["ref"], path.stem, tags=wishes["ref_tags"], progress=progress, **told
         )
     common.screen.made(reference.save(made, path), "reference", f"n {made.count:,}")
     return {"reference": str(path), "n": made.count, "metrics": list(made.metrics)}
-
-
-@contextmanager
-def showing(common: Common) -> Iterator[Callable[[str, float], None]]:
-    """Yield what shows progress: a bar on a screen, a line now and then in a pipe."""
-    screen = common.screen
-    if screen.live and not screen.quiet:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=screen.err, transient=True) as bar:
-            task = bar.add_task("", total=1.0)
-            yield lambda words, share: bar.update(task, description=words, completed=share)
-        return
-    last = time.monotonic()
-
-    def line(words: str, share: float) -> None:
-        nonlocal last
-        if time.monotonic() - last >= HEARTBEAT:
-            last = time.monotonic()
-            screen.note(f"{words}: {share:.0%}")
-
-    yield line

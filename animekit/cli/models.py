@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from animekit.cli.bars import following
 from animekit.cli.options import CONSENT, Common, DefaultGroup, argument, command, option
 from animekit.console import Screen
 from animekit.errors import NetworkError, Stopped, UsageError
@@ -94,11 +94,12 @@ def verify(common: Common) -> list[dict[str, Any]]:
       animekit models verify --plain
     """
     from animekit import catalogue
+    from animekit.store import weights_dir
 
     with common.screen.busy("reading"):
         rows = catalogue.verify()
     if not rows:
-        common.screen.note(f"nothing is downloaded yet; {catalogue.store_dir()} is empty")
+        common.screen.note(f"nothing is downloaded yet; {weights_dir()} is empty")
     common.screen.table(
         ("name", "state", "sha256"), [(row["name"], row["state"], row["sha256"]) for row in rows]
     )
@@ -145,30 +146,13 @@ def agree(common: Common, question: str) -> None:
 @contextmanager
 def downloading(screen: Screen, name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Yield what shows how much of a file is here: a bar, or a line now and then."""
-    if not screen.live or screen.quiet:
-        yield _lines(screen, name)
-        return
-    from rich import progress
+    columns = ("BarColumn", "DownloadColumn", "TransferSpeedColumn", "TimeRemainingColumn")
 
-    columns = (
-        *(progress.TextColumn(name), progress.BarColumn(), progress.DownloadColumn()),
-        *(progress.TransferSpeedColumn(), progress.TimeRemainingColumn()),
-    )
-    with progress.Progress(*columns, console=screen.err, transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    def line(now: str, done: int, total: int | None) -> str:
+        return f"{now}: {human(done)}" + (f" of {human(total)}" if total else "")
 
-
-def _lines(screen: Screen, name: str) -> Callable[[int, int | None], None]:
-    shown = time.monotonic()
-
-    def show(done: int, total: int | None) -> None:
-        nonlocal shown
-        if time.monotonic() - shown >= SECONDS:
-            shown = time.monotonic()
-            screen.note(f"{name}: {human(done)}" + (f" of {human(total)}" if total else ""))
-
-    return show
+    with following(screen, name, columns, line, every=SECONDS) as tell:
+        yield lambda done, total: tell(name, done, total)
 
 
 def human(size: int | None) -> str:

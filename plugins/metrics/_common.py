@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from animekit.errors import DataError
+from animekit.features import single_threads
 
 Map = Callable[[Callable[[int], Any], range], list[Any]]
 
@@ -52,6 +51,19 @@ def checked(images: np.ndarray | Tensor, which: str, least: int = 1) -> np.ndarr
     return np.broadcast_to(array, (len(array), 3, *array.shape[2:]))
 
 
+def square(images: np.ndarray | Tensor, which: str, least: int = 1) -> np.ndarray:
+    """Return images as an array [N, 3, S, S]; DataError for others or too few."""
+    pictures = checked(images, which, least)
+    height, width = pictures.shape[2:]
+    if height != width:
+        raise DataError(
+            f"{which} pictures are {width} x {height} px, not square",
+            "resize them to one side, as in --size 64",
+            code="metric.size",
+        )
+    return pictures
+
+
 @contextmanager
 def workers() -> Iterator[Map]:
     """Yield a map over as many threads as torch has, each with one torch thread.
@@ -59,12 +71,5 @@ def workers() -> Iterator[Map]:
     Each task is then computed in one way only, so that results do not depend on the number of
     threads; and many small products are faster so.
     """
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        # the workers are in no inference mode, and could not write to tensors that were made in one
-        with torch.inference_mode(False):
-            yield lambda task, items: list(pool.map(task, items))
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+    with single_threads() as pool:
+        yield lambda task, items: list(pool.map(task, items))

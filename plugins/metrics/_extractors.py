@@ -20,7 +20,7 @@ from animekit.errors import AnimekitError, CheckpointError, ConfigError, NotFoun
 from animekit.features import Extractor, Resizer, of_classifier
 from animekit.model import Classifies
 from animekit.plugins import Registry, did_you_mean
-from animekit.store import cache_dir
+from animekit.store import weights_dir
 
 from . import _effnet, _inception
 
@@ -118,7 +118,7 @@ def _bundled(wish: Wish) -> Path:
 
 
 def _stored(wish: Wish) -> Path:
-    path = cache_dir() / "weights" / INCEPTION_FILE
+    path = weights_dir() / INCEPTION_FILE
     if not path.is_file():
         raise wish.absent(
             "no Inception weights", f"animekit models pull inception, or {wish.option}"

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from animekit import config, plugins
 from animekit.components import Metric
-from animekit.errors import AnimekitError, DataError, UnusableError
+from animekit.errors import AnimekitError, UnusableError
 from animekit.features import Extractor, Kind, cached_features
 
 from . import _extractors
-from ._common import checked
+from ._common import square
 
 INCEPTION = "inception"
 HALF = 0.45  # of the work is in the real features, as much in the fakes', the rest in the number
@@ -59,8 +59,6 @@ class FeatureMetric(Metric):
     names that are known from papers. `warnings` says after `compute` what to think of its numbers.
     """
 
-    by_default: ClassVar[bool] = True
-    """Whether it is computed when no metric is named."""
     known_as: ClassVar[str] = ""
     """Name of the number on the FID's Inception, in small letters; else as for any other."""
     Params = FeatureParams
@@ -164,19 +162,6 @@ class FeatureMetric(Metric):
 def _short(identity: str) -> str:
     _, name, sha256, *_ = [*identity.split(":"), "", ""]
     return f"{name} {sha256[:8]}"
-
-
-def square(images: np.ndarray | Tensor, which: str, least: int) -> np.ndarray:
-    """Return images as an array [N, 3, S, S]; DataError for others or too few."""
-    pictures = checked(images, which, least)
-    height, width = pictures.shape[2:]
-    if height != width:
-        raise DataError(
-            f"{which} pictures are {width} x {height} px, not square",
-            "resize them to one side, as in --size 64",
-            code="metric.size",
-        )
-    return pictures
 
 
 def to_bytes(text: str) -> np.ndarray:

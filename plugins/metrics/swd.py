@@ -21,7 +21,7 @@ from animekit.config import Params
 from animekit.errors import DataError, UnusableError
 from animekit.hookspecs import hookimpl
 
-from ._common import Map, Meter, checked, workers
+from ._common import Map, Meter, square, workers
 from ._histograms import Ranks, distance
 from ._patches import COARSEST, PATCH, WIDTH, Patches, corners, levels
 
@@ -80,7 +80,7 @@ class SWD(Metric):
 
     def prepare(self, real: np.ndarray | Tensor) -> Prepared:
         """Do the real pictures' half of the work once, for many calls of `compute`."""
-        pictures = _square(real, "real")
+        pictures = square(real, "real")
         sides = levels(pictures.shape[2])
         meter = self._meter(len(pictures), sides, sets=1)
         with workers() as run:
@@ -150,9 +150,9 @@ class SWD(Metric):
         standard deviation to be divided by.
         """
         if not isinstance(real, Prepared):
-            pictures = _square(real, "real")
+            pictures = square(real, "real")
             real = Prepared(len(pictures), pictures.shape[2], self.params, {}, pictures)
-        theirs = _square(fake, "fake")
+        theirs = square(fake, "fake")
         if real.size != theirs.shape[2]:
             raise DataError(
                 f"real pictures are {real.size} px and fake ones {theirs.shape[2]} px",
@@ -252,18 +252,6 @@ def _summary(sides: list[int], passes: np.ndarray) -> dict[str, float]:
         spread = table.std(0, ddof=1).tolist()
         result |= {f"{name}_sd": value for name, value in zip(names, spread, strict=True)}
     return result
-
-
-def _square(images: np.ndarray | Tensor, which: str) -> np.ndarray:
-    pictures = checked(images, which)
-    height, width = pictures.shape[2:]
-    if height != width:
-        raise DataError(
-            f"{which} pictures are {width} x {height} px, not square",
-            "resize them to one side, as in --size 64",
-            code="metric.size",
-        )
-    return pictures
 
 
 def _bits(*key: int) -> np.random.Philox:
