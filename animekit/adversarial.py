@@ -85,7 +85,11 @@ class AdversarialModel(Model):
     Params: ClassVar[type[config.Params]] = AdversarialParams
     params: AdversarialParams
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
-    penalised: ClassVar[bool] = False
+    conditions: int = 0
+    """How many labels the generator is told; a conditional model sets it before it builds."""
+    classes: int = 0
+    """How many labels the discriminator names beside its logit."""
+    penalised: bool = False
     """Whether a penalty looks at single images, so that a batch norm in D would be wrong."""
 
     def __init__(self, params: config.Params, spec: ImageSpec) -> None:
@@ -109,6 +113,7 @@ class AdversarialModel(Model):
                 channels=self.spec.channels,
                 width=p.g_channels,
                 z_dim=p.z_dim,
+                labels=self.conditions,
                 norm=p.g_norm,
                 activation=p.g_activation,
                 dropout=p.g_dropout,
@@ -130,6 +135,7 @@ class AdversarialModel(Model):
                 activation=p.d_activation,
                 pool=p.d_pool,
                 minibatch_std=p.minibatch_std,
+                labels=self.classes,
             )
         )
 
@@ -176,13 +182,18 @@ class AdversarialModel(Model):
     def prepare(self, batch: Batch, due: Sequence[str]) -> None:
         """Draw z's images once for all phases; with a graph if the generator moves."""
         assert batch.z is not None
+        batch.target = self.targets(batch)
         with torch.set_grad_enabled("g" in due):
-            batch.fake = self.generator(batch.z)
+            batch.fake = self.sample(batch.z, batch.target)
+
+    def targets(self, batch: Batch) -> Tensor | None:
+        """Return what the fakes of a batch are asked to be, [N, L]; None without labels."""
+        return None
 
     def _d_phase(self, batch: Batch) -> Losses:
         assert batch.fake is not None
-        real = self._seen(batch, batch.images)
-        fake = self._seen(batch, batch.fake.detach())
+        real = self._seen(batch, batch.images, batch.labels)
+        fake = self._seen(batch, batch.fake.detach(), batch.target)
         terms = dict(self.d_loss(real, fake))
         if self.params.r1_weight:
             terms["r1"] = self.params.r1_weight * losses.r1_penalty(self.discriminator, real.images)
@@ -194,12 +205,13 @@ class AdversarialModel(Model):
 
     def _g_phase(self, batch: Batch) -> Losses:
         assert batch.fake is not None
-        return self.g_loss(self._seen(batch, batch.images), self._seen(batch, batch.fake))
+        real = self._seen(batch, batch.images, batch.labels)
+        return self.g_loss(real, self._seen(batch, batch.fake, batch.target))
 
-    def _seen(self, batch: Batch, images: Tensor) -> Batch:
+    def _seen(self, batch: Batch, images: Tensor, labels: Tensor | None) -> Batch:
         if self.params.d_noise:
             images = images + self.params.d_noise * torch.randn_like(images)
-        return Batch(images, batch.labels, batch.z, batch.mask)
+        return Batch(images, labels, batch.z, batch.mask)
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw z [n, z_dim] on the CPU: normal, uniform or on a sphere (tip 3).

@@ -5,7 +5,7 @@ Every function returns a scalar that is minimised. Logits are float [N]; images 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +44,38 @@ def saturating_g(fake: Tensor) -> Tensor:
 def flipped_g(fake: Tensor) -> Tensor:
     """Return the loss where label 0 means real (ganhacks tip 2, Chintala, 2016)."""
     return F.softplus(fake).mean()
+
+
+def attribute_loss(
+    logits: Tensor,
+    labels: Tensor,
+    groups: Sequence[int],
+    mask: Tensor | None = None,
+    *,
+    smoothing: float = 0.0,
+) -> Tensor:
+    """Return the mean cross-entropy of the known attributes of a batch.
+
+    `logits`, `labels` and `mask` are [N, L] and fall into `groups`: one of several values is a
+    softmax, a group of one a sigmoid. An attribute with two values is half of each; one that the
+    mask calls unknown counts nothing. `smoothing` is the share that goes evenly to all values.
+    """
+    mask = torch.ones_like(labels) if mask is None else mask
+    terms, known = [], []
+    parts = (part.split(tuple(groups), dim=1) for part in (logits, labels, mask))
+    for outputs, wanted, certain in zip(*parts, strict=True):
+        terms.append(_attribute_loss(outputs, wanted, smoothing))
+        known.append(certain[:, 0])
+    weights = torch.stack(known)
+    return (torch.stack(terms) * weights).sum() / weights.sum().clamp(min=1)
+
+
+def _attribute_loss(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    count = logits.shape[1]
+    if count == 1:
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")[:, 0]
+    shares = labels / labels.sum(1, keepdim=True).clamp(min=1)
+    return -((shares * (1 - smoothing) + smoothing / count) * logits.log_softmax(1)).sum(1)
 
 
 GENERATOR = {"nonsaturating": nonsaturating_g, "saturating": saturating_g, "flipped": flipped_g}

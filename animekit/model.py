@@ -48,12 +48,17 @@ class ImageSpec:
 
 @dataclass
 class Batch:
-    """One batch: images [N, C, H, W] in [-1, 1], labels [N, L], noise z."""
+    """One batch: images [N, C, H, W] in [-1, 1], labels [N, L], noise z.
+
+    `target` [N, L] is what fakes are asked to be; in the batch of fakes that an objective sees,
+    it is their `labels`.
+    """
 
     images: Tensor
     labels: Tensor | None = None
     z: Tensor | None = None
     mask: Tensor | None = None  # [N, L], 1 where the label is known
+    target: Tensor | None = None
     fake: Tensor | None = None  # [N, C, H, W], drawn once a step, with a graph if "g" is due
 
 

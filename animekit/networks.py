@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from animekit.errors import ConfigError
@@ -37,6 +38,12 @@ class Shape:
     pool: str = "auto"
     dropout: float = 0.0
     minibatch_std: bool = False
+    labels: int = 0  # a generator's inputs behind z, a discriminator's outputs behind the logit
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers a generator starts from: z, then labels."""
+        return self.z_dim + self.labels
 
 
 @dataclass(frozen=True)
@@ -80,15 +87,58 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A stack `main` that ends in one number an image: [N, C, S, S] -> logits [N]."""
+    """A stack `main` that ends in one number an image, and one for each label where it has any."""
 
     def __init__(self, main: nn.Sequential) -> None:
         super().__init__()
         self.main = main
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits [N]."""
-        return full_precision(self.main(images)).flatten()
+        """Return logits [N]: real or fake."""
+        return self.judge(images)[0]
+
+    def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [N], and label logits [N, L]."""
+        outputs = full_precision(self.main(images)).flatten(1)
+        return outputs[:, 0], outputs[:, 1:]
+
+
+class MatchingDiscriminator(nn.Module):
+    """A critic of images together with labels: [N, C, S, S] and [N, L] -> scores [N].
+
+    The maps that another discriminator ends in, before its last layer, meet the labels, tiled over
+    all places, in a 1x1 convolution (seed 001, after Reed et al., 2016).
+    """
+
+    def __init__(self, other: Discriminator, size: int, labels: int, width: int) -> None:
+        super().__init__()
+        layers = list(other.main)[:-1]
+        self.trunk = nn.Sequential(*(x for x in layers if not isinstance(x, nn.Flatten)))
+        channels = next(x.in_channels for x in other.main if isinstance(x, nn.Conv2d))
+        with torch.no_grad():
+            maps = self.trunk(torch.zeros(1, channels, size, size))
+        if maps.ndim != 4:
+            raise ConfigError("this architecture ends in dense layers", "use architecture=dcgan")
+        self.head = nn.Sequential(
+            nn.Conv2d(maps.shape[1] + labels, width, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 1, tuple(maps.shape[2:])),
+        )
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the maps [N, F, h, w] of images, which any labels can be held against."""
+        return self.trunk(images)
+
+    def score(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Return how well maps [N, F, h, w] and labels [N, L] go together: scores [N]."""
+        tiled = labels[:, :, None, None].expand(-1, -1, *features.shape[2:])
+        return full_precision(
+            self.head(torch.cat([features, tiled.to(features.dtype)], 1))
+        ).flatten()
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return scores [N]."""
+        return self.score(self.features(images), labels)
 
 
 def _stages(size: int) -> int:
@@ -103,7 +153,7 @@ def dcgan_generator(shape: Shape) -> Generator:
     norm, act = _auto(shape.norm, "batch"), _auto(shape.activation, "relu")
     widths = [shape.width * min(2**k, 16) for k in reversed(range(_stages(shape.size)))]
     layers: list[nn.Module] = []
-    last = shape.z_dim
+    last = shape.inputs
     for index, width in enumerate(widths):
         stride, pad = (1, 0) if index == 0 else (2, 1)
         layers += [nn.ConvTranspose2d(last, width, 4, stride, pad, bias=norm == "none")]
@@ -137,7 +187,7 @@ def dcgan_discriminator(shape: Shape) -> Discriminator:
     if shape.minibatch_std:
         layers += [MinibatchStd()]
     last += int(shape.minibatch_std)
-    layers += [nn.Conv2d(last, 1, 4, 1, 0, bias=norm == "none")]
+    layers += [nn.Conv2d(last, 1 + shape.labels, 4, 1, 0, bias=norm == "none")]
     return Discriminator(nn.Sequential(*layers))
 
 
@@ -146,7 +196,7 @@ def course_generator(shape: Shape) -> Generator:
     norm, act = _auto(shape.norm, "none"), _auto(shape.activation, "relu")
     side, wide = shape.size // 4, 2 * shape.width
     layers: list[nn.Module] = [
-        nn.Linear(shape.z_dim, wide * side * side),
+        nn.Linear(shape.inputs, wide * side * side),
         activation_layer(act),
         nn.Unflatten(1, (wide, side, side)),
     ]
@@ -185,7 +235,7 @@ def course_discriminator(shape: Shape) -> Discriminator:
         last = width
     layers += [MinibatchStd()] if shape.minibatch_std else []
     last += int(shape.minibatch_std)
-    layers += [nn.Flatten(), nn.Linear(last * side * side, 1)]
+    layers += [nn.Flatten(), nn.Linear(last * side * side, 1 + shape.labels)]
     return Discriminator(nn.Sequential(*layers))
 
 
@@ -194,7 +244,7 @@ def seed000_generator(shape: Shape) -> Generator:
     norm, act = _auto(shape.norm, "batch"), _auto(shape.activation, "selu")
     side, wide, narrow = shape.size // 4, 2 * shape.width, shape.width
     layers: list[nn.Module] = [
-        nn.Linear(shape.z_dim, wide * side * side),
+        nn.Linear(shape.inputs, wide * side * side),
         activation_layer(act),
         nn.Unflatten(1, (wide, side, side)),
         *norm_layer(norm, wide),
@@ -229,7 +279,8 @@ def seed000_discriminator(shape: Shape) -> Discriminator:
     last += int(shape.minibatch_std)
     dense = 16 * shape.width
     layers += [nn.Flatten(), nn.Linear(last * side * side, dense), activation_layer(act)]
-    layers += [nn.Linear(dense, dense), activation_layer(act), nn.Linear(dense, 1)]
+    layers += [nn.Linear(dense, dense), activation_layer(act)]
+    layers += [nn.Linear(dense, 1 + shape.labels)]
     return Discriminator(nn.Sequential(*layers))
 
 
@@ -240,7 +291,7 @@ def resnet_generator(shape: Shape) -> Generator:
     widths = [shape.width * min(2**k, 8) for k in reversed(range(stages))]
     last = shape.width * min(2**stages, 8)
     layers: list[nn.Module] = [
-        nn.Linear(shape.z_dim, last * 16),
+        nn.Linear(shape.inputs, last * 16),
         nn.Unflatten(1, (last, 4, 4)),
     ]
     for width in widths:
@@ -263,7 +314,7 @@ def resnet_discriminator(shape: Shape) -> Discriminator:
         last = width
     layers += [MinibatchStd()] if shape.minibatch_std else []
     last += int(shape.minibatch_std)
-    layers += [nn.Flatten(), nn.Linear(last * 16, 1)]
+    layers += [nn.Flatten(), nn.Linear(last * 16, 1 + shape.labels)]
     return Discriminator(nn.Sequential(*layers))
 
 

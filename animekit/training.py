@@ -14,7 +14,7 @@ import filelock
 import numpy as np
 import torch
 
-from animekit import checkpoint, images, jobs, plugins, weights
+from animekit import checkpoint, conditions, images, jobs, plugins, weights
 from animekit.components import Logger
 from animekit.engine import threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
@@ -227,8 +227,19 @@ class Trainer:
             for start in range(offset, offset + count, GRID * GRID):
                 seeds = range(start, min(start + GRID * GRID, offset + count))
                 z = torch.from_numpy(noise_of_seeds(model, seeds)).to(self.stepper.engine.device)
-                pictures.append(images.to_uint8(model.sample(z)))
+                labels = self._asked(seeds)
+                pictures.append(images.to_uint8(model.sample(z, labels)))
         return np.concatenate(pictures)
+
+    def _asked(self, seeds: range) -> torch.Tensor | None:
+        """Return the labels [N, L] of the images of fixed seeds: those of the first real images."""
+        pack, spec = self.stepper.loader.pack, self.job.spec
+        if not spec.labels or pack.labels is None:
+            return None
+        rows = [seed % len(pack) for seed in seeds]
+        masks = None if pack.mask is None else pack.mask[rows]
+        labels = conditions.filled(pack.labels[rows], masks, spec.groups, seeds)
+        return torch.from_numpy(labels).to(self.stepper.engine.device)
 
     @cached_property
     def judge(self) -> Judge | None:

@@ -14,6 +14,7 @@ from animekit.config import Params
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
 from animekit.layers import full_precision
+from animekit.losses import attribute_loss
 from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
 
 STAGES = 4  # each halves the side; a stem halves it before
@@ -101,22 +102,11 @@ class Tagger(Model):
         features = F.dropout(self.features(images), self.params.dropout, self.training)
         logits = full_precision(self.head(features))
         assert batch.labels is not None
-        mask = torch.ones_like(batch.labels) if batch.mask is None else batch.mask
-        terms, known = [], []
-        parts = (part.split(self.spec.groups, dim=1) for part in (logits, batch.labels, mask))
-        for outputs, labels, certain in zip(*parts, strict=True):
-            terms.append(self._cross_entropy(outputs, labels))
-            known.append(certain[:, 0])
-        weights = torch.stack(known)
-        return {"labels": (torch.stack(terms) * weights).sum() / weights.sum().clamp(min=1)}
-
-    def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        count = logits.shape[1]
-        if count == 1:
-            return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")[:, 0]
-        shares = labels / labels.sum(1, keepdim=True).clamp(min=1)
-        smooth = self.params.smoothing
-        return -((shares * (1 - smooth) + smooth / count) * logits.log_softmax(1)).sum(1)
+        smoothing = self.params.smoothing
+        loss = attribute_loss(
+            logits, batch.labels, self.spec.groups, batch.mask, smoothing=smoothing
+        )
+        return {"labels": loss}
 
     def phases(self) -> list[Phase]:
         """Return the one update rule."""
