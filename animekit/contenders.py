@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from animekit import sampling
+from animekit import conditions, sampling
 from animekit.checkpoint import MODEL, Loaded, load_model
 from animekit.errors import NotFoundError, UnusableError
-from animekit.imagesets import ImageSet, known_colours, open_images
+from animekit.following import frequencies
+from animekit.imagesets import Given, ImageSet, known_colours, open_images
 from animekit.run import Run, list_runs
 from animekit.sampler import derive_seed
-from animekit.tags import NAMES
+from animekit.tags import NAMES, known
 from animekit.weights import bundled
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class ModelContender:
     loaded: Loaded
     first: int = 0
     truncation: float = 1.0
-    asked: np.ndarray | None = None
-    """Label vectors uint8 [M, 23] to draw conditions from, as often as they occur there."""
+    asked: Given | None = None
+    """Labels of real images, to draw conditions from as often as they occur there."""
 
     @property
     def name(self) -> str:
@@ -124,10 +125,18 @@ class ModelContender:
         spec = self.loaded.model.spec
         if not spec.labels:
             return None
-        rng = np.random.default_rng(derive_seed("labels", start))
-        if self.asked is not None and spec.labels == NAMES:
-            return self.asked[rng.integers(len(self.asked), size=count)].astype(np.float32)
-        return np.concatenate([_draw(width, count, rng) for width in spec.groups], axis=1)
+        labels, mask = np.zeros((2, count, len(spec.labels)), np.uint8)
+        if self.asked is not None:
+            rng = np.random.default_rng(derive_seed("labels", start))
+            rows = rng.integers(len(self.asked.labels), size=count)
+            columns = {name: column for column, name in enumerate(self.asked.names)}
+            for place, name in enumerate(spec.labels):
+                if name in columns:
+                    labels[:, place] = self.asked.labels[rows, columns[name]]
+                    mask[:, place] = self.asked.mask[rows, columns[name]]
+        _open_where_none(labels, mask, spec.groups)
+        seeds = range(start, start + count)
+        return conditions.filled(labels, mask, spec.groups, seeds, frequencies(self.loaded))
 
     def facts(self) -> dict[str, Any]:
         """Return the weights, the seeds and the truncation."""
@@ -145,11 +154,14 @@ class ModelContender:
         }
 
 
-def _draw(width: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return one entry of a group set in each row, or not, where the group is a yes or no."""
-    if width == 1:
-        return rng.integers(2, size=(count, 1)).astype(np.float32)
-    return np.eye(width, dtype=np.float32)[rng.integers(width, size=count)]
+def _open_where_none(labels: np.ndarray, mask: np.ndarray, groups: Sequence[int]) -> None:
+    """Unset the mask of one of several values where the model knows none that was asked."""
+    start = 0
+    for width in groups:
+        part = slice(start, start + width)
+        if width > 1:
+            mask[:, part] &= labels[:, part].any(axis=1, keepdims=True)
+        start += width
 
 
 @dataclass
@@ -250,8 +262,13 @@ def _is_images(where: str) -> bool:
     return path.suffix.lower() == ".zip" or bool(re.match(r"[a-z]\w+:", where))
 
 
-def asked_labels(images: ImageSet) -> np.ndarray | None:
+def asked_labels(images: ImageSet) -> Given | None:
     """Return the labels of the images that have any, to draw conditions from."""
-    if images.labels is None or not images.labels.any():
+    given = images.given
+    if given is None and images.labels is not None:
+        mask = np.stack([known(row) for row in images.labels])
+        given = Given(NAMES, images.labels, mask)
+    if given is None or not given.mask.any():
         return None
-    return images.labels[images.labels.any(1)]
+    rows = given.mask.any(axis=1)
+    return Given(given.names, given.labels[rows], given.mask[rows])

@@ -30,11 +30,20 @@ class Oddity(NamedTuple):
     message: str
 
 
+class Given(NamedTuple):
+    """Labels and mask uint8 [N, L] of a data set, and the names of columns."""
+
+    names: tuple[str, ...]
+    labels: np.ndarray
+    mask: np.ndarray
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Images uint8 [N, S, S, 3] and, where they are known, labels uint8 [N, 23].
 
-    Labels are in the order of `animekit.tags.NAMES`, all 0 for an attribute that is not known.
+    Labels are in the order of `animekit.tags.NAMES`, all 0 for an attribute that is not known;
+    `given` are all labels that the data set has.
     """
 
     name: str
@@ -42,6 +51,7 @@ class ImageSet:
     labels: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     oddities: tuple[Oddity, ...] = ()
+    given: Given | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -75,7 +85,7 @@ def open_images(
     sizes = Counter({kind[:2]: count for kind, count in kinds.items() if kind is not None})
     side = size or _side(where, sizes)
     packed = pack(dataset, side, progress=progress)
-    names, labels = packed.spec.labels, packed.labels
+    names, labels, mask = packed.spec.labels, packed.labels, packed.mask
     facts = {
         "path": where,
         "fingerprint": packed.fingerprint,
@@ -92,6 +102,7 @@ def open_images(
         labels=None if labels is None else known_colours(labels, names),
         facts=facts,
         oddities=tuple(_oddities(where, dataset, side, sizes, kinds.keys(), len(packed.skipped))),
+        given=None if labels is None or mask is None else Given(names, labels, mask),
     )
 
 

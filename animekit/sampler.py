@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -61,11 +62,67 @@ class Sampler:
         return self._orders[epoch]
 
 
+class BalancedSampler:
+    """Draws in which all values of an attribute come equally often.
+
+    Each place in a batch picks an attribute, then one of the values that occur, then one of the
+    images that have it, all with equal chances and with replacement. Images without any label are
+    drawn as often as they are in the data. `indices(step)` is a pure function of the labels and of
+    (batch, seed, step). `labels` and `mask` are [N, L], `groups` as in ImageSpec.
+    """
+
+    def __init__(
+        self, labels: np.ndarray, mask: np.ndarray, groups: Sequence[int], batch: int, seed: int
+    ) -> None:
+        known = np.asarray(mask, dtype=bool)
+        self.n = len(labels)
+        self.batch = batch
+        self.seed = seed
+        by_attribute = [each for each in _images_by_value(labels, known, groups) if each]
+        if batch < 1 or not by_attribute:
+            raise DataError(f"cannot draw balanced batches of {batch}: no image has a label")
+        self._images = [images for values in by_attribute for images in values]
+        self._values = np.array([len(values) for values in by_attribute])
+        self._first = np.cumsum(self._values) - self._values
+        self._without = np.flatnonzero(~known.any(axis=1))
+
+    def indices(self, step: int) -> Tensor:
+        """Return the items of a step, int64 [batch]; steps count from 1."""
+        if step < 1:
+            raise ValueError(f"steps count from 1, got {step}")
+        rng = np.random.default_rng(derive_seed(self.seed, "balance", step))
+        attribute = rng.integers(len(self._values), size=self.batch)
+        value = self._first[attribute] + rng.integers(self._values[attribute])
+        without = rng.random(self.batch) * self.n < len(self._without)
+        place = rng.random(self.batch)
+        pools = [
+            self._without if plain else self._images[which]
+            for plain, which in zip(without, value, strict=True)
+        ]
+        chosen = [pool[int(at * len(pool))] for pool, at in zip(pools, place, strict=True)]
+        return torch.from_numpy(np.array(chosen, np.int64))
+
+
+def _images_by_value(
+    labels: np.ndarray, known: np.ndarray, groups: Sequence[int]
+) -> Iterator[list[np.ndarray]]:
+    """Yield for each attribute the images of each of its values that occur."""
+    start = 0
+    for width in groups:
+        part = slice(start, start + width)
+        start += width
+        has, seen = labels[:, part].astype(bool), known[:, part]
+        values = [has[:, 0], ~has[:, 0]] if width == 1 else list(has.T)
+        rows = [np.flatnonzero(value & seen.any(axis=1)) for value in values]
+        yield [each for each in rows if len(each)]
+
+
 class Loader:
     """Batches of a pack by step, flipped and cut at random if asked.
 
     With `crop`, the pack was made at size + crop and a random window of the size is cut out.
-    `rows` are the indices of the images to use, all of them by default.
+    `rows` are the indices of the images to use, all of them by default. With `balance`, a
+    BalancedSampler picks them; raises DataError where there are no labels.
     """
 
     def __init__(
@@ -78,6 +135,7 @@ class Loader:
         crop: int,
         device: torch.device | str = "cpu",
         rows: np.ndarray | None = None,
+        balance: bool = False,
     ) -> None:
         self.pack = pack
         self.size = pack.spec.size - crop
@@ -88,10 +146,22 @@ class Loader:
         self.crop = crop
         self.device = torch.device(device)
         self.rows = rows
-        self.sampler = Sampler(len(pack) if rows is None else len(rows), batch, seed)
+        self.sampler: Sampler | BalancedSampler = (
+            self._balanced(batch) if balance else self._sampler(batch)
+        )
         # A plain view: indexing a numpy.memmap makes memmap objects of every result.
         self._pixels = np.asarray(pack.images)
         self._windows = _windows(self._pixels, self.size) if crop else None
+
+    def _sampler(self, batch: int) -> Sampler:
+        return Sampler(len(self.pack) if self.rows is None else len(self.rows), batch, self.seed)
+
+    def _balanced(self, batch: int) -> BalancedSampler:
+        labels, mask = self.pack.labels, self.pack.mask
+        if labels is None or mask is None:
+            raise DataError("cannot draw balanced batches of images without labels", "give --tags")
+        use = slice(None) if self.rows is None else self.rows
+        return BalancedSampler(labels[use], mask[use], self.pack.spec.groups, batch, self.seed)
 
     @property
     def spec(self) -> ImageSpec:

@@ -1,11 +1,11 @@
-"""Hair and eye colours: tag files and prompts read into label vectors, and back."""
+"""Hair and eye colours: tag files read into label vectors, and vectors written as text."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from animekit.errors import AnimekitError, ConfigError, DataError, NotFoundError
-from animekit.plugins import did_you_mean
+from animekit.errors import AnimekitError, DataError, NotFoundError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,14 +48,10 @@ EYES = (
 GROUPS = (len(HAIR), len(EYES))
 NAMES = tuple(f"{colour} hair" for colour in HAIR) + tuple(f"{colour} eyes" for colour in EYES)
 
-MAX_PROMPTS = 25
-"""Prompts in one testing text: as many as the course's 5x5 figure holds."""
-
-_CODE = "config.prompt"
 _INDEX = {name: i for i, name in enumerate(NAMES)}
 _VOCABULARY = {"hair": HAIR, "eyes": EYES}
 _NOUNS = {"hair": "hair", "eyes": "eyes", "eye": "eyes"}
-_SPELLINGS = {"grey": "gray", "blond": "blonde"}
+_SPELLINGS = {"grey": "gray", "blond": "blonde", "eye": "eyes"}
 # Words that stand beside a colour in real tags without changing what the colour is.
 _QUALIFIERS = frozenset(
     ("long", "short", "medium", "very", "bicolored", "multicolored", "damage", "pubic")
@@ -70,14 +65,6 @@ class SkippedRow(NamedTuple):
 
     row: int
     reason: str
-
-
-class Prompt(NamedTuple):
-    """One line of a testing text: its id, its text and the label vector uint8 [23]."""
-
-    id: str
-    text: str
-    labels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -110,22 +97,36 @@ class Tags:
         The image is found by its name as given, then by its file name, then without the extension.
         The mask is 1 on all hair entries if a hair colour is known, and the same for the eyes.
         """
-        path = PurePath(name)
-        for key in (name, path.name, path.stem):
-            if key in self.frame.index:
-                labels = self.frame.loc[key].to_numpy(dtype=np.uint8, copy=True)
-                return labels, known(labels)
-        return None
+        key = find_row(name, self.frame.index)
+        if key is None:
+            return None
+        labels = self.frame.loc[key].to_numpy(dtype=np.uint8, copy=True)
+        return labels, known(labels)
 
     def counts(self) -> dict[str, int]:
         """Return how many images have each label."""
         return {str(name): int(count) for name, count in self.frame.sum().items()}
 
 
+def find_row(name: str, ids: Container[str]) -> str | None:
+    """Return the id of an image: its name, its file name, or its stem."""
+    path = PurePath(name)
+    return next((key for key in (name, path.name, path.stem) if key in ids), None)
+
+
+def has_colour(text: str) -> bool:
+    r"""Say whether a text is tags of which one is a known hair or eye colour.
+
+    >>> has_colour("touhou:17705\tblonde hair:25457"), has_colour("blonde"), has_colour("hair bow")
+    (True, False, False)
+    """
+    return bool(_labels_of(text, Counter()).any())
+
+
 def known(labels: np.ndarray) -> np.ndarray:
     """Return the mask uint8 [23]: 1 on each attribute that has any colour set.
 
-    >>> known(parse_prompt("blue hair")).tolist() == [1] * 12 + [0] * 11
+    >>> known(np.eye(23)[0]).tolist() == [1] * 12 + [0] * 11
     True
     """
     hair, eyes = np.split(np.asarray(labels), [len(HAIR)])
@@ -148,7 +149,7 @@ def read_tags(path: Path | str) -> Tags:
     first: dict[str, int] = {}
     skipped: list[SkippedRow] = []
     ignored: Counter[str] = Counter()
-    for number, key, tags in _rows(path, _read_text(path)):
+    for number, key, tags in _rows(path, read_text(path)):
         if key in first:
             skipped.append(SkippedRow(number, f'id "{key}" was already given in row {first[key]}'))
             continue
@@ -164,39 +165,10 @@ def read_tags(path: Path | str) -> Tags:
     return Tags(frame, skipped, ignored)
 
 
-def parse_prompt(text: str, where: str = "the prompt") -> np.ndarray:
-    """Return the label vector uint8 [23] of a text such as "blue hair green eyes".
-
-    The order is free, several colours may stand before "hair" or "eyes", and so may only one of the
-    two attributes. Raises ConfigError with the nearest word; `where` names the text in it.
-
-    >>> format_labels(parse_prompt("Green eyes, blue hair"))
-    'blue hair green eyes'
-    """
-    labels = np.zeros(len(NAMES), np.uint8)
-    words: list[str] = []
-    for word in _words(text.replace(",", " ")):
-        if word not in _NOUNS:
-            words.append(word)
-            continue
-        if not words:
-            raise ConfigError(f'no colour before "{word}" in {where}', _hint(), code=_CODE)
-        for colour in words:
-            labels[_position(colour, _NOUNS[word], where)] = 1
-        words = []
-    if words:
-        raise ConfigError(
-            f'{where} says "{words[-1]}" without "hair" or "eyes" behind it', _hint(), code=_CODE
-        )
-    if not labels.any():
-        raise ConfigError(f"{where} is empty", _hint(), code=_CODE)
-    return labels
-
-
 def format_labels(labels: Sequence[int] | np.ndarray) -> str:
-    """Return the text of a label vector [23]; `parse_prompt` reads it back.
+    """Return the text of a label vector [23], in the course's form.
 
-    >>> format_labels(parse_prompt("red eyes aqua pink hair"))
+    >>> format_labels([name in ("red eyes", "pink hair", "aqua hair") for name in NAMES])
     'aqua pink hair red eyes'
     """
     chosen = [name.split() for name, on in zip(NAMES, labels, strict=True) if on]
@@ -207,56 +179,17 @@ def format_labels(labels: Sequence[int] | np.ndarray) -> str:
     return " ".join(parts)
 
 
-def read_prompts(path: Path | str, limit: int = MAX_PROMPTS) -> list[Prompt]:
-    """Read a testing text, whose lines are such as `1,blue hair green eyes`.
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a tag in lower case and in one spelling, without "and".
 
-    There may be at most `limit` of them. The id may be any word, and may be missing: then it is the
-    line's number. Empty lines do not count. Raises NotFoundError if there is no such file and
-    ConfigError for lines that cannot be read, too many lines and none.
+    >>> words_of("Blond hair and grey eye")
+    ('blonde', 'hair', 'gray', 'eyes')
     """
-    path = Path(path)
-    prompts = []
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
-        line = line.strip()
-        if not line:
-            continue
-        name, comma, text = line.partition(",")
-        if not comma or _NOUNS.keys() & set(_words(name)):
-            name, text = str(number), line
-        labels = parse_prompt(text, f"line {number} of {path.name}")
-        prompts.append(Prompt(name.strip(), text.strip(), labels))
-    if not prompts:
-        raise ConfigError(f"{path} holds no prompt", "lines: 1,blue hair green eyes", code=_CODE)
-    if len(prompts) > limit:
-        raise ConfigError(
-            f"{path} holds {len(prompts)} prompts, more than {limit}",
-            f"keep at most {limit} lines",
-            code=_CODE,
-        )
-    return prompts
+    return tuple(_SPELLINGS.get(word, word) for word in text.lower().split() if word != "and")
 
 
-def _hint(noun: str | None = None) -> str:
-    nouns = [noun] if noun else list(_VOCABULARY)
-    return "; ".join(f"{noun}: {' '.join(sorted(_VOCABULARY[noun]))}" for noun in nouns)
-
-
-def _position(colour: str, noun: str, where: str) -> int:
-    if colour in _VOCABULARY[noun]:
-        return _INDEX[f"{colour} {noun}"]
-    near = did_you_mean(colour, (*_VOCABULARY[noun], *_VOCABULARY))
-    raise ConfigError(
-        f'unknown {noun.removesuffix("s")} colour "{colour}" in {where}. {near}'.rstrip(),
-        _hint(noun),
-        code=_CODE,
-    )
-
-
-def _words(text: str) -> list[str]:
-    return [_SPELLINGS.get(word, word) for word in text.lower().split() if word != "and"]
-
-
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8; NotFoundError or DataError else."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -311,7 +244,7 @@ def _read_tag(tag: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
     positions: list[int] = []
     unknown: list[str] = []
     phrase: list[str] = []
-    for word in _words(tag):
+    for word in words_of(tag):
         if word not in _NOUNS:
             phrase.append(word)
             continue

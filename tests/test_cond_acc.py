@@ -12,7 +12,8 @@ from animekit.classifying import Classifier
 from animekit.data import open_dataset
 from animekit.errors import CheckpointError, DataError, NotFoundError
 from animekit.store import pack
-from animekit.tags import EYES, HAIR, parse_prompt
+from animekit.tags import EYES, HAIR
+from animekit.vocabulary import COURSE
 from animekit_plugins.metrics.cond_acc import ConditionAccuracy, ConditionParams, confusion
 
 
@@ -37,7 +38,7 @@ def measured(asked: list[str], hair: list[str], eyes: list[str]) -> dict[str, fl
     """Return the accuracies where each image reads as it is told."""
     metric = ConditionAccuracy()
     metric._loaded = Told(hair, eyes)
-    labels = np.stack([parse_prompt(each) for each in asked])
+    labels = np.stack([COURSE.parse(each)[0] for each in asked])
     return metric.compute(None, np.zeros((len(asked), 3, 8, 8), np.uint8), labels)
 
 
@@ -78,8 +79,8 @@ def test_rows_of_the_confusion_were_asked_and_columns_were_read() -> None:
 def test_tables_show_counts_beside_those_of_the_data() -> None:
     metric = ConditionAccuracy()
     metric._loaded = Told(["blue", "green"], ["red", "red"])
-    metric.real_labels = np.stack([parse_prompt("blue hair")] * 7)
-    labels = np.stack([parse_prompt("blue hair red eyes")] * 2)
+    metric.real_labels = np.stack([COURSE.parse("blue hair")[0]] * 7)
+    labels = np.stack([COURSE.parse("blue hair red eyes")[0]] * 2)
     hair, eyes = metric.illustrate(np.zeros(0), np.zeros((2, 3, 8, 8), np.uint8), labels)
     blue = HAIR.index("blue")
     assert hair.table is not None

@@ -180,6 +180,43 @@ def test_folders_are_no_classes_if_an_image_lies_elsewhere(tmp_path: Path, extra
     assert Folder(str(tmp_path)).spec(8).labels == ()
 
 
+def test_a_table_with_named_columns_labels_the_images(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "faces", "0.png", "1.png", "2.png")
+    table = tmp_path / "table.csv"
+    table.write_text("file,hair style,smile\n0.png,long,1\n1,short,\n9.png,long,0\n")
+    dataset = Folder(str(folder), tags=table)
+    assert dataset.description == (
+        "3 images in 1 folder, 2 with labels (table: hair style 2, 1 yes or no)"
+    )
+    assert dataset.spec(8).labels == ("long hair", "short hair", "smile")
+    assert dataset.spec(8).groups == (2, 1)
+    assert [words(dataset, i) for i in range(3)] == [["long hair", "smile"], ["short hair"], []]
+    mask = dataset.mask_of(1)
+    assert mask is not None and mask.tolist() == [1, 1, 0]
+    plain = Folder(str(folder)).fingerprint()
+    assert dataset.fingerprint() != plain
+    table.write_text("file,smile\n9.png,1\n")
+    with pytest.raises(DataError, match="has no row for any of the 3 images"):
+        Folder(str(folder), tags=table)
+
+
+def test_a_found_table_that_is_malformed_is_named_and_stops_nothing(tmp_path: Path) -> None:
+    fill(tmp_path, "0.png")
+    (tmp_path / "tags.csv").write_text("file,smile\n0.png,perhaps\n0.png,1\n")
+    description = Folder(str(tmp_path)).description
+    assert "tags.csv is not used: " in description
+    assert 'id "0.png" was already given in row 2' in description
+
+
+@pytest.mark.data
+def test_the_faces_of_celeba_open_with_their_forty_attributes(shared_data: Path) -> None:
+    folder = shared_data / "celeba"
+    faces = Folder(str(folder / "images"), tags=folder / "list_attr_celeba.txt")
+    assert faces.spec(64).groups == (1,) * 40
+    assert "3,000 with labels (CelebA's list: 40 yes or no)" in faces.description
+    assert "Smiling" in words(faces, names(faces).index("000001.jpg"))
+
+
 @pytest.mark.data
 def test_the_course_data_opens_with_its_labels(shared_data: Path) -> None:
     extra = Folder(str(shared_data / "mlds_extra"))

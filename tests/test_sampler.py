@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from animekit.data import Dataset
 from animekit.errors import DataError
 from animekit.images import to_uint8
 from animekit.model import ImageSpec
-from animekit.sampler import Loader, Sampler, derive_seed
+from animekit.sampler import BalancedSampler, Loader, Sampler, derive_seed
 from animekit.store import Pack, pack
 
 
@@ -193,3 +194,78 @@ def test_data_without_labels_gives_batches_without_labels(pictures: Path, tmp_pa
     batch = Loader(pack(Folder(str(pictures)), 16, folder=tmp_path), 4, 0, flip=True, crop=0)
     assert batch.batch(1).labels is None
     assert batch.batch(1).mask is None
+
+
+# balance: groups of two and one; value 0 of the first attribute is 36 times as common as value 1
+
+
+def skewed(unknown: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """37 labelled images: 36 of the first value, 1 of the second; 12 smile. Then unknown ones."""
+    labels, mask = np.zeros((2, 37 + unknown, 3), np.uint8)
+    mask[:37] = 1
+    labels[:36, 0] = labels[36, 1] = labels[:12, 2] = 1
+    return labels, mask
+
+
+def drawn(sampler: BalancedSampler | Sampler, steps: int) -> np.ndarray:
+    return np.concatenate([sampler.indices(step).numpy() for step in range(1, steps + 1)])
+
+
+def test_balanced_draws_give_rare_values_their_turn() -> None:
+    labels, mask = skewed()
+    chosen = drawn(BalancedSampler(labels, mask, (2, 1), 100, 0), 100)
+    assert set(chosen) == set(range(37))
+    # Half of the draws pick the first attribute, and half of those its rare value; the other half
+    # pick a smile or none, of which the rare image is one of 25 without.
+    assert (chosen == 36).mean() == pytest.approx(1 / 4 + 1 / 4 / 25, abs=0.025)
+    assert labels[chosen, 2].mean() == pytest.approx(1 / 4 + 1 / 4 * 12 / 36, abs=0.025)
+    plain = drawn(Sampler(37, 100, 0), 100)
+    assert (plain == 36).mean() == pytest.approx(1 / 37, abs=0.005)
+
+
+def test_images_without_labels_keep_their_share() -> None:
+    chosen = drawn(BalancedSampler(*skewed(unknown=37), (2, 1), 100, 0), 100)
+    assert (chosen >= 37).mean() == pytest.approx(1 / 2, abs=0.025)
+    assert len(set(chosen[chosen >= 37])) == 37
+
+
+def test_values_that_do_not_occur_and_attributes_that_nobody_knows_are_never_picked() -> None:
+    labels, mask = skewed()
+    mask[:, 2] = 0
+    wide = np.insert(labels, 1, 0, axis=1)
+    chosen = drawn(BalancedSampler(wide, np.insert(mask, 1, 1, axis=1), (3, 1), 100, 0), 100)
+    assert (chosen == 36).mean() == pytest.approx(1 / 2, abs=0.025)
+
+
+def test_balanced_draws_are_a_function_of_seed_and_step() -> None:
+    first, second = (BalancedSampler(*skewed(), (2, 1), 16, 3) for _ in range(2))
+    later = [second.indices(step) for step in (5, 2)]
+    assert torch.equal(first.indices(2), later[1])
+    assert torch.equal(first.indices(5), later[0])
+    assert not torch.equal(first.indices(1), first.indices(2))
+    other = BalancedSampler(*skewed(), (2, 1), 16, 4)
+    assert not torch.equal(first.indices(1), other.indices(1))
+    with pytest.raises(ValueError, match="steps count from 1"):
+        first.indices(0)
+
+
+def test_a_balanced_loader_draws_from_the_rows_that_it_was_given(counted: Pack) -> None:
+    rows = np.array([0, 1, 2, 4, 6, 8])  # one odd image, five even ones
+    loader = Loader(counted, 50, 0, flip=False, crop=0, rows=rows, balance=True)
+    batches = [loader.batch(step) for step in range(1, 21)]
+    seen = np.concatenate([to_uint8(batch.images)[:, 0, 0, 0] for batch in batches])
+    assert set(seen.tolist()) == set(rows.tolist())
+    assert (seen == 1).mean() == pytest.approx(1 / 2, abs=0.08)
+    for batch in batches:
+        assert batch.labels is not None
+        assert torch.equal(
+            batch.labels[:, 1] > 0, torch.from_numpy(to_uint8(batch.images)[:, 0, 0, 0] % 2 == 1)
+        )
+
+
+def test_balance_without_labels_is_an_error(counted: Pack) -> None:
+    with pytest.raises(DataError, match="no image has a label"):
+        BalancedSampler(*np.zeros((2, 5, 2), np.uint8), (2,), 4, 0)
+    plain = replace(counted, labels=None, mask=None)
+    with pytest.raises(DataError, match="images without labels"):
+        Loader(plain, 4, 0, flip=False, crop=0, balance=True)

@@ -1,17 +1,14 @@
-"""Tag files and prompts."""
+"""Tag files of hair and eye colours."""
 
 from __future__ import annotations
-
-import contextlib
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animekit import tags
-from animekit.errors import ConfigError, DataError, NotFoundError
-from animekit.tags import EYES, GROUPS, HAIR, NAMES, format_labels, parse_prompt, read_tags
+from animekit.errors import DataError, NotFoundError
+from animekit.tags import EYES, GROUPS, HAIR, NAMES, format_labels, read_tags
 
 
 def write(path, text):
@@ -170,22 +167,6 @@ def test_a_folder_in_place_of_the_file_is_an_error_in_one_line(tmp_path):
         read_tags(tmp_path)
 
 
-colours = st.tuples(
-    st.lists(st.sampled_from(HAIR), unique=True), st.lists(st.sampled_from(EYES), unique=True)
-).filter(any)
-
-
-@given(colours, st.booleans(), st.booleans())
-def test_prompts_round_trip_in_any_order_and_case(chosen, eyes_first, upper):
-    hair, eyes = chosen
-    phrases = [" ".join([*hair, "hair"])] * bool(hair) + [" ".join([*eyes, "eyes"])] * bool(eyes)
-    text = " ".join(reversed(phrases) if eyes_first else phrases)
-    labels = parse_prompt(text.upper() if upper else text)
-    names = {f"{colour} hair" for colour in hair} | {f"{colour} eyes" for colour in eyes}
-    assert {name for name, on in zip(NAMES, labels, strict=True) if on} == names
-    assert np.array_equal(parse_prompt(format_labels(labels)), labels)
-
-
 @given(
     st.dictionaries(
         st.integers(0, 99999).map(str), st.lists(st.sampled_from(NAMES), min_size=1, unique=True)
@@ -202,75 +183,6 @@ def test_rows_of_the_main_format_round_trip(tmp_path_factory, rows, newline, cou
     for key, row in rows.items():
         labels, _ = found.labels(f"{key}.jpg")
         assert {name for name, on in zip(NAMES, labels, strict=True) if on} == set(row)
-
-
-@given(st.text())
-def test_any_text_is_a_prompt_or_a_config_error(text):
-    with contextlib.suppress(ConfigError):
-        assert parse_prompt(text).any()
-
-
-@pytest.mark.parametrize(
-    ("text", "says", "hint"),
-    [
-        (
-            "red hair blu eyes",
-            'unknown eye colour "blu" in prompt 2.  Did you mean "blue"?',
-            "eyes: aqua black blue brown gray green orange pink purple red yellow",
-        ),
-        (
-            "blnde hair",
-            'unknown hair colour "blnde" in prompt 2.  Did you mean "blonde"?',
-            "hair: aqua black blonde blue brown gray green orange pink purple red white",
-        ),
-        (
-            "blue hiar red eyes",
-            'unknown eye colour "hiar" in prompt 2.  Did you mean "hair"?',
-            "eyes:",
-        ),
-        ("white eyes", 'unknown eye colour "white" in prompt 2.', "eyes:"),
-        ("hair", 'no colour before "hair" in prompt 2', "hair: aqua"),
-        ("blue hair red", 'prompt 2 says "red" without "hair" or "eyes" behind it', "hair: aqua"),
-        ("  ", "prompt 2 is empty", "hair: aqua"),
-    ],
-)
-def test_prompt_errors_name_the_word_and_list_the_colours(text, says, hint):
-    with pytest.raises(ConfigError) as caught:
-        parse_prompt(text, "prompt 2")
-    assert caught.value.message == says
-    assert caught.value.hint.startswith(hint)
-
-
-def test_a_testing_text_is_read_with_ids_letters_and_windows_line_ends(tmp_path):
-    text = "\ufeff1,blue hair blue eyes\r\na,Red Hair, green eyes\r\n\r\npink hair, red eyes"
-    prompts = tags.read_prompts(write(tmp_path / "test.txt", text))
-    assert [(prompt.id, format_labels(prompt.labels)) for prompt in prompts] == [
-        ("1", "blue hair blue eyes"),
-        ("a", "red hair green eyes"),
-        ("4", "pink hair red eyes"),
-    ]
-    assert prompts[0].text == "blue hair blue eyes"
-
-
-def test_twenty_five_prompts_are_read_and_twenty_six_are_not(tmp_path):
-    path = tmp_path / "test.txt"
-    lines = [f"{number},blue hair red eyes\n" for number in range(1, 27)]
-    assert len(tags.read_prompts(write(path, "".join(lines[:25])))) == 25
-    with pytest.raises(ConfigError, match="holds 26 prompts, more than 25"):
-        tags.read_prompts(write(path, "".join(lines)))
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("1,blue hair blue eyes\n2,blu hair\n", r'"blu" in line 2 of test\.txt\.  Did you mean'),
-        ("1,\n", r"line 1 of test\.txt is empty"),
-        ("\n\n", "holds no prompt"),
-    ],
-)
-def test_errors_of_a_testing_text_name_the_line(tmp_path, text, says):
-    with pytest.raises(ConfigError, match=says):
-        tags.read_prompts(write(tmp_path / "test.txt", text))
 
 
 @pytest.mark.data
@@ -316,14 +228,3 @@ def test_two_rows_of_the_original_file_are_read(shared_data):
     found = read_tags(shared_data / "mlds_faces" / "tags_clean_known_rows.csv")
     assert [row.row for row in found.skipped] == [1]
     assert labelled(found, "2.jpg") == ("blonde hair pink eyes", ["hair", "eyes"])
-
-
-@pytest.mark.data
-def test_the_course_testing_texts_are_read(shared_data):
-    folder = shared_data / "mlds_faces" / "testing_text"
-    for name in ("mlds2018", "adlxmlds2017"):
-        path = folder / f"sample_testing_text_{name}.txt"
-        prompts = tags.read_prompts(path)
-        lines = [f"{prompt.id},{format_labels(prompt.labels)}" for prompt in prompts]
-        assert lines == path.read_text(encoding="utf-8").split("\n")[: len(lines)]
-        assert len(lines) == {"mlds2018": 4, "adlxmlds2017": 3}[name]

@@ -1,4 +1,4 @@
-"""Folders and zip archives of images, with labels from a tags file or from class folders."""
+"""Folders and zip archives of images, with labels from a file or from class folders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from animekit.attributetable import AttributeTable, read_labels
 from animekit.config import Params
 from animekit.data import Dataset, looked_for, nothing_at, seen
 from animekit.errors import DataError
@@ -16,7 +17,7 @@ from animekit.hookspecs import hookimpl
 from animekit.images import Header, ImageError, decode, header
 from animekit.manifest import kept_names, newest_manifest, read_manifest
 from animekit.model import ImageSpec
-from animekit.tags import Tags, read_tags
+from animekit.tags import Tags
 from animekit_plugins.datasets._files import Archive, Files, Source
 
 TAG_FILE = "tags.csv"
@@ -33,12 +34,13 @@ class Labels:
 
 
 class Folder(Dataset):
-    """A folder or .zip of images, labelled by tags.csv or by class folders.
+    """A folder or .zip of images, labelled by a file or by class folders.
 
     Every image counts, at any depth; hidden files and folders do not. If the folder was cleaned, an
     image that its newest manifest knows counts only if the decision there is keep. Labels come from
-    the tags file that is given, else from the tags.csv in the folder (it speaks of the images at
-    its side and below), else from tags.csv beside the folder, if that names any of these images.
+    the file that is given, else from the tags.csv in the folder (it speaks of the images at its
+    side and below), else from tags.csv beside the folder, if that names any of these images. Such a
+    file holds hair and eye tags, CelebA's list of attributes, or a table with named columns.
     Without one, where every image lies in a first-level folder, the folders' names are the labels.
     """
 
@@ -139,7 +141,7 @@ class Folder(Dataset):
 
     def _find_labels(self) -> Labels:
         if self.tags is not None:
-            labels = self._match(read_tags(self.tags))
+            labels = self._match(read_labels(self.tags))
             if labels is None:
                 raise DataError(
                     f"{self.tags} has no row for any of the {len(self):,} images in {self.where}",
@@ -159,12 +161,14 @@ class Folder(Dataset):
                 return labels
         return self._class_folders(problem)
 
-    def _match(self, tags: Tags, below: str = "") -> Labels | None:
+    def _match(self, tags: Tags | AttributeTable, below: str = "") -> Labels | None:
         """Return the labels of the images that the tags name; None if they name none."""
         names = (name for name in self._names if name.startswith(below))
         found = ((name, tags.labels(name.removeprefix(below))) for name in names)
         rows = {name: pair for name, pair in found if pair is not None}
         words = f", {len(rows):,} with tags"
+        if isinstance(tags, AttributeTable):
+            words = f", {len(rows):,} with labels ({tags.words})"
         return Labels(words, tuple(tags.names), tuple(tags.groups), rows) if rows else None
 
     def _tags_inside(self) -> Labels | None:
@@ -177,11 +181,11 @@ class Folder(Dataset):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / TAG_FILE
             path.write_bytes(self._source.read(files[0]))
-            return self._match(read_tags(path), below=files[0].removesuffix(TAG_FILE))
+            return self._match(read_labels(path), below=files[0].removesuffix(TAG_FILE))
 
     def _tags_beside(self) -> Labels | None:
         path = self.path.absolute().parent / TAG_FILE
-        return self._match(read_tags(path)) if path.is_file() else None
+        return self._match(read_labels(path)) if path.is_file() else None
 
     def _class_folders(self, words: str) -> Labels:
         parts = [PurePosixPath(name).parts for name in self._names]

@@ -63,6 +63,7 @@ class Tagger(Model):
 
     name = "tagger"
     data = Need.LABELLED
+    keeps_all_labels = True
     averaged = ("body", "head")
     Params = TaggerParams
     params: TaggerParams
