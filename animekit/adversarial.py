@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -25,12 +25,19 @@ UpdateRule = Literal["adam", "rmsprop", "sgd"]
 class AdversarialParams(config.Params):
     """What every objective over a generator and a discriminator can be told."""
 
-    architecture: str = Field("dcgan", description="dcgan, course, seed000 or resnet")
+    architecture: str = Field("dcgan", description="networks: " + ", ".join(ARCHITECTURES))
     z_dim: int = Field(100, ge=1, description="numbers in the noise vector z")
     z: Literal["normal", "uniform", "sphere"] = Field("normal", description="distribution of z")
     z_std: float = Field(1.0, gt=0, description="scale of z")
+    sample_std: float = Field(
+        1.0, gt=0, description="factor on z when pictures are made, unless --trunc says another"
+    )
     g_channels: int = Field(64, ge=1, description="width of the generator near the image")
     d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
+    g_blocks: int | None = Field(None, ge=0, description="residual blocks in G (srresnet: 16)")
+    d_blocks: int | None = Field(
+        None, ge=0, description="residual blocks of a stage of D (srresnet: 4, half in the first)"
+    )
     g_norm: Norm = Field("auto", description="normalisation in the generator")
     d_norm: Norm = Field("auto", description="normalisation in the discriminator")
     g_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
@@ -44,11 +51,13 @@ class AdversarialParams(config.Params):
     init: Literal["auto", "normal", "he", "default"] = Field("auto", description="first weights")
     optimizer: UpdateRule = Field("adam", description="update rule")
     lr: float = Field(2e-4, gt=0, description="learning rate")
-    d_lr: float | None = Field(None, gt=0, description="the discriminator's own learning rate")
-    lr_decay: Literal["none", "linear"] = Field(
-        "none", description="linear: fall to zero over the second half of --steps"
-    )
     betas: tuple[float, float] = Field((0.5, 0.999), description="Adam betas")
+    d_optimizer: UpdateRule | None = Field(None, description="the discriminator's own update rule")
+    d_lr: float | None = Field(None, gt=0, description="the discriminator's own learning rate")
+    d_betas: tuple[float, float] | None = Field(None, description="the discriminator's own betas")
+    lr_decay: Literal["none", "linear", "exponential"] = Field(
+        "none", description="over the second half of --steps: to zero, or by parts to a hundredth"
+    )
     n_critic: int = Field(1, ge=1, description="discriminator updates per generator update")
     r1_weight: float = Field(0.0, ge=0, description="weight of the R1 gradient penalty")
     dragan_weight: float = Field(0.0, ge=0, description="weight of the DRAGAN gradient penalty")
@@ -85,6 +94,8 @@ class AdversarialModel(Model):
     Params: ClassVar[type[config.Params]] = AdversarialParams
     params: AdversarialParams
     averaged: ClassVar[tuple[str, ...]] = ("generator",)
+    generator: torch.nn.Module
+    discriminator: torch.nn.Module
     conditions: int = 0
     """How many labels the generator is told; a conditional model sets it before it builds."""
     classes: int = 0
@@ -114,6 +125,8 @@ class AdversarialModel(Model):
                 width=p.g_channels,
                 z_dim=p.z_dim,
                 labels=self.conditions,
+                groups=self.spec.groups,
+                blocks=p.g_blocks,
                 norm=p.g_norm,
                 activation=p.g_activation,
                 dropout=p.g_dropout,
@@ -136,6 +149,8 @@ class AdversarialModel(Model):
                 pool=p.d_pool,
                 minibatch_std=p.minibatch_std,
                 labels=self.classes,
+                groups=self.spec.groups,
+                blocks=p.d_blocks,
             )
         )
 
@@ -149,14 +164,15 @@ class AdversarialModel(Model):
 
     def phases(self) -> list[Phase]:
         """Return "d", every step, and "g", every n_critic steps."""
-        schedule = _linear_decay if self.params.lr_decay == "linear" else None
-        d_lr = self.params.d_lr or self.params.lr
+        p, schedule = self.params, SCHEDULES[self.params.lr_decay]
         return [
             Phase(
                 "d",
                 [self.discriminator],
                 self._d_phase,
-                lambda parameters: self.optimizer(parameters, d_lr),
+                lambda parameters: self.optimizer(
+                    parameters, p.d_lr or p.lr, p.d_optimizer, p.d_betas
+                ),
                 after=self.after_d_step,
                 schedule=schedule,
             ),
@@ -164,17 +180,24 @@ class AdversarialModel(Model):
                 "g",
                 [self.generator],
                 self._g_phase,
-                lambda parameters: self.optimizer(parameters, self.params.lr),
-                every=self.params.n_critic,
+                lambda parameters: self.optimizer(parameters, p.lr),
+                every=p.n_critic,
                 schedule=schedule,
             ),
         ]
 
-    def optimizer(self, parameters: Iterable[Parameter], lr: float) -> Optimizer:
-        """Return the optimiser that the parameters name; Adam is fused."""
-        if self.params.optimizer == "adam":
-            return Adam(parameters, lr=lr, betas=self.params.betas, fused=True)
-        return {"rmsprop": RMSprop, "sgd": SGD}[self.params.optimizer](parameters, lr=lr)
+    def optimizer(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float,
+        rule: UpdateRule | None = None,
+        betas: tuple[float, float] | None = None,
+    ) -> Optimizer:
+        """Return an optimiser, by default that of the parameters; Adam is fused."""
+        rule = rule or self.params.optimizer
+        if rule == "adam":
+            return Adam(parameters, lr=lr, betas=betas or self.params.betas, fused=True)
+        return {"rmsprop": RMSprop, "sgd": SGD}[rule](parameters, lr=lr)
 
     def after_d_step(self) -> None:
         """Run behind each discriminator update, as weight clipping does."""
@@ -190,17 +213,26 @@ class AdversarialModel(Model):
         """Return what the fakes of a batch are asked to be, [N, L]; None without labels."""
         return None
 
+    def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the fakes and labels that D sees in this step: those given."""
+        return images, labels
+
+    def critic(self, labels: Tensor | None) -> losses.Discriminator:
+        """Return what penalties look at: images -> logits beside their labels."""
+        discriminator: losses.Discriminator = self.discriminator
+        return discriminator
+
     def _d_phase(self, batch: Batch) -> Losses:
         assert batch.fake is not None
+        p = self.params
         real = self._seen(batch, batch.images, batch.labels)
-        fake = self._seen(batch, batch.fake.detach(), batch.target)
+        fake = self._seen(batch, *self.shown(batch.fake.detach(), batch.target))
         terms = dict(self.d_loss(real, fake))
-        if self.params.r1_weight:
-            terms["r1"] = self.params.r1_weight * losses.r1_penalty(self.discriminator, real.images)
-        if self.params.dragan_weight:
-            terms["dragan"] = self.params.dragan_weight * losses.dragan_penalty(
-                self.discriminator, real.images
-            )
+        critic = self.critic(batch.target)
+        if p.r1_weight:
+            terms["r1"] = p.r1_weight * losses.r1_penalty(critic, real.images)
+        if p.dragan_weight:
+            terms["dragan"] = p.dragan_weight * losses.dragan_penalty(critic, real.images)
         return terms
 
     def _g_phase(self, batch: Batch) -> Losses:
@@ -227,9 +259,15 @@ class AdversarialModel(Model):
             z = functional.normalize(z) * self.params.z_dim**0.5
         return z * self.params.z_std
 
+    @property
+    def default_truncation(self) -> float:
+        """Return the factor on z where a user names none; training knows nothing of it."""
+        return self.params.sample_std
+
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim]."""
-        return self.generator(z)
+        images: Tensor = self.generator(z)
+        return images
 
     def validate(self) -> None:
         """Refuse parameters that do not go together."""
@@ -241,7 +279,7 @@ class AdversarialModel(Model):
         name = self.params.architecture
         if self.params.d_pool != "auto" and not ARCHITECTURES[name].pools:
             raise ConfigError(
-                f"architecture {name} has no d_pool: its blocks average", "leave d_pool=auto"
+                f"architecture {name} has no d_pool: it halves in one way", "leave d_pool=auto"
             )
 
     def _looks_at_single_images(self) -> bool:
@@ -251,3 +289,16 @@ class AdversarialModel(Model):
 def _linear_decay(progress: float) -> float:
     """Return 1 in the first half, then a straight fall to 0 at the end."""
     return min(1.0, 2.0 * (1.0 - progress))
+
+
+def _exponential_decay(progress: float) -> float:
+    """Return 1 in the first half, then equal parts less, to 1/100 at the end."""
+    return min(1.0, 0.01 ** (2.0 * progress - 1.0))
+
+
+SCHEDULES: dict[str, Callable[[float], float] | None] = {
+    "none": None,
+    "linear": _linear_decay,
+    "exponential": _exponential_decay,
+}
+"""Progress in [0, 1] -> factor of the learning rate, by name."""

@@ -23,7 +23,7 @@ class ConditionalParams(AdversarialParams):
 
 
 class ConditionalModel(AdversarialModel):
-    """A generator that is told labels: a subclass says two losses, as for any objective.
+    """A generator that is told labels: a subclass says two losses.
 
     The generator sees z and the label vector side by side. In training a fake is asked to be what
     the real image beside it is; where that is not known, a random value of the attribute.
@@ -39,12 +39,11 @@ class ConditionalModel(AdversarialModel):
 
     def targets(self, batch: Batch) -> Tensor:
         """Return the labels of the batch, each unknown attribute with a random value."""
-        assert batch.labels is not None
         if batch.mask is None:
-            return batch.labels
+            return labels_of(batch)
         parts = []
         pairs = zip(
-            batch.labels.split(self.spec.groups, 1),
+            labels_of(batch).split(self.spec.groups, 1),
             batch.mask.split(self.spec.groups, 1),
             strict=True,
         )
@@ -56,12 +55,19 @@ class ConditionalModel(AdversarialModel):
         """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and labels [N, L]."""
         if labels is None:
             raise ConfigError(f"model {self.name} draws nothing without labels", "give a prompt")
-        return self.generator(torch.cat([z, self.soften(labels).to(z.dtype)], 1))
+        images: Tensor = self.generator(torch.cat([z, self.soften(labels).to(z.dtype)], 1))
+        return images
 
     def soften(self, labels: Tensor) -> Tensor:
         """Return labels pulled towards 1/2 by the share `soft_labels`."""
         share = self.params.soft_labels
         return labels * (1 - share) + share / 2 if share else labels
+
+
+def labels_of(batch: Batch) -> Tensor:
+    """Return the labels [N, L] of a batch; those of labelled data all have them."""
+    assert batch.labels is not None
+    return batch.labels
 
 
 def _random_like(labels: Tensor) -> Tensor:

@@ -93,10 +93,32 @@ class ResBlock(nn.Module):
         return self.shortcut(x) + self.main(x)
 
 
+class Skip(nn.Module):
+    """A stack of layers whose output is added to its input: [N, C, H, W] -> the same."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.main = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x and what the stack makes of it, added."""
+        return x + self.main(x)
+
+    def silence(self) -> None:
+        """Let the stack begin with nothing to add, where its last layer has weights."""
+        weight = getattr(self.main[-1], "weight", None) if len(self.main) else None
+        if isinstance(weight, Tensor):
+            nn.init.zeros_(weight)
+
+
 def initialise(network: nn.Module, kind: str) -> None:
-    """Set the weights: normal (0.02, as DCGAN), he (fan-in), default (torch's)."""
+    """Set the weights: normal (0.02, as DCGAN), he (fan-in), default (torch's).
+
+    With he, each `Skip` begins silent: it would double the variance (Zhang et al., 2019).
+    """
     if kind == "default":
         return
+    silent = []
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             if kind == "normal":
@@ -108,6 +130,10 @@ def initialise(network: nn.Module, kind: str) -> None:
         elif isinstance(module, nn.BatchNorm2d) and kind == "normal":
             nn.init.normal_(module.weight, 1.0, 0.02)
             nn.init.zeros_(module.bias)
+        elif isinstance(module, Skip) and kind == "he":
+            silent.append(module)
+    for skip in silent:
+        skip.silence()
 
 
 def normalise_spectrally(network: nn.Module) -> None:

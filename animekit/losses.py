@@ -106,6 +106,20 @@ def wasserstein_g(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
+def difference_d(real: Tensor, fake: Tensor) -> Tensor:
+    """Return D(fake) - D(real) of probabilities, within [-1, 1] (seed 000).
+
+    >>> difference_d(torch.tensor([0.0]), torch.tensor([0.0])).item()
+    0.0
+    """
+    return wasserstein_d(real.sigmoid(), fake.sigmoid())
+
+
+def difference_g(fake: Tensor) -> Tensor:
+    """Return -D(fake) of probabilities, as seed 000 prints it: within [-1, 0]."""
+    return wasserstein_g(fake.sigmoid())
+
+
 def gradient_penalty(
     discriminator: Discriminator, real: Tensor, fake: Tensor, *, one_sided: bool = False
 ) -> Tensor:

@@ -109,6 +109,97 @@ def test_the_wasserstein_losses_are_differences_of_means():
     assert losses.wasserstein_g(fake).item() == pytest.approx(1)
 
 
+def test_the_difference_of_probabilities_is_bounded():
+    def sigmoid(x):
+        return 1 / (1 + math.exp(-x))
+
+    real, fake = tensor(2.0, 0.0), tensor(-1.0, -3.0, 1.0)
+    expected = (sigmoid(-1) + sigmoid(-3) + sigmoid(1)) / 3 - (sigmoid(2) + 0.5) / 2
+    assert losses.difference_d(real, fake).item() == pytest.approx(expected)
+    assert losses.difference_g(fake).item() == pytest.approx(
+        -(sigmoid(-1) + sigmoid(-3) + sigmoid(1)) / 3
+    )
+    far = tensor(1e4)
+    assert losses.difference_d(far, -far).item() == pytest.approx(-1)
+    assert losses.difference_d(-far, far).item() == pytest.approx(1)
+
+
+# Labels
+
+
+def logsumexp(*values):
+    return math.log(sum(math.exp(value) for value in values))
+
+
+GROUPS = (3, 1, 2)
+LOGITS = tensor([1.0, -2.0, 0.5, 0.7, 0.0, 2.0], [0.0, 0.0, 3.0, -1.5, 1.0, -1.0])
+HAIR = [logsumexp(1, -2, 0.5), logsumexp(0, 0, 3)]  # less the logit of the value
+EYES = [logsumexp(0, 2), logsumexp(1, -1)]
+
+
+def test_one_of_several_values_is_a_softmax_and_yes_or_no_a_sigmoid():
+    labels = tensor([0.0, 0, 1, 1, 1, 0], [1.0, 0, 0, 0, 1, 0])
+    hair = HAIR[0] - 0.5, HAIR[1] - 0
+    glasses = softplus(-0.7), softplus(-1.5)
+    eyes = EYES[0] - 0, EYES[1] - 1
+    expected = sum((*hair, *glasses, *eyes)) / 6
+    assert losses.attribute_loss(LOGITS, labels, GROUPS).item() == pytest.approx(expected)
+    turned = losses.attribute_loss(LOGITS, labels.flip(0), GROUPS).item()
+    assert turned != pytest.approx(expected)
+    alone = losses.attribute_loss(LOGITS[:1], labels[:1], GROUPS).item()
+    assert alone == pytest.approx((hair[0] + glasses[0] + eyes[0]) / 3)
+    only = losses.attribute_loss(LOGITS[:, 3:4], labels[:, 3:4], (1,)).item()
+    assert only == pytest.approx(sum(glasses) / 2)
+
+
+def test_two_values_of_an_attribute_are_half_of_each():
+    labels = tensor([1.0, 0, 1, 1, 1, 1], [0.0, 0, 0, 0, 1, 0])
+    hair = HAIR[0] - (1 + 0.5) / 2
+    eyes = EYES[0] - (0 + 2) / 2
+    expected = (hair + softplus(-0.7) + eyes) / 3
+    found = losses.attribute_loss(LOGITS[:1], labels[:1], GROUPS).item()
+    assert found == pytest.approx(expected)
+    whole = losses.attribute_loss(LOGITS, labels, GROUPS).item()  # of no value there is no term
+    assert whole == pytest.approx((3 * expected + softplus(-1.5) + EYES[1] - 1) / 6)
+
+
+def test_what_is_unknown_counts_in_no_mean_and_has_no_gradient():
+    labels = tensor([0.0, 0, 1, 1, 1, 0], [1.0, 0, 0, 0, 1, 0])
+    mask = tensor([1.0, 1, 1, 0, 1, 1], [0.0, 0, 0, 0, 1, 1])
+    logits = LOGITS.clone().requires_grad_()
+    loss = losses.attribute_loss(logits, labels, GROUPS, mask)
+    assert loss.item() == pytest.approx((HAIR[0] - 0.5 + EYES[0] - 0 + EYES[1] - 1) / 3)
+    loss.backward()
+    assert torch.equal(logits.grad != 0, mask > 0)
+    other = torch.where(mask > 0, labels, 1 - labels)
+    again = losses.attribute_loss(LOGITS, other, GROUPS, mask)
+    assert again.item() == pytest.approx(loss.item())
+
+
+def test_of_a_batch_of_which_nothing_is_known_the_loss_is_nothing():
+    logits = LOGITS.clone().requires_grad_()
+    loss = losses.attribute_loss(logits, torch.zeros(2, 6), GROUPS, torch.zeros(2, 6))
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(logits.grad, torch.zeros(2, 6))
+
+
+def test_smoothing_goes_evenly_to_all_values_of_an_attribute():
+    labels = tensor([0.0, 0, 1, 1, 1, 0])
+    hair = HAIR[0] - (0.7 * 0.5 + 0.3 * (1 - 2 + 0.5) / 3)
+    eyes = EYES[0] - (0.7 * 0 + 0.3 * (0 + 2) / 2)
+    expected = (hair + softplus(-0.7) + eyes) / 3  # a yes or no is left as it is
+    found = losses.attribute_loss(LOGITS[:1], labels, GROUPS, smoothing=0.3).item()
+    assert found == pytest.approx(expected)
+
+
+def test_a_sure_and_right_reading_costs_nothing_and_a_wrong_one_much():
+    labels = tensor([0.0, 0, 1, 1, 0, 1])
+    sure = (labels * 2 - 1) * 50
+    assert losses.attribute_loss(sure, labels, GROUPS).item() == pytest.approx(0, abs=1e-9)
+    assert losses.attribute_loss(-sure, labels, GROUPS).item() > 40
+
+
 # Penalties
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,17 +11,19 @@ from torch import nn
 from torch.nn import functional
 
 from animekit import config, plugins, recipe
+from animekit.adversarial import AdversarialModel
 from animekit.errors import ConfigError
 from animekit.layers import (
     MinibatchStd,
     ResBlock,
     Same,
+    Skip,
     activation_layer,
     initialise,
     norm_layer,
     pool_layer,
 )
-from animekit.model import ImageSpec
+from animekit.model import Generates, ImageSpec, Need
 from animekit.networks import ARCHITECTURES, Shape
 from animekit.testing import tiny_model
 from animekit_plugins.models.gan import GAN, GANParams
@@ -39,10 +42,17 @@ def build(network, architecture, size=64, width=64, **more):
         return getattr(ARCHITECTURES[architecture], network)(shape)
 
 
-def of_preset(name, model):
+LABELS = ImageSpec(64, 3, tuple(f"label {i}" for i in range(23)), (12, 10, 1))
+
+
+def of_preset(name, model, size=None, labels=LABELS):
+    """What a preset resolves to, and its model for labels of three attributes."""
     made = recipe.make(model, REGISTRY, preset=name)
+    spec = ImageSpec(size or made.options.size)
+    if made.model.data is Need.LABELLED:
+        spec = replace(labels, size=spec.size)
     with torch.device("meta"):
-        return made, made.model(made.params, ImageSpec(made.options.size))
+        return made, made.model(made.params, spec)
 
 
 def count(network):
@@ -289,9 +299,21 @@ def test_the_residual_networks_halve_and_double_the_side_in_four_blocks():
 def test_every_preset_builds_for_each_of_its_models(model, name):
     made, built = of_preset(name, model)
     built.validate()
-    images = built.generator(torch.empty(2, made.params.z_dim, device="meta"))
-    assert images.shape == (2, 3, made.options.size, made.options.size)
-    assert built.discriminator(images).shape == (2,)
+    assert {phase.name for phase in built.phases()}
+    if isinstance(built, Generates):
+        labels = torch.empty(2, len(built.spec.labels), device="meta")
+        images = built.sample(built.noise(2).to("meta"), labels)
+        assert images.shape == (2, 3, made.options.size, made.options.size)
+        if (
+            isinstance(built, AdversarialModel)
+            and built.generator(built_input(built)).shape[1] == 3
+        ):
+            assert built.critic(labels)(images).shape == (2,)
+
+
+def built_input(model):
+    """What a generator begins with, for two images."""
+    return torch.empty(2, model.params.z_dim + model.conditions, device="meta")
 
 
 def test_the_presets_of_the_seeds_are_there_for_the_objectives_of_the_seeds():
@@ -300,6 +322,12 @@ def test_the_presets_of_the_seeds_are_there_for_the_objectives_of_the_seeds():
         ("gan", "dcgan"),
         ("gan", "seed002"),
         ("gan", "seed003"),
+        ("acgan", "seed000"),
+        ("acgan", "seed002"),
+        ("acgan", "seed003"),
+        ("acgan", "makegirlsmoe"),
+        ("acgan", "paper"),
+        ("cwgangp", "seed001"),
         ("wgan", "seed000"),
         ("wgan", "seed003"),
         ("wgangp", "seed000"),
@@ -311,7 +339,13 @@ PRINTED = {  # what the seeds and papers print
     ("wgangp", "seed000"): {"optimizer": "rmsprop", "lr": 2e-4, "batch": 200, "gp_weight": 1.0},
     ("wgan", "seed000"): {"optimizer": "rmsprop", "lr": 2e-4, "batch": 200},
     ("gan", "seed002"): {"n_critic": 1, "g_channels": 128, "d_channels": 128},
-    ("wgan", "seed003"): {"optimizer": "rmsprop", "n_critic": 3, "clip": 0.01},
+    ("wgan", "seed003"): {
+        "optimizer": "adam",
+        "betas": (0.5, 0.999),
+        "d_optimizer": "rmsprop",
+        "n_critic": 3,
+        "clip": 0.01,
+    },
     ("gan", "course"): {"optimizer": "adam", "lr": 2e-4, "betas": (0.5, 0.999), "d_channels": 32},
     ("wgan", "course"): {"optimizer": "rmsprop", "n_critic": 5, "clip": 0.01},
     ("gan", "dcgan"): {"optimizer": "adam", "lr": 2e-4, "betas": (0.5, 0.999), "batch": 64},
@@ -354,6 +388,19 @@ def test_every_way_to_halve_the_side_fits(architecture, pool, size):
     assert discriminator(torch.empty(4, 3, size, size, device="meta")).shape == (4,)
     kinds = {type(layer).__name__ for layer in discriminator.main}
     assert ("MaxPool2d" in kinds, "AvgPool2d" in kinds) == (pool == "max", pool == "avg")
+
+
+@pytest.mark.parametrize("size", [32, 64, 128, 256])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_names_labels_beside_its_logit(architecture, size):
+    more = {"labels": 5, "groups": (3, 2)}
+    images = torch.empty(3, 3, size, size, device="meta")
+    logits, classes = build("discriminator", architecture, size, width=2, **more).judge(images)
+    assert (logits.shape, classes.shape) == ((3,), (3, 5))
+    logits, classes = build("discriminator", architecture, size, width=2).judge(images)
+    assert (logits.shape, classes.shape) == ((3,), (3, 0))
+    z = torch.empty(3, 12, device="meta")
+    assert build("generator", architecture, size, width=2, z_dim=7, labels=5)(z).shape[2] == size
 
 
 @pytest.mark.parametrize("architecture", ["course", "seed000"])
@@ -408,7 +455,7 @@ def test_an_impossible_size_is_one_clear_line(architecture, size, hint):
         (
             "architecture",
             "dcgn",
-            'known architectures are dcgan, course, seed000, resnet. Did you mean "dcgan"?',
+            f'known architectures are {", ".join(ARCHITECTURES)}. Did you mean "dcgan"?',
         ),
         ("g_activation", "rleu", "use auto, relu, selu, lrelu or lrelu:SLOPE"),
         ("d_activation", "lrelu:steep", "use auto, relu, selu, lrelu or lrelu:SLOPE"),
@@ -497,6 +544,33 @@ def test_a_residual_block_adds_its_shortcut():
         assert torch.equal(block(x), block.shortcut(x))
 
 
+def test_a_skip_adds_what_its_layers_make():
+    doubling = nn.Conv2d(2, 2, 1, bias=False)
+    nn.init.dirac_(doubling.weight)
+    x = torch.randn(3, 2, 4, 4)
+    assert torch.equal(Skip(doubling, nn.ReLU())(x), x + x.clamp(min=0))
+    assert torch.equal(Skip()(x), 2 * x)
+
+
+@pytest.mark.parametrize("architecture", ["srresnet", "srresnet-pre"])
+def test_residual_blocks_begin_as_nothing_and_can_learn(architecture):
+    torch.manual_seed(0)
+    model = tiny_model(GAN, architecture=architecture, g_blocks=2, d_blocks=2, d_norm="none")
+    for network in (model.generator, model.discriminator):
+        blocks = [m for m in network.modules() if isinstance(m, Skip)]
+        inner = [m for m in blocks if not any(isinstance(x, Skip) for x in m.main)]
+        assert inner
+        for block in inner:
+            width = next(m.in_channels for m in block.main if isinstance(m, nn.Conv2d))
+            x = torch.randn(2, width, 4, 4)
+            assert torch.equal(block(x), x)
+    model.discriminator(model.generator(torch.randn(4, 100))).sum().backward()
+    for network in (model.generator, model.discriminator):
+        for skip in (m for m in network.modules() if isinstance(m, Skip)):
+            weights = [p.grad.abs().sum() for p in skip.parameters() if p.grad is not None]
+            assert sum(weights) > 0
+
+
 @pytest.mark.parametrize(("kind", "spread"), [("normal", 0.02), ("he", (2 / 576) ** 0.5)])
 def test_first_weights_have_the_spread_of_their_source(kind, spread):
     torch.manual_seed(0)
@@ -519,7 +593,7 @@ def test_first_weights_have_the_spread_of_their_source(kind, spread):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_bfloat16_inside_is_float32_outside(architecture):
-    model = tiny_model(GAN, architecture=architecture, minibatch_std=True)
+    model = tiny_model(GAN, architecture=architecture, minibatch_std=True).eval()
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         images = model.generator(torch.randn(4, 100))
         logits = model.discriminator(images)
@@ -550,4 +624,5 @@ def test_dropout_is_in_the_generator_where_it_was_asked_for():
             model = tiny_model(GAN, architecture=architecture, g_dropout=rate)
             found = [m.p for m in model.generator.modules() if isinstance(m, nn.Dropout)]
             assert set(found) == ({rate} if rate else set())
-            assert not any(isinstance(m, nn.Dropout) for m in model.discriminator.modules())
+            found = [m.p for m in model.discriminator.modules() if isinstance(m, nn.Dropout)]
+            assert found == ([0.5] * 6 if architecture == "odena" else [])  # as its paper prints

@@ -1,26 +1,36 @@
 """Auxiliary classifier GAN (Odena et al., 2017)."""
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
+from torch import Tensor
 
 from animekit import losses
-from animekit.conditional import ConditionalModel, ConditionalParams
+from animekit.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.model import Batch, ImageSpec, Losses
+from animekit.model import Batch, ImageSpec, Losses, Phase
+from animekit.networks import Discriminator, HeadedDiscriminator
+from animekit.replay import Replay
 
 
 class ACGANParams(ConditionalParams):
-    """The two objectives that the class term goes with, and its weights."""
+    """The objectives that the class term goes with, its weights, and who learns it."""
 
-    objective: Literal["gan", "wasserstein"] = Field(
-        "gan", description="cross-entropy, or Wasserstein with a gradient penalty"
+    objective: Literal["gan", "wasserstein", "difference"] = Field(
+        "gan", description="cross-entropy, Wasserstein with a penalty, or D's probabilities"
+    )
+    classifier: Literal["shared", "own"] = Field(
+        "shared", description="own: an update of its own for the class heads, on real alone"
     )
     adv_weight: float = Field(1.0, gt=0, description="weight of real against fake")
     cls_weight: float = Field(1.0, ge=0, description="weight of the class term on real")
     cls_fake_weight: float = Field(1.0, ge=0, description="the same on fake, in D")
     g_cls_weight: float = Field(1.0, ge=0, description="the same in the generator")
     gp_weight: float = Field(10.0, ge=0, description="weight of the Wasserstein gradient penalty")
+    replay: int = Field(0, ge=0, description="past fakes that are kept to be shown to D again")
+    replay_share: float = Field(0.5, gt=0, lt=1, description="share of past fakes in a batch")
 
 
 class ACGAN(ConditionalModel):
@@ -29,41 +39,88 @@ class ACGAN(ConditionalModel):
     name = "acgan"
     Params = ACGANParams
     params: ACGANParams
+    discriminator: Discriminator
     notes = "d/real_cls: D reads real labels; g/cls: fakes show what was asked. Both should fall."
 
     def __init__(self, params: ACGANParams, spec: ImageSpec) -> None:
         self.classes = len(spec.labels)
         self.penalised = params.objective == "wasserstein"
         super().__init__(params, spec)
+        self.memory = Replay(params.replay, params.replay_share, spec) if params.replay else None
+
+    def phases(self) -> list[Phase]:
+        """Return "d" and "g", and "c" between them for a classifier of its own.
+
+        "c" then moves the body and the class heads by the rule of the generator.
+        """
+        d, g = super().phases()
+        if (
+            not isinstance(self.discriminator, HeadedDiscriminator)
+            or self.params.classifier != "own"
+        ):
+            return [d, g]
+        body, heads = self.discriminator.main, self.discriminator.heads
+        d = replace(d, networks=[body, self.discriminator.critic])
+        return [d, replace(g, name="c", networks=[body, heads], loss=self.c_loss, every=1), g]
+
+    def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the fakes of this step, some of them exchanged for past ones."""
+        if self.memory is None or labels is None:
+            return images, labels
+        return self.memory.exchange(images, labels)
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial terms and the class terms on real and fake."""
         p, groups = self.params, self.spec.groups
         on_real, real_classes = self.discriminator.judge(real.images)
         on_fake, fake_classes = self.discriminator.judge(fake.images)
-        terms = {
-            "real_cls": p.cls_weight
-            * losses.attribute_loss(real_classes, real.labels, groups, real.mask)
-        }
-        if p.cls_fake_weight:
-            read = losses.attribute_loss(fake_classes, fake.labels, groups)
-            terms["fake_cls"] = p.cls_fake_weight * read
-        if p.objective == "wasserstein":
+        terms = {}
+        if p.classifier == "shared":
+            read = losses.attribute_loss(real_classes, labels_of(real), groups, real.mask)
+            terms["real_cls"] = p.cls_weight * read
+            if p.cls_fake_weight:
+                read = losses.attribute_loss(fake_classes, labels_of(fake), groups)
+                terms["fake_cls"] = p.cls_fake_weight * read
+        if p.objective == "gan":
+            terms["real"] = p.adv_weight * losses.cross_entropy(on_real, 1.0)
+            terms["fake"] = p.adv_weight * losses.cross_entropy(on_fake, 0.0)
+        elif p.objective == "difference":
+            terms["difference"] = p.adv_weight * losses.difference_d(on_real, on_fake)
+        else:
             penalty = losses.gradient_penalty(self.discriminator, real.images, fake.images)
             terms["wasserstein"] = p.adv_weight * losses.wasserstein_d(on_real, on_fake)
             terms["gp"] = p.gp_weight * penalty
-        else:
-            terms["real"] = p.adv_weight * losses.cross_entropy(on_real, 1.0)
-            terms["fake"] = p.adv_weight * losses.cross_entropy(on_fake, 0.0)
         return terms
+
+    def c_loss(self, batch: Batch) -> Losses:
+        """Return how badly the classifier reads real images."""
+        _, classes = self.discriminator.judge(batch.images)
+        read = losses.attribute_loss(classes, labels_of(batch), self.spec.groups, batch.mask)
+        return {"real_cls": self.params.cls_weight * read}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial term, and how far fakes are from what was asked."""
+        p = self.params
         logits, classes = self.discriminator.judge(fake.images)
-        wasserstein = self.params.objective == "wasserstein"
-        adv = losses.wasserstein_g(logits) if wasserstein else losses.nonsaturating_g(logits)
-        cls = losses.attribute_loss(classes, fake.labels, self.spec.groups)
-        return {"adv": self.params.adv_weight * adv, "cls": self.params.g_cls_weight * cls}
+        cls = losses.attribute_loss(classes, labels_of(fake), self.spec.groups)
+        return {"adv": p.adv_weight * G_LOSS[p.objective](logits), "cls": p.g_cls_weight * cls}
+
+    def validate(self) -> None:
+        """Refuse a classifier of its own where D has one last layer for all."""
+        super().validate()
+        own = self.params.classifier == "own"
+        if own and not isinstance(self.discriminator, HeadedDiscriminator):
+            raise ConfigError(
+                f"architecture {self.params.architecture} has no class heads of their own",
+                "use architecture=seed000-text, seed002, odena or srresnet",
+            )
+
+
+G_LOSS = {
+    "gan": losses.nonsaturating_g,
+    "difference": losses.difference_g,
+    "wasserstein": losses.wasserstein_g,
+}
 
 
 @hookimpl

@@ -7,22 +7,26 @@ from pydantic import Field
 from torch import Tensor
 
 from animekit import losses
-from animekit.conditional import ConditionalModel, ConditionalParams
+from animekit.adversarial import UpdateRule
+from animekit.conditional import ConditionalModel, ConditionalParams, labels_of
 from animekit.hookspecs import hookimpl
 from animekit.model import Batch, Losses
-from animekit.networks import MatchingDiscriminator
+from animekit.networks import Discriminator, MatchingDiscriminator
 
 
 class CWGANGPParams(ConditionalParams):
     """The report's values, and what becomes of the two kinds of wrong pairs."""
 
+    objective: Literal["wasserstein", "gan"] = Field(
+        "wasserstein", description="gan: cross-entropy; all wrong pairs weigh as much as the right"
+    )
     mismatch: Literal["max", "mean", "none"] = Field(
         "max", description="wrong pairs: the larger score, the mean of both, or fakes alone"
     )
     wrong: Literal["all", "one"] = Field(
         "all", description="wrong labels: those of another image, or one attribute changed"
     )
-    optimizer: Literal["adam", "rmsprop", "sgd"] = Field("rmsprop", description="update rule")
+    optimizer: UpdateRule = Field("rmsprop", description="update rule")
     n_critic: int = Field(5, ge=1, description="critic updates per generator update")
     gp_weight: float = Field(10.0, ge=0, description="weight of the gradient penalty")
     c_channels: int = Field(128, ge=1, description="width where images and labels meet")
@@ -39,6 +43,7 @@ class CWGANGP(ConditionalModel):
     name = "cwgangp"
     Params = CWGANGPParams
     params: CWGANGPParams
+    discriminator: MatchingDiscriminator
     penalised = True
     aliases = {"d/wasserstein": "-w_est", "d/gp": "gp", "g/adv": "g"}
     notes = "w_est is real minus wrong pairs; it falls as fakes and their labels improve."
@@ -46,54 +51,69 @@ class CWGANGP(ConditionalModel):
     def build_discriminator(self) -> torch.nn.Module:
         """Return the critic: images [N, C, S, S], labels [N, L] -> scores [N]."""
         trunk = super().build_discriminator()
+        assert isinstance(trunk, Discriminator)
         return MatchingDiscriminator(
             trunk, self.spec.size, len(self.spec.labels), self.params.c_channels
         )
 
+    def critic(self, labels: Tensor | None) -> losses.Discriminator:
+        """Return images [N, C, S, S] -> scores [N] beside the same labels."""
+        assert labels is not None
+        asked = self.soften(labels)
+        return lambda images: self.discriminator(images, asked)
+
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
-        """Return minus the distance of right and wrong pairs, and the weighted penalty."""
-        critic, asked = self.discriminator, self.soften(fake.labels)
-        seen = critic.features(real.images)
+        """Return how far right and wrong pairs are apart, and the weighted penalty."""
+        p, critic, labels = self.params, self.discriminator, labels_of(fake)
+        seen, asked = critic.features(real.images), self.soften(labels)
         right, generated = critic.score(seen, asked), critic(fake.images, asked)
-        wrong = generated
-        if self.params.mismatch != "none":
-            other = critic.score(seen, self.soften(self.wrong_labels(fake.labels)))
-            larger = self.params.mismatch == "max"
-            wrong = torch.maximum(generated, other) if larger else (generated + other) / 2
-        penalty = losses.gradient_penalty(lambda x: critic(x, asked), real.images, fake.images)
-        return {
-            "wasserstein": losses.wasserstein_d(right, wrong),
-            "gp": self.params.gp_weight * penalty,
-        }
+        kinds = 0 if p.mismatch == "none" else 1 if p.objective == "wasserstein" else 2
+        wrong = [generated] + [
+            critic.score(seen, self.soften(self.wrong_labels(labels, real.mask)))
+            for _ in range(kinds)
+        ]
+        penalty = losses.gradient_penalty(self.critic(labels), real.images, fake.images)
+        terms = {"gp": p.gp_weight * penalty}
+        if p.objective == "gan":
+            terms["right"] = losses.cross_entropy(right, 1.0)
+            terms["wrong"] = losses.cross_entropy(torch.cat(wrong), 0.0)
+            return terms
+        reduced = torch.stack(wrong).amax(0) if p.mismatch == "max" else torch.stack(wrong).mean(0)
+        return {"wasserstein": losses.wasserstein_d(right, reduced), **terms}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
-        """Return minus the critic's mean on fakes with what was asked."""
-        scores = self.discriminator(fake.images, self.soften(fake.labels))
-        return {"adv": losses.wasserstein_g(scores)}
+        """Return how little the critic makes of fakes with what was asked."""
+        scores = self.discriminator(fake.images, self.soften(labels_of(fake)))
+        wasserstein = self.params.objective == "wasserstein"
+        return {"adv": (losses.wasserstein_g if wasserstein else losses.nonsaturating_g)(scores)}
 
-    def wrong_labels(self, labels: Tensor) -> Tensor:
-        """Return labels [N, L] that are wrong in at least one attribute of each image."""
-        groups = labels.split(self.spec.groups, 1)
-        picked = torch.randint(len(groups), (len(labels), 1), device=labels.device)
+    def wrong_labels(self, labels: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return labels [N, L] that are wrong in an attribute that is known.
+
+        Of an image of which nothing is known, they differ in any attribute.
+        """
+        sizes = self.spec.groups
+        mask = torch.ones_like(labels) if mask is None else mask
+        known = torch.stack([part[:, 0] for part in mask.split(sizes, 1)], 1)
+        picked = (torch.rand_like(known) + known).argmax(1, keepdim=True)
         changed = [
             torch.where(picked == index, _another(group), group)
-            for index, group in enumerate(groups)
+            for index, group in enumerate(labels.split(sizes, 1))
         ]
         one = torch.cat(changed, 1)
         if self.params.wrong == "one":
             return one
         others = labels[torch.randperm(len(labels), device=labels.device)]
-        return torch.where((others == labels).all(1, keepdim=True), one, others)
+        right = ((others == labels) | (mask == 0)).all(1, keepdim=True)
+        return torch.where(right, one, others)
 
 
 def _another(labels: Tensor) -> Tensor:
-    """Return another value for each row [N, K]: others of one attribute, or the opposite of one."""
-    width = labels.shape[1]
-    if width == 1:
+    """Return one value for each row [N, K] that it has not, or the opposite where K is 1."""
+    if labels.shape[1] == 1:
         return 1 - labels
-    shift = torch.randint(1, width, (len(labels), 1), device=labels.device)
-    places = torch.arange(width, device=labels.device)
-    return labels.gather(1, (places - shift) % width)
+    drawn = torch.rand_like(labels).masked_fill(labels > 0, -1).argmax(1)
+    return torch.nn.functional.one_hot(drawn, labels.shape[1]).to(labels.dtype)
 
 
 @hookimpl
