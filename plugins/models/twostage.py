@@ -1,0 +1,118 @@
+"""A grey generator followed by a coloriser, as one model (seed 003)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from animekit.colorizing import luminance
+from animekit.errors import ConfigError
+from animekit.hookspecs import hookimpl
+from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
+from animekit_plugins.models._colorizer import ColourStage, GreyStage, TwoStageParams
+
+
+class TwoStage(Model):
+    """Grey pictures, then their colours, by labels (MLDS 2018 report, seed 003).
+
+    The first stage draws luminance; the second adds chroma and leaves the luminance alone, so that
+    composition and detail are what was learned without colours. Both are auxiliary classifier GANs
+    (Odena et al., 2017) with a discriminator each: phases d and g for grey, cd and cg for colours.
+    The coloriser learns on real grey pictures and on those that the first stage draws.
+    """
+
+    name = "twostage"
+    data = Need.LABELLED
+    Params = TwoStageParams
+    params: TwoStageParams
+    averaged: ClassVar[tuple[str, ...]] = ("grey.generator", "colour.generator")
+    notes = "d, g draw in grey; cd, cg colour. cg/cls: colours are what was asked; it should fall."
+
+    def __init__(self, params: TwoStageParams, spec: ImageSpec) -> None:
+        super().__init__(params, spec)
+        self.grey = GreyStage(params, replace(spec, channels=1))
+        self.colour = ColourStage(params, spec)
+
+    def validate(self) -> None:
+        """Refuse images without colours, and what no stage can do."""
+        if self.spec.channels != 3:
+            raise ConfigError("twostage colours images: it needs 3 channels", "train acgan")
+        for stage in (self.grey, self.colour):
+            stage.validate()
+
+    def phases(self) -> list[Phase]:
+        """Return "d" and "g" of the grey stage, "cd" and "cg" of the colour stage."""
+        every = self.params.c_every
+        grey = [_seen_by(self._in_grey, phase) for phase in self.grey.phases()]
+        colour = [_seen_by(self._in_colour, phase) for phase in self.colour.phases()]
+        return grey + [replace(p, name=f"c{p.name}", every=every * p.every) for p in colour]
+
+    def _in_grey(self, batch: Batch) -> Batch:
+        """Return a batch as the grey stage sees it."""
+        assert batch.z is not None
+        return replace(batch, images=luminance(batch.images), z=batch.z[:, : self.params.z_dim])
+
+    def _in_colour(self, batch: Batch) -> Batch:
+        """Return a batch as the colour stage sees it."""
+        return replace(batch, fake=batch.kept.get("coloured"))
+
+    def prepare(self, batch: Batch, due: Sequence[str]) -> None:
+        """Draw grey fakes, and coloured ones where the colour stage moves."""
+        view = self._in_grey(batch)
+        self.grey.prepare(view, due)
+        batch.target, batch.fake = view.target, view.fake
+        if "cd" in due or "cg" in due:
+            assert batch.z is not None and view.target is not None and view.fake is not None
+            drawn = self.colour.drawn(len(batch.images))
+            shown = torch.cat([view.fake.detach()[:drawn], view.images[drawn:]])
+            with torch.set_grad_enabled("cg" in due):
+                batch.kept["coloured"] = self.colour.paint(
+                    shown, batch.z[:, self.params.z_dim :], view.target
+                )
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw z [n, z_dim + c_z_dim] on the CPU: for the grey picture, then colours."""
+        return torch.cat([self.grey.noise(n, generator), self.colour.noise(n, generator)], 1)
+
+    def stages(self, z: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return grey pictures [N, 1, S, S] and the same in colour [N, 3, S, S]."""
+        own, rest = z[:, : self.params.z_dim], z[:, self.params.z_dim :]
+        grey = self.grey.sample(own, labels)
+        assert labels is not None
+        return grey, self.colour.paint(grey, rest, labels)
+
+    def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images [N, 3, S, S] in [-1, 1] for z and labels [N, L]."""
+        return self.stages(z, labels)[1]
+
+    def sheet(self, batch: Batch) -> Tensor:
+        """Return rows [N, 5, 3, S, S] in [-1, 1]: what both stages make of labels.
+
+        A real image, the same in grey, the same coloured again; then drawn in grey, and coloured.
+        """
+        z = self.noise(len(batch.images), torch.Generator().manual_seed(0)).to(batch.images.device)
+        wanted = self.grey.targets(batch)
+        plain = luminance(batch.images)
+        again = self.colour.paint(plain, z[:, self.params.z_dim :], wanted)
+        grey, colour = self.stages(z, wanted)
+        three = [each.expand(-1, 3, -1, -1) for each in (plain, grey)]
+        return torch.stack([batch.images, three[0], again, three[1], colour], 1)
+
+
+def _seen_by(view: Callable[[Batch], Batch], phase: Phase) -> Phase:
+    """Return a phase of a stage as one of the whole model's batches."""
+
+    def loss(batch: Batch) -> Losses:
+        return phase.loss(view(batch))
+
+    return replace(phase, loss=loss)
+
+
+@hookimpl
+def animekit_models() -> list[type[Model]]:
+    """Return the model of this module."""
+    return [TwoStage]
