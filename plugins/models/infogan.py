@@ -1,0 +1,129 @@
+"""Information maximising GAN (Chen et al., 2016): codes that must show in the image."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.nn import functional
+
+from animekit import losses
+from animekit.adversarial import AdversarialModel, AdversarialParams
+from animekit.hookspecs import hookimpl
+from animekit.layers import initialise
+from animekit.model import Batch, ImageSpec, Losses, Phase
+from animekit.networks import ARCHITECTURES, Discriminator
+from animekit.variational import unread_information
+
+from ._infogan import OpenDiscriminator, Recogniser
+
+
+class InfoGANParams(AdversarialParams):
+    """The codes behind the noise, and how they are read back."""
+
+    architecture: str = Field("infogan", description="networks: " + ", ".join(ARCHITECTURES))
+    z_dim: int = Field(128, ge=1, description="numbers of plain noise, at the head of z")
+    codes: int = Field(10, ge=0, description="categorical codes, at the end of z")
+    code_size: int = Field(10, ge=2, description="values of a categorical code")
+    continuous: int = Field(0, ge=0, description="uniform codes in [-1, 1], behind the noise")
+    g_channels: int = Field(128, ge=1, description="width of the generator near the image")
+    q_channels: int = Field(0, ge=0, description="width of a hidden layer of Q (0: none)")
+    mi_weight: float = Field(1.0, ge=0, description="weight of a nat about categorical codes")
+    continuous_weight: float = Field(
+        0.1, ge=0, description="weight of the half squared error of continuous codes"
+    )
+    mi_in_d: bool = Field(False, description="codes train Q and D's layers in D's phase too")
+    lr: float = Field(1e-3, gt=0, description="learning rate of the generator and of Q")
+    d_lr: float | None = Field(2e-4, gt=0, description="the discriminator's own learning rate")
+
+    @model_validator(mode="after")
+    def _some_code(self) -> InfoGANParams:
+        if not self.codes and not self.continuous:
+            raise ValueError("infogan without codes is a gan: set codes or continuous above 0")
+        return self
+
+
+class InfoGAN(AdversarialModel):
+    """GAN with codes that can be read back from the image (Chen et al., 2016).
+
+    z is noise, then continuous codes, then one-hot categorical codes, whose widths are `codes`.
+    Q shares all layers of the discriminator but the last, and learns together with the generator.
+    """
+
+    name = "infogan"
+    Params = InfoGANParams
+    params: InfoGANParams
+    discriminator: OpenDiscriminator
+    aliases = {"g/info": "-mi", "d/info": "-d_mi"}
+    notes = "mi: nats that pictures tell of their codes, from 0 to codes x ln(code_size)."
+
+    def __init__(self, params: InfoGANParams, spec: ImageSpec) -> None:
+        self.codes = (params.code_size,) * params.codes
+        self.conditions = params.continuous + sum(self.codes)
+        super().__init__(params, spec)
+        kind = ARCHITECTURES[params.architecture].init if params.init == "auto" else params.init
+        width = self.discriminator.width(spec.channels, spec.size)
+        self.recogniser = Recogniser(width, params.q_channels, self.conditions)
+        initialise(self.recogniser, kind)
+
+    @property
+    def noise_dim(self) -> int:
+        """How many numbers at the head of z are plain noise."""
+        return self.params.z_dim
+
+    def build_discriminator(self) -> torch.nn.Module:
+        """Return the discriminator, cut open for Q."""
+        whole = super().build_discriminator()
+        assert isinstance(whole, Discriminator)
+        return OpenDiscriminator(whole)
+
+    def phases(self) -> list[Phase]:
+        """Return "d" and "g"; Q moves with the generator, and where asked with D too."""
+        d, g = super().phases()
+        for phase in (d, g) if self.params.mi_in_d else (g,):
+            phase.networks = [*phase.networks, self.recogniser]
+        return [d, g]
+
+    def d_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return the cross-entropy on real and fake, and the codes if D learns them."""
+        features = self.discriminator.features(fake.images)
+        terms = {
+            "real": losses.cross_entropy(self.discriminator(real.images), 1.0),
+            "fake": losses.cross_entropy(self.discriminator.logits(features), 0.0),
+        }
+        return terms | self.code_terms(features, fake.z) if self.params.mi_in_d else terms
+
+    def g_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return the adversarial term, and how badly Q reads the codes from fakes."""
+        features = self.discriminator.features(fake.images)
+        adv = losses.nonsaturating_g(self.discriminator.logits(features))
+        return {"adv": adv} | self.code_terms(features, fake.z)
+
+    def code_terms(self, features: Tensor, z: Tensor | None) -> Losses:
+        """Return the terms of the codes in z [N, Z], as Q reads them from D's features."""
+        p = self.params
+        assert z is not None
+        means, logits = self.recogniser(features).tensor_split([p.continuous], 1)
+        values, codes = z[:, p.z_dim :].tensor_split([p.continuous], 1)
+        terms = {}
+        if p.codes:
+            terms["info"] = p.mi_weight * unread_information(logits, codes, self.codes)
+        if p.continuous:
+            error = 0.5 * (means - values).square().sum(1).mean()
+            terms["continuous"] = p.continuous_weight * error
+        return terms
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw z [n, Z] on the CPU: noise, codes in [-1, 1], one-hot codes."""
+        parts = [super().noise(n, generator)]
+        parts += [2 * torch.rand(n, self.params.continuous, generator=generator) - 1]
+        for width in self.codes:
+            chosen = torch.randint(width, (n,), generator=generator)
+            parts += [functional.one_hot(chosen, width).to(parts[0].dtype)]
+        return torch.cat(parts, 1)
+
+
+@hookimpl
+def animekit_models() -> list[type[AdversarialModel]]:
+    """Return the model of this module."""
+    return [InfoGAN]
