@@ -40,9 +40,21 @@ class Classifier:
 
         Images are uint8 [N, 3, H, W]; numbers are places in `tags.HAIR` and `tags.EYES`.
         """
+        return {name: logits.argmax(1) for name, logits in self._logits(images, progress).items()}
+
+    def probabilities(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Return how likely each colour is: {"hair": float32 [N, 12], "eyes": [N, 11]}."""
+        found = {}
+        for name, logits in self._logits(images, silent).items():
+            powers = np.exp(logits - logits.max(1, keepdims=True))
+            found[name] = powers / powers.sum(1, keepdims=True)
+        return found
+
+    def _logits(
+        self, images: np.ndarray, progress: Callable[[float], None]
+    ) -> dict[str, np.ndarray]:
         logits = self.extractor.logits(images, progress)
-        hair, eyes = np.split(logits, [len(HAIR)], axis=1)
-        return {"hair": hair.argmax(1), "eyes": eyes.argmax(1)}
+        return dict(zip(ATTRIBUTES, np.split(logits, [len(HAIR)], axis=1), strict=True))
 
 
 def missing(where: str = BUNDLED) -> NotFoundError | None:

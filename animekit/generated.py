@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +11,16 @@ from typing import Any, Literal
 import numpy as np
 
 from animekit import provenance
+from animekit.attributes import said
+from animekit.captioned import SMALLEST, table
 from animekit.errors import UsageError
 from animekit.images import MAX_PIXELS, course_figure, grid, resize, strip
 from animekit.interpolation import segments
-from animekit.provenance import Layout, Recipe
+from animekit.provenance import ROWS, Layout, Recipe
 from animekit.seeds import format_seeds
+
+LONGEST = 60
+"""Letters of what a file name says of an image."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,9 @@ class Generated:
         if layout.style == "strip":
             shown, captions = self._excerpt(layout.columns or 4)
             return strip(_tiles(self.images[shown], layout.tile), captions)
+        if layout.style == "table":
+            tiles, columns = _tiles(self.images, layout.tile), layout.columns or 1
+            return table(tiles, columns, layout.heads or (), layout.sides or ())
         return grid(_tiles(self.images, layout.tile), layout.columns or 1)
 
     def save(
@@ -56,20 +65,21 @@ class Generated:
         *,
         columns: int | None = None,
         tile: int | None = None,
-        style: Literal["plain", "figure"] | None = None,
+        style: Literal["plain", "figure", "table"] | None = None,
         overwrite: bool = False,
     ) -> Path:
         """Write all images as one PNG with the recipe in its metadata; return its path.
 
         `plain` is a grid without gaps, row by row; `figure` the course's 640x480 figure of 25
-        cells. `tile` is the side of an image in pixels. Left out, the layout is that of the picture
-        that is made again, or near square at the model's own size; an interpolation has one row
-        for each pair of seeds. A name that ends in .gif is handed to `save_gif`. A file that
-        animekit did not make is replaced only if `overwrite` is true.
+        cells; `table` has titles and is for a matrix and what varies. `tile` is the side of an
+        image in pixels. Left out, the layout is that of the picture that is made again, or near
+        square at the model's own size; an interpolation has one row for each pair of seeds. A name
+        that ends in .gif is handed to `save_gif`. A file that animekit did not make is replaced
+        only if `overwrite` is true.
         """
         if Path(path).suffix.lower() == ".gif":
             return self.save_gif(path, tile=tile, overwrite=overwrite)
-        layout = self._recalled(("plain", "figure", "strip"), style, columns, tile)
+        layout = self._recalled(("plain", "figure", "strip", "table"), style, columns, tile)
         return self._save(Path(path), layout, overwrite=overwrite)
 
     def save_strip(
@@ -106,8 +116,9 @@ class Generated:
     ) -> list[Path]:
         """Write each image as its own PNG with its own recipe; return their paths.
 
-        Names are seed0042.png, or row0003.png for noise from a file and frame0003.png for an
-        interpolation. Nothing is written if one of them is a file that animekit did not make.
+        Names are seed0042.png, 007-seed0042-blue-hair.png with a prompt or what varies, row0003.png
+        for noise from a file and frame0003.png for an interpolation. Nothing is written if one of
+        them is a file that animekit did not make.
         """
         self._recalled(("plain",), "plain", 1, tile)
         paths = [Path(folder) / f"{self._name_of(index)}.png" for index in range(len(self.images))]
@@ -133,8 +144,9 @@ class Generated:
         if self.how.mode == "seeds":
             seeds = (self.seeds[index],)
             changes = {"seeds": format_seeds(seeds)}
-            if self.how.labels is not None:
-                changes["labels"] = [self.how.labels[index]]
+            for name in ("labels", *ROWS):
+                if getattr(self.how, name) is not None:
+                    changes[name] = [getattr(self.how, name)[index]]
         elif self.how.index is not None:
             changes = {}
         rows = slice(index, index + 1)
@@ -157,7 +169,8 @@ class Generated:
         _check(styles, style, columns, tile, fps)
         old = self.how.layout
         if old is None or old.style not in styles or style not in (None, old.style):
-            old = Layout(style=style or styles[0])
+            kept = old.columns if old is not None and style == "plain" else None
+            old = Layout(style=style or styles[0], columns=kept)
         told = {"columns": columns, "tile": tile, "fps": fps}
         return self._layout(
             old.model_copy(update={key: value for key, value in told.items() if value is not None})
@@ -183,7 +196,27 @@ class Generated:
             )
         if told.style == "gif":
             return Layout(style="gif", tile=tile, fps=told.fps or provenance.DEFAULT_FPS)
+        if told.style == "table":
+            return self._table(told, tile)
         return Layout(style=told.style, tile=tile, columns=columns)
+
+    def _table(self, told: Layout, tile: int) -> Layout:
+        """Return the layout of a table; UsageError where titles and images do not fit."""
+        if not told.heads and not told.sides:
+            raise UsageError("a table needs titles", "--matrix and --vary make one")
+        columns, rows = told.columns or 0, len(told.sides or ())
+        fits = columns > 0 and len(told.heads or ()) in (0, columns)
+        if not fits or rows * columns not in (0, len(self.images)):
+            raise UsageError(
+                f"a table of {rows}x{columns} titles has other columns than its images",
+                "leave the columns out, or use --style plain",
+            )
+        if tile < SMALLEST:
+            raise UsageError(
+                f"titles beside images of {tile} pixels cannot be read",
+                f"use --tile {SMALLEST} or more, or --style plain",
+            )
+        return told.model_copy(update={"tile": tile, "columns": columns})
 
     def _columns(self) -> int:
         count = len(self.images)
@@ -208,9 +241,18 @@ class Generated:
 
     def _name_of(self, index: int) -> str:
         if self.how.mode == "seeds":
-            return f"seed{self.seeds[index]:04d}"
+            name, words = f"seed{self.seeds[index]:04d}", self._words_of(index)
+            return f"{index:03d}-{name}-{words}" if words else name
         index = index if self.how.index is None else self.how.index
         return f"row{index:04d}" if self.how.mode == "noise" else f"frame{index:04d}"
+
+    def _words_of(self, index: int) -> str:
+        """Return the prompt of an image and what varies in it, as a part of a file name."""
+        texts = [] if self.how.prompts is None else [self.how.prompts[index] or ""]
+        swept = (*(self.how.matrix or ()), *(() if self.how.vary is None else (self.how.vary,)))
+        if self.how.attrs is not None:
+            texts += [said(name, self.how.attrs[index].get(name, "")) for name in swept]
+        return re.sub(r"[^a-z0-9]+", "-", " ".join(texts).lower()).strip("-")[:LONGEST].strip("-")
 
 
 def _check(
@@ -221,7 +263,7 @@ def _check(
     fps: float | None,
 ) -> None:
     if style is not None and style not in styles:
-        raise UsageError(f'unknown style "{style}"', "styles: plain figure")
+        raise UsageError(f'unknown style "{style}"', "styles: plain figure strip table")
     if columns is not None and columns < 1:
         raise UsageError(f"cannot lay out {columns} columns", "use 1 or more")
     if tile is not None and not 8 <= tile <= 4096:

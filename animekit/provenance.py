@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from animekit.attributes import Attrs
 from animekit.errors import DeviceError, NotFoundError, UnusableError, UsageError
 from animekit.images import ImageError, read_png_text, write_gif, write_png
 from animekit.interpolation import MODES
@@ -25,6 +26,10 @@ KEY = "animekit"
 """The tEXt key of a PNG, and the first word of a GIF's comment."""
 DEFAULT_FPS = 20.0
 MAX_FRAMES = 10_000
+ROWS = ("prompts", "attrs", "candidates", "scores")
+"""Parts of a recipe that have one entry an image, or a point of an interpolation."""
+
+Title = Annotated[str, Field(max_length=200)]
 
 
 class _Part(BaseModel):
@@ -51,17 +56,26 @@ class Layout(_Part):
     """How images become one picture.
 
     `columns` are those of a grid; in the strip of an interpolation they are the images that are
-    shown from seed to seed. `tile` is the side of an image in pixels.
+    shown from seed to seed. `tile` is the side of an image in pixels. A table has titles: `heads`
+    above its columns, `sides` beside its rows.
     """
 
-    style: Literal["plain", "figure", "strip", "gif"] = "plain"
+    style: Literal["plain", "figure", "strip", "gif", "table"] = "plain"
     columns: int | None = Field(default=None, ge=1)
     tile: int | None = Field(default=None, ge=8, le=4096)
     fps: float | None = Field(default=None, ge=0.1, le=50)
+    heads: list[Title] | None = None
+    sides: list[Title] | None = None
 
 
 class Recipe(_Part):
-    """Everything that is needed to make a picture again, byte for byte."""
+    """Everything that is needed to make a picture again, byte for byte.
+
+    `prompts` and `attrs` are those of each image, or of each point of an interpolation: what was
+    asked, and all that the model was told. With `best_of` each image is the one of its
+    `candidates` (seeds) that had the best of `scores`; `seeds` are the chosen ones. `matrix` and
+    `vary` name the attributes that the rows and columns of a table show.
+    """
 
     version: str
     model: Weights
@@ -73,6 +87,13 @@ class Recipe(_Part):
     loop: bool | None = None
     index: int | None = Field(default=None, ge=0)
     labels: list[list[float]] | None = None
+    prompts: list[str | None] | None = None
+    attrs: list[Attrs] | None = None
+    matrix: tuple[str, str] | None = None
+    vary: str | None = None
+    best_of: int | None = Field(default=None, ge=2)
+    candidates: list[str] | None = None
+    scores: list[float] | None = None
     layout: Layout | None = None
 
     @model_validator(mode="after")
@@ -82,6 +103,10 @@ class Recipe(_Part):
         points = 0 if self.mode == "noise" else len(parse_seeds(self.seeds or ""))
         if self.mode in MODES and (self.loop is None or not 2 <= points <= (self.frames or 0)):
             raise ValueError(f"{self.frames} frames do not join {points} seeds")
+        for name in ROWS:
+            rows = getattr(self, name)
+            if self.mode != "noise" and rows is not None and len(rows) != points:
+                raise ValueError(f"{len(rows)} {name} for {points} seeds")
         return self
 
     def text(self) -> str:

@@ -1,129 +1,119 @@
-"""The body of `animekit generate`: which model, which noise, which picture."""
+"""The body of `animekit generate`: which model, which prompts and noise, which images."""
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import typer
-
+from animekit import asking, choosing, composing
+from animekit.attributes import Attributes
 from animekit.checkpoint import Loaded, load_model
+from animekit.cli import drawn as written
+from animekit.cli.drawwishes import Wishes
 from animekit.cli.options import Common
+from animekit.composing import Wish
 from animekit.engine import choose_device
-from animekit.errors import UnusableError, UsageError
+from animekit.errors import AnimekitError, NotFoundError, UsageError
 from animekit.generated import Generated
-from animekit.generation import generate, interpolate, like, remake
-
-T = TypeVar("T")
-DEFAULT = Path("samples/gan.png")
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """The options of the command, as they were typed."""
-
-    model: str | None
-    num: int | None
-    seeds: str | None
-    checkpoint: str
-    trunc: float
-    noise: Path | None
-    like: Path | None
-    interpolate: str | None
-    frames: int
-    mode: str
-    loop: bool
-    out: Path | None
-    grid: str | None
-    tile: int | None
-    style: str | None
-    gif: bool
-    fps: float | None
-    each: Path | None
-    save_noise: Path | None
-
-    def __post_init__(self) -> None:
-        """Refuse two sources of noise: silently, one of them would win."""
-        sources = {"--seeds": self.seeds, "--noise": self.noise, "--interpolate": self.interpolate}
-        given = [flag for flag, value in sources.items() if value is not None]
-        if len(given) > 1 and self.like is None:
-            raise UsageError(f"{' and '.join(given)} are two sources of noise", "give one of them")
-        if self.like is not None and (self.seeds or self.interpolate or self.num):
-            raise UsageError("--like brings its own seeds", "leave the others out")
-
-    def shape(self) -> tuple[int, int] | None:
-        """Return columns and rows of --grid."""
-        if self.grid is None:
-            return None
-        found = re.fullmatch(r"(\d+)[x×](\d+)", self.grid.strip().lower())
-        if found is None or "0" in found.groups():
-            raise UsageError(f'cannot read --grid "{self.grid}"', "write columns x rows, as in 5x5")
-        return int(found[1]), int(found[2])
-
-    def target(self, drawn: Generated) -> Path | None:
-        """Return where the picture goes; None where only single images were asked for."""
-        if self.out is not None or (self.each is not None and not self.gif):
-            return self.out
-        layout = drawn.how.layout
-        moving = self.gif or (layout is not None and layout.style == "gif")
-        return DEFAULT.with_suffix(".gif") if moving else DEFAULT
+from animekit.generation import generate, interpolate, remake
+from animekit.sampling import as_generating
+from animekit.seeds import format_seeds
+from animekit.vocabulary import Prompt, Vocabulary
 
 
 def run(common: Common, wishes: Wishes) -> dict[str, Any]:
     """Draw and write; return the data of the JSON answer."""
     screen = common.screen
     shape = wishes.shape()
-    loaded = _load(common, wishes)
+    wish = _wish(common, wishes, shape)
+    loaded = _load(common, wishes, wish)
     if loaded is not None:
         screen.note(loaded.origin)
+        wish = _read(wish, loaded, shape)
     if common.dry_run:
-        return _say_plan(common, wishes)
+        return _say_plan(common, wishes, wish)
     with screen.busy("drawing"):
-        drawn = _draw(common, wishes, loaded, shape)
+        drawn = _draw(common, wishes, wish, loaded)
     if loaded is None:
         screen.note(drawn.origin)
+    _say_prompts(common, drawn)
     for warning in drawn.warnings:
         screen.warn(warning, "generate")
-    target = wishes.target(drawn)
-    if target is not None:
-        _write(common, wishes, drawn, target, shape)
-    if wishes.each is not None:
-        folder = wishes.each
-        paths = _replacing(
-            common, lambda over: drawn.save_each(folder, tile=wishes.tile, overwrite=over)
-        )
-        for path in paths:
-            screen.record(path, "image")
-        screen.made(folder, "folder", f"{len(paths):,} of {len(drawn.images):,} images")
-    if wishes.save_noise is not None:
-        place = wishes.save_noise
-        screen.made(
-            _replacing(common, lambda over: drawn.save_noise(place, overwrite=over)), "noise"
-        )
-    return _facts(drawn, target)
+    return written.write(common, wishes, drawn, shape)
 
 
-def _load(common: Common, wishes: Wishes) -> Loaded | None:
+def _wish(common: Common, wishes: Wishes, shape: tuple[int, int] | None) -> Wish:
+    """Return what is asked of the library, prompts still as text; files are looked for here."""
+    number = wishes.num
+    prompts: Any = wishes.prompts if wishes.prompts is not None else (wishes.prompt or None)
+    table = wishes.matrix is not None or wishes.vary is not None
+    if number is None and shape and prompts is None and wishes.seeds is None and not table:
+        number = shape[0] * shape[1]
+    if number is not None and number < 1:
+        raise UsageError(f"cannot make {number} images", "ask for --num 1 or more")
+    if wishes.prompts is not None and str(wishes.prompts) != "-" and not wishes.prompts.exists():
+        raise NotFoundError(f"no file {wishes.prompts}", "give the path of a text file")
+    wish = Wish(
+        prompts=prompts,
+        seeds=wishes.seeds,
+        num=number,
+        per_prompt=wishes.each_prompt(),
+        seed=common.seed or 0,
+        random=wishes.listed("random"),
+        matrix=wishes.listed("matrix") or None,
+        vary=wishes.vary,
+        best_of=1 if wishes.best_of is None else wishes.best_of,
+    )
+    wish.check(noise=wishes.noise is not None, labels=False)
+    return wish
+
+
+def _load(common: Common, wishes: Wishes, wish: Wish) -> Loaded | None:
     """Return the model; None where a picture's own metadata will say which."""
     if wishes.like is not None and wishes.model is None:
         return None
     which = int(wishes.checkpoint) if wishes.checkpoint.isdigit() else wishes.checkpoint
     if which not in ("best", "last") and not isinstance(which, int):
         raise UsageError(f'no checkpoint "{which}"', "use best, last, or a step such as 2000")
+    registry = common.registry()
     with common.screen.busy("loading"):
-        loaded = load_model(wishes.model, common.registry(), checkpoint=which)
+        if wishes.model is None and wish.told:
+            loaded = choosing.load_conditional(registry, checkpoint=which)
+        else:
+            loaded = load_model(wishes.model, registry, checkpoint=which)
         loaded.model.to(choose_device(common.gpu or "auto"))
     return loaded
 
 
-def _draw(
-    common: Common, wishes: Wishes, loaded: Loaded | None, shape: tuple[int, int] | None
-) -> Generated:
+def _read(wish: Wish, loaded: Loaded, shape: tuple[int, int] | None) -> Wish:
+    """Return the wish with its prompts read, and as many images of each as fill the grid."""
+    attributes = Attributes.of(as_generating(loaded.model))
+    if isinstance(wish.prompts, Path) and str(wish.prompts) == "-" and attributes.vocabulary.labels:
+        prompts: Any = _from_stdin(attributes.vocabulary)
+    else:
+        prompts = composing.told(loaded, wish, attributes) or None
+    wish = replace(wish, prompts=prompts)
+    free = wish.num is None and wish.per_prompt is None and wish.seeds is None
+    if prompts and shape and free:
+        wish = replace(wish, per_prompt=asking.share(len(prompts), shape[0] * shape[1]))
+    return wish
+
+
+def _from_stdin(vocabulary: Vocabulary) -> list[Prompt]:
+    with tempfile.TemporaryDirectory(prefix="animekit-") as folder:
+        path = Path(folder) / "stdin"
+        path.write_bytes(sys.stdin.buffer.read())
+        try:
+            return asking.read(path, vocabulary)
+        except AnimekitError as error:
+            error.message = error.message.replace(str(path), "stdin")
+            raise
+
+
+def _draw(common: Common, wishes: Wishes, wish: Wish, loaded: Loaded | None) -> Generated:
     registry = common.registry()
     if wishes.like is not None:
         return remake(wishes.like, loaded, noise=wishes.noise, registry=registry)
@@ -131,97 +121,55 @@ def _draw(
         return interpolate(
             loaded,
             wishes.interpolate,
+            prompts=wish.prompts,
             frames=wishes.frames,
             mode=wishes.mode,  # type: ignore[arg-type]
             loop=wishes.loop,
             truncation=wishes.trunc,
+            registry=registry,
         )
-    if wishes.noise is not None:
-        return generate(loaded, noise=wishes.noise, truncation=wishes.trunc)
-    first = common.seed or 0
-    number = (shape[0] * shape[1] if shape else 25) if wishes.num is None else wishes.num
-    if number < 1:
-        raise UsageError(f"cannot make {number} images", "ask for --num 1 or more")
-    seeds = wishes.seeds or range(first, first + number)
-    return generate(loaded, seeds=seeds, truncation=wishes.trunc)
+    return generate(
+        loaded, noise=wishes.noise, truncation=wishes.trunc, registry=registry, **vars(wish)
+    )
 
 
-def _write(
-    common: Common,
-    wishes: Wishes,
-    drawn: Generated,
-    target: Path,
-    shape: tuple[int, int] | None,
-) -> None:
-    columns, rows = shape or (None, None)
-    if columns and rows and len(drawn.images) > columns * rows:
-        raise UsageError(
-            f"{len(drawn.images)} images do not fit into a grid of {columns}x{rows}",
-            "give fewer seeds, or a larger --grid",
+def _say_prompts(common: Common, drawn: Generated) -> None:
+    """Say how many prompts there were, and what is to know of how the images were chosen."""
+    how = drawn.how
+    if how.prompts is not None and how.mode == "seeds":
+        texts = len(set(how.prompts))
+        images = len(drawn.images)
+        common.screen.note(
+            f"{images} image{'s' * (images != 1)} of {texts} prompt{'s' * (texts != 1)},"
+            f" seeds {format_seeds(list(dict.fromkeys(drawn.seeds)))}"
+        )
+    if how.best_of is not None:
+        common.screen.note(
+            f"each image is the best of {how.best_of}: they are not what the model draws by itself"
         )
 
-    def save(path: Path, *, overwrite: bool) -> Path:
-        if wishes.gif or path.suffix.lower() == ".gif":
-            return drawn.save_gif(path, fps=wishes.fps, tile=wishes.tile, overwrite=overwrite)
-        if wishes.style == "strip":
-            return drawn.save_strip(path, tile=wishes.tile, overwrite=overwrite)
-        return drawn.save(
-            path,
-            columns=columns,
-            tile=wishes.tile,
-            style=wishes.style,  # type: ignore[arg-type]
-            overwrite=overwrite,
-        )
 
-    if str(target) == "-":
-        with tempfile.TemporaryDirectory(prefix="animekit-") as folder:
-            name = "picture.gif" if wishes.gif else "picture.png"
-            sys.stdout.buffer.write(save(Path(folder) / name, overwrite=True).read_bytes())
-        return
-    kind = "gif" if target.suffix.lower() == ".gif" else "grid"
-    common.screen.made(_replacing(common, lambda over: save(target, overwrite=over)), kind)
-
-
-def _replacing(common: Common, write: Callable[[bool], T]) -> T:
-    """Write; where a file of somebody else's is in the way, ask, if there is anybody to ask."""
-    try:
-        return write(common.yes)
-    except UnusableError as error:
-        if error.code != "file.exists" or not common.may_ask():
-            raise
-        if not typer.confirm(f"{error.message}. Replace it?", err=True):
-            raise
-        return write(True)
-
-
-def _say_plan(common: Common, wishes: Wishes) -> dict[str, Any]:
+def _say_plan(common: Common, wishes: Wishes, wish: Wish) -> dict[str, Any]:
     """Say what would be drawn and written."""
-    what = f"{25 if wishes.num is None else wishes.num} images"
+    prompts = 0 if wish.prompts is None else len(list(wish.prompts))  # type: ignore[arg-type]
+    what = f"{25 if wish.num is None else wish.num} images"
     if wishes.like is not None:
         what = f"{wishes.like} again"
     elif wishes.interpolate is not None:
         what = f"{wishes.frames} images from seed to seed: {wishes.interpolate}"
+    elif wishes.matrix is not None:
+        what = f"all values of {' and '.join(wish.matrix or ())}"
+    elif wishes.vary is not None:
+        what = f"all values of {wishes.vary}"
+    elif prompts and wish.per_prompt is None and wish.num is None and wishes.seeds is None:
+        what = f"{prompts * asking.share(prompts)} images"
+    elif prompts and wish.per_prompt is not None:
+        what = f"{prompts * wish.per_prompt} images"
     elif wishes.noise is not None or wishes.seeds is not None:
         what = f"images of {wishes.noise or 'seeds ' + str(wishes.seeds)}"
+    if prompts:
+        what += f" of {prompts} prompt{'s' * (prompts != 1)}"
     places = [wishes.out, wishes.each, wishes.save_noise]
-    where = [str(place) for place in places if place is not None] or [str(DEFAULT)]
+    where = [str(place) for place in places if place is not None] or [str(wishes.target())]
     common.screen.say(f"would draw {what} and write {', '.join(where)}")
     return {"would_draw": what, "would_write": where}
-
-
-def _facts(drawn: Generated, target: Path | None) -> dict[str, Any]:
-    """Return what was drawn and where each image stands, as the picture itself says it."""
-    written = target is not None and target.is_file()
-    layout = like(target)["layout"] if written and target is not None else {}
-    columns = 5 if layout.get("style") == "figure" else layout.get("columns")
-    images = []
-    for index in range(len(drawn.images)):
-        row, column = divmod(index, columns) if columns else (None, None)
-        seed = drawn.seeds[index] if drawn.how.mode == "seeds" else None
-        images.append({"index": index, "row": row, "col": column, "seed": seed})
-    return {
-        "model": drawn.recipe["model"],
-        "grid": None if target is None else str(target),
-        "recipe": drawn.recipe,
-        "images": images,
-    }

@@ -1,4 +1,4 @@
-"""`animekit generate [MODEL]`: seeds or noise to pictures."""
+"""`animekit generate [MODEL]`: seeds, prompts or noise to pictures."""
 
 from __future__ import annotations
 
@@ -14,9 +14,28 @@ OWN = [
     option("num", int, metavar="N", help=r"How many images. [dim]\[default: 25][/]"),
     option("seeds", str, metavar="SEEDS", help="One image a seed, as in 0-24 or 3,17,42."),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
-    option("trunc", float, metavar="F", help="Below 1: more typical images.", default=1.0),
+    option(
+        "trunc",
+        float,
+        metavar="F",
+        help=r"Below 1: more typical images. [dim]\[default: the model's own, mostly 1][/]",
+    ),
     option("noise", Path, metavar="NPY", help="Draw from this noise in place of seeds."),
     option("like", Path, metavar="PICTURE", help="Make a picture again from its metadata."),
+]
+ASKED = [
+    option("prompt", list[str], metavar="TEXT", help="What to draw; may be repeated."),
+    option("prompts", Path, metavar="FILE|-", help="A prompt a line, at most 25."),
+    option(
+        "per_prompt",
+        str,
+        metavar="N|auto",
+        help=r"Images of each prompt. [dim]\[default: auto, which fills the grid or is 1][/]",
+    ),
+    option("random", str, metavar="A,B", help="Draw only these attributes anew for each image."),
+    option("matrix", str, metavar="A,B", help="All values of two attributes, from one seed."),
+    option("vary", str, metavar="A", help="All values of one attribute, a row for each seed."),
+    option("best_of", int, metavar="N", help="Of N seeds, the image that obeys best."),
 ]
 WAY = [
     option("interpolate", str, metavar="SEEDS", help="Draw the way from seed to seed."),
@@ -43,7 +62,7 @@ OUTPUT = [
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "generate", generate, *OWN, *WAY, *OUTPUT, *CHANCE, *CONSENT)
+    command(app, "generate", generate, *OWN, *ASKED, *WAY, *OUTPUT, *CHANCE, *CONSENT)
 
 
 def generate(common: Common, **wishes: Any) -> Any:
@@ -51,9 +70,11 @@ def generate(common: Common, **wishes: Any) -> Any:
 
     Examples
       animekit generate --seeds 0-24 --grid 5x5 --tile 64 -o samples/gan.png
+      animekit generate --prompt "blue hair green eyes"
       animekit generate 0007 --interpolate 3,17,42 --frames 60 --gif
       animekit generate --like samples/gan.png -o again.png
     """
     from animekit.cli import drawing
+    from animekit.cli.drawwishes import Wishes
 
-    return drawing.run(common, drawing.Wishes(**wishes))
+    return drawing.run(common, Wishes(**wishes))
