@@ -228,6 +228,8 @@ def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run 
         return _of_run(where, checkpoint)
     if str(where) in known:
         return None, known[str(where)], f"using the bundled weights {where}"
+    if str(where) in weights.imported():
+        return None, weights.imported()[str(where)], f"using the imported weights {where}"
     path = Path(where)
     if path.is_file():
         return None, path, f"using {path}"

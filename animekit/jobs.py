@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,16 +16,19 @@ import animekit
 from animekit import recipe
 from animekit.config import Layer, resolve, unknown_key
 from animekit.data import open_dataset
+from animekit.datafacts import data_facts, data_name, fingerprint_of
 from animekit.engine import LocalEngine, choose_device, choose_precision, thread_count
 from animekit.errors import AnimekitError, CheckpointError, ConfigError, UnusableError
 from animekit.judging import Judge
 from animekit.model import ImageSpec, Model, Need
+from animekit.occurring import chosen, occurring
 from animekit.plugins import Registry
 from animekit.recipe import RESUMABLE, Recipe, TrainOptions
 from animekit.run import Run
 from animekit.sampler import Loader, derive_seed
 from animekit.stepping import Stepper
 from animekit.store import Pack, pack
+from animekit.unpaired import PairLoader, find_domains
 
 Progress = Callable[[int, int], None]
 PARTS = (
@@ -52,6 +55,7 @@ class Job:
     engine: LocalEngine
     description: str
     warnings: list[str] = field(default_factory=list)
+    others: Pack | None = None  # the second domain of unpaired data
 
     @property
     def label(self) -> str:
@@ -59,7 +63,12 @@ class Job:
         options = self.recipe.options
         if options.name:
             return options.name
-        return f"{_name_of(options.data)}{options.size}"
+        return f"{data_name(options.data)}{options.size}"
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all content that the model is trained on."""
+        return fingerprint_of(self.packs)
 
     def build(self) -> Model:
         """Return the untrained model; its first weights are a function of the seed."""
@@ -71,8 +80,16 @@ class Job:
     @cached_property
     def rows(self) -> np.ndarray | None:
         """Return which images of the pack are trained on; None where all are."""
+        return self._kept(self.pack)
+
+    @cached_property
+    def other_rows(self) -> np.ndarray | None:
+        """Return the same of the second domain."""
+        return None if self.others is None else self._kept(self.others)
+
+    def _kept(self, pack: Pack) -> np.ndarray | None:
         share = self.recipe.options.holdout
-        return np.flatnonzero(~self.pack.held_out(share)) if share else None
+        return np.flatnonzero(~pack.held_out(share)) if share else None
 
     def stepper(self) -> Stepper:
         """Return the stepper at step 0."""
@@ -88,6 +105,16 @@ class Job:
 
     def _loader(self, seed: int) -> Loader:
         options = self.recipe.options
+        if self.others is not None:
+            return PairLoader(
+                (self.pack, self.others),
+                options.batch,
+                seed,
+                flip=options.flip,
+                crop=options.crop,
+                device=self.engine.device,
+                rows=(self.rows, self.other_rows),
+            )
         return Loader(
             self.pack,
             options.batch,
@@ -96,7 +123,13 @@ class Job:
             crop=options.crop,
             device=self.engine.device,
             rows=self.rows,
+            balance=options.balance,
         )
+
+    @property
+    def packs(self) -> list[Pack]:
+        """The packed images: one set, or the two of unpaired data."""
+        return [self.pack] if self.others is None else [self.pack, self.others]
 
     def judge(self, registry: Registry) -> Judge | None:
         """Return what scores the model while it trains, None where it makes no images."""
@@ -127,16 +160,13 @@ class Job:
                 "labels": list(self.spec.labels),
                 "groups": list(self.spec.groups),
             },
-            "data": {
-                "where": self.recipe.options.data,
-                "name": _name_of(self.recipe.options.data),
-                "description": self.description,
-                "fingerprint": self.pack.fingerprint,
-                "found": self.pack.found,
-                "used": len(self.pack),
-                "held_out": 0 if self.rows is None else len(self.pack) - len(self.rows),
-                "skipped": [[item.name, item.reason] for item in self.pack.skipped],
-            },
+            "data": data_facts(
+                self.recipe.options.data,
+                self.description,
+                self.packs,
+                [self.rows, self.other_rows][: len(self.packs)],
+                labelled=bool(self.spec.labels),
+            ),
             "environment": recipe.environment(),
         }
 
@@ -145,13 +175,6 @@ def given(goal: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a call that were given, a path as text."""
     found = {key: value for key, value in goal.items() if value is not None}
     return {key: str(v) if isinstance(v, Path) else v for key, v in found.items()}
-
-
-def _name_of(where: str) -> str:
-    """Return what a user calls the data: the folder's name, or "synthetic"."""
-    name, _, rest = where.partition(":")
-    path = next((text for text in (where, rest) if text and Path(text).exists()), name)
-    return Path(path).resolve().stem or "data"
 
 
 def job(
@@ -203,21 +226,49 @@ def _check_size(made: Recipe) -> None:
 
 
 def _with_data(
-    made: Recipe, engine: LocalEngine, registry: Registry, progress: Progress | None
+    made: Recipe,
+    engine: LocalEngine,
+    registry: Registry,
+    progress: Progress | None,
+    labels: Sequence[str] | None = None,
 ) -> Job:
     options = made.options
+    if made.model.data is Need.UNPAIRED:
+        return _with_two_domains(made, engine, registry, progress)
     tags = Path(options.tags) if options.tags else None
     dataset = open_dataset(options.data, registry, tags)
-    packed = pack(dataset, options.size + options.crop, progress=progress)
+    packed, notes = pack(dataset, options.size + options.crop, progress=progress), list[str]()
     spec = ImageSpec(options.size, packed.spec.channels)
+    if options.balance and (packed.mask is None or not packed.mask.any()):
+        raise UnusableError(
+            f"balance needs labels, and {options.data} has none",
+            "give --tags FILE, or leave balance out",
+        )
     if made.model.data is Need.LABELLED:
         if packed.labels is None:
             raise UnusableError(
                 f"model {made.model.name} needs labels, and {options.data} has none",
                 "give --tags FILE",
             )
+        if labels is not None:  # of a run that goes on: those that it began with
+            packed = chosen(packed, labels)
+        elif not made.model.keeps_all_labels:
+            packed, notes = occurring(packed)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
-    return Job(made, packed, spec, engine, dataset.description)
+    return Job(made, packed, spec, engine, dataset.description, notes)
+
+
+def _with_two_domains(
+    made: Recipe, engine: LocalEngine, registry: Registry, progress: Progress | None
+) -> Job:
+    options = made.options
+    if options.balance:
+        raise ConfigError("balance needs labels, and unpaired data have none", "leave it out")
+    sets = [open_dataset(where, registry) for where in find_domains(options.data)]
+    first, second = (pack(each, options.size + options.crop, progress=progress) for each in sets)
+    spec = ImageSpec(options.size, first.spec.channels)
+    words = f"{sets[0].description}, and {sets[1].description}"
+    return Job(made, first, spec, engine, words, others=second)
 
 
 def job_of_run(run: Run, registry: Registry, values: Mapping[str, Any], model: str) -> Job:
@@ -267,11 +318,11 @@ def job_of_run(run: Run, registry: Registry, values: Mapping[str, Any], model: s
         channels_last=options.params.channels_last,
         compiled=config["resolved"]["compile"],
     )
-    found = _with_data(made, engine, registry, None)
-    if found.pack.fingerprint != config["data"]["fingerprint"]:
+    found = _with_data(made, engine, registry, None, config["spec"]["labels"])
+    if found.fingerprint != config["data"]["fingerprint"]:
         raise UnusableError(
             f"{options.params.data} changed since run {run.id} began: it had"
-            f" {config['data']['used']:,} images, now {len(found.pack):,}",
+            f" {config['data']['used']:,} images, now {sum(map(len, found.packs)):,}",
             "bring the old data back, or start a new run",
         )
     found.warnings += _differences(config, found.config())

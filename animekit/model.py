@@ -50,6 +50,8 @@ class ImageSpec:
 class Batch:
     """One batch: images [N, C, H, W] in [-1, 1], labels [N, L], noise z.
 
+    `others` are images of the second domain where the data are two unpaired sets.
+
     `target` [N, L] is what fakes are asked to be; in the batch of fakes that an objective sees,
     it is their `labels`.
     """
@@ -60,6 +62,8 @@ class Batch:
     mask: Tensor | None = None  # [N, L], 1 where the label is known
     target: Tensor | None = None
     fake: Tensor | None = None  # [N, C, H, W], drawn once a step, with a graph if "g" is due
+    others: Tensor | None = None  # [N, C, H, W]
+    kept: dict[str, Tensor] = field(default_factory=dict)  # what else prepare() keeps for phases
 
 
 @dataclass
@@ -95,6 +99,8 @@ class Model(nn.Module, Component):
     """
 
     data: ClassVar[Need] = Need.IMAGES
+    keeps_all_labels: ClassVar[bool] = False
+    """Whether labels that no image of the data has are learned all the same."""
     averaged: ClassVar[tuple[str, ...]] = ()
     """Names of the submodules whose moving average is kept and used to sample."""
     aliases: ClassVar[dict[str, str]] = {}
@@ -133,10 +139,38 @@ class Generates(Protocol):
 
 @runtime_checkable
 class Translates(Protocol):
-    """A model that turns an image into another."""
+    """A model that turns an image into another, of any size that `multiple` divides.
+
+    A target is one of the names in `directions`; where there are none, it is a label vector [N, L]
+    of `spec.labels`, in which a group of zeros leaves an attribute open.
+    """
+
+    spec: ImageSpec
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Names of what can be asked for; () where the target is a label vector."""
+
+    @property
+    def multiple(self) -> int:
+        """What height and width of images must be multiples of."""
 
     def translate(self, images: Tensor, target: Any) -> Tensor:
         """Return images [N, C, H, W] in [-1, 1] translated to the target."""
+
+    def cycle(self, images: Tensor, target: Any, source: Any = None) -> Tensor:
+        """Return images translated to the target and back; `source` is what they were.
+
+        Raises UnusableError where the model does not know the way back.
+        """
+
+
+@runtime_checkable
+class Illustrates(Protocol):
+    """A model that shows what it does as rows of pictures."""
+
+    def sheet(self, batch: Batch) -> Tensor:
+        """Return rows [R, K, C, H, W] in [-1, 1]: real images, and what becomes of them."""
 
 
 @runtime_checkable
@@ -145,6 +179,22 @@ class Reconstructs(Protocol):
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Return images [N, C, H, W] in [-1, 1] close to the given ones."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A model that turns an image into a code."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return codes [N, Z] of images [N, C, H, W] in [-1, 1]."""
+
+
+@runtime_checkable
+class Diverges(Protocol):
+    """A model whose codes are distributions that are kept near N(0, 1)."""
+
+    def nats(self, images: Tensor) -> Tensor:
+        """Return the KL divergence of each image's code from N(0, 1): [N]."""
 
 
 @runtime_checkable

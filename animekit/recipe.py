@@ -41,6 +41,9 @@ class TrainOptions(Params):
     threads: int | None = Field(None, ge=1, description="CPU threads (default: all cores)")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
     flip: bool = Field(False, description="mirror images at random")
+    balance: bool = Field(
+        False, description="draw all values of each attribute equally often, the rare ones too"
+    )
     crop: int = Field(0, ge=0, description="cut the images out of ones this many pixels larger")
     holdout: float = Field(
         0.0, ge=0, lt=1, description="share of the images, chosen by content, kept out of training"

@@ -16,6 +16,7 @@ import torch
 from animekit import contract
 from animekit.model import Model
 from animekit.tiny import TinyFaces, small_params, tiny_dataset, tiny_model, tiny_stepper
+from animekit.translationcontract import check_translations
 
 __all__ = [
     "TinyFaces",
@@ -34,5 +35,5 @@ def check_model(cls: type[Model], *, sizes: Sequence[int] = (32, 64)) -> None:
     called `*_channels` are set small; all others have their defaults.
     """
     with torch.random.fork_rng(devices=[]):
-        for check in contract.CHECKS:
+        for check in (*contract.CHECKS, check_translations):
             check(cls, sizes)

@@ -17,6 +17,7 @@ from animekit.model import ImageSpec, Model, Need
 from animekit.sampler import Loader
 from animekit.stepping import Stepper
 from animekit.store import Pack
+from animekit.unpaired import PairLoader
 
 BATCH = 4
 WIDTH = 4  # of every parameter that is called *_channels
@@ -125,10 +126,16 @@ def tiny_stepper(
     """Return a stepper over drawn faces; `seed` is that of the first weights."""
     torch.manual_seed(seed)
     pack = tiny_dataset(2 * BATCH + 1).pack(size)
+
+    def loader(stream: int) -> Loader:
+        if cls.data is Need.UNPAIRED:
+            return PairLoader((pack, pack), BATCH, stream, flip=False, crop=0)
+        return Loader(pack, BATCH, stream, flip=False, crop=0)
+
     return Stepper(
         tiny_model(cls, size, **changes),
         engine or LocalEngine(torch.device("cpu")),
-        lambda stream: Loader(pack, BATCH, stream, flip=False, crop=0),
+        loader,
         seed=0,
         ema=0.9,
         total=100,

@@ -14,13 +14,13 @@ import filelock
 import numpy as np
 import torch
 
-from animekit import checkpoint, conditions, images, jobs, plugins, weights
+from animekit import checkpoint, illustrating, images, jobs, plugins, weights
 from animekit.components import Logger
 from animekit.engine import threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
 from animekit.jobs import Job, Progress
 from animekit.judging import Judge
-from animekit.model import Generates
+from animekit.model import Generates, Illustrates
 from animekit.plugins import Registry
 from animekit.reporting import Reporter
 from animekit.run import Run, write_config
@@ -140,9 +140,8 @@ class Trainer:
         for warning in self.job.warnings:
             self.reporter.note(self.stepper.done, "warning", warning)
         if self.fresh:
-            reals = np.asarray(self.stepper.loader.pack.images[: GRID * GRID])
-            tiles = np.stack([images.resize(image, self.job.spec.size) for image in reals])
-            self.reporter.picture(0, "reals", images.grid(tiles, GRID))
+            reals = illustrating.draw_reals(self.stepper.loader, GRID * GRID, GRID)
+            self.reporter.picture(0, "reals", reals)
             self._sample()
             self._save()
         if self.stepper.engine.compiled:
@@ -214,32 +213,32 @@ class Trainer:
     def _sample(self) -> None:
         pictures = self._draw(GRID * GRID, offset=0)
         if pictures is not None:
-            name = f"{self.stepper.done:06d}"
-            self.reporter.picture(self.stepper.done, name, images.grid(pictures, GRID))
+            picture = images.grid(pictures, GRID)
+        elif isinstance(self.stepper.model, Illustrates):
+            with self.stepper.average as model, torch.inference_mode():
+                assert isinstance(model, Illustrates)
+                picture = illustrating.draw_sheet(model, self.stepper.loader, GRID)
+        else:
+            return
+        self.reporter.picture(self.stepper.done, f"{self.stepper.done:06d}", picture)
 
     def _draw(self, count: int, *, offset: int) -> np.ndarray | None:
-        """Return images of fixed seeds from the averaged weights, uint8 [N, H, W, 3]."""
+        """Return images of fixed seeds from the averaged weights, uint8 [N, H, W, 3].
+
+        A conditional model is asked for what real images from all parts of the data are.
+        """
         if not isinstance(self.stepper.model, Generates):
             return None
         pictures = []
+        asked = illustrating.labels_of(self.stepper.loader, count) if self.job.spec.labels else None
         with self.stepper.average as model, torch.inference_mode(), self.stepper.engine.autocast():
             assert isinstance(model, Generates)
             for start in range(offset, offset + count, GRID * GRID):
                 seeds = range(start, min(start + GRID * GRID, offset + count))
                 z = torch.from_numpy(noise_of_seeds(model, seeds)).to(self.stepper.engine.device)
-                labels = self._asked(seeds)
+                labels = None if asked is None else asked[start - offset :][: len(z)]
                 pictures.append(images.to_uint8(model.sample(z, labels)))
         return np.concatenate(pictures)
-
-    def _asked(self, seeds: range) -> torch.Tensor | None:
-        """Return the labels [N, L] of the images of fixed seeds: those of the first real images."""
-        pack, spec = self.stepper.loader.pack, self.job.spec
-        if not spec.labels or pack.labels is None:
-            return None
-        rows = [seed % len(pack) for seed in seeds]
-        masks = None if pack.mask is None else pack.mask[rows]
-        labels = conditions.filled(pack.labels[rows], masks, spec.groups, seeds)
-        return torch.from_numpy(labels).to(self.stepper.engine.device)
 
     @cached_property
     def judge(self) -> Judge | None:

@@ -14,15 +14,28 @@ from animekit.config import Layer, resolve
 from animekit.errors import CheckpointError, ConfigError, NotFoundError
 from animekit.model import ImageSpec, Model
 from animekit.plugins import Registry
+from animekit.store import weights_dir
 
 BUNDLED = Path(__file__).with_name("weights")
 HEADER_LIMIT = 1_000_000  # bytes of header; ours have about 10,000
+SHARED = ("name", "fingerprint", "used", "held_out", "label_counts", "label_known")
+"""What weights tell of the data that they were trained on."""
 KEY = "animekit"  # the metadata entry that makes a file self-describing
 
 
 def bundled() -> dict[str, Path]:
     """Return the model files that come with animekit, by name."""
     return {path.stem: path for path in sorted(BUNDLED.glob("*.safetensors"))}
+
+
+def imported_dir() -> Path:
+    """Return where `animekit models import` keeps what it converted."""
+    return weights_dir() / "imported"
+
+
+def imported() -> dict[str, Path]:
+    """Return the model files that were imported, by name."""
+    return {path.stem: path for path in sorted(imported_dir().glob("*.safetensors"))}
 
 
 def to_bytes(tensors: dict[str, Tensor], config: dict[str, Any]) -> bytes:
@@ -76,9 +89,10 @@ def _refuse_others(path: Path, start: bytes, length: int) -> None:
         problem = f"its header should be {size:,} bytes, the file has {length:,}"
     else:
         problem = f"its header of {size:,} bytes is over the limit of {HEADER_LIMIT:,}"
-    raise CheckpointError(
-        f"{path} is not a sound safetensors file: {problem}", "give a .safetensors file"
-    )
+    hint = "give a .safetensors file"
+    if "pickled" in problem:
+        hint += f"; animekit models import {path} converts one of CycleGAN or StarGAN"
+    raise CheckpointError(f"{path} is not a sound safetensors file: {problem}", hint)
 
 
 def _header(path: Path, data: bytes) -> dict[str, Any]:
@@ -115,7 +129,7 @@ def describe(model: Model, step: int, config: dict[str, Any]) -> dict[str, Any]:
         },
         "step": step,
         "version": config.get("animekit", ""),
-        "data": _shareable(config.get("data", {}), ("name", "fingerprint", "used")),
+        "data": _shareable(config.get("data", {}), SHARED),
         "plugin": _shareable(config.get("plugin", {}), ("module", "version")),
     }
 

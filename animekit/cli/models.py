@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import typer
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 NAME = argument("name", required=True, help="Name of weights, as `animekit models` lists them.")
 SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
+FILE = argument("file", required=True, help="State dict of CycleGAN or StarGAN: .pth or .ckpt.")
+IMPORT = [
+    option("name", str, metavar="NAME", help="What to call it (default: as the file or folder)."),
+    option("back", Path, metavar="FILE", help="CycleGAN: the generator of the other direction."),
+    option("source", str, metavar="URL", help="Where the file is from; noted in the weights."),
+    option("licence", str, metavar="TEXT", help="On which terms; noted in the weights."),
+    option("size", int, metavar="PX", help="Side that it was trained at (256; StarGAN 128)."),
+    option("labels", str, metavar="A,B", help="StarGAN: names of its labels, in their order."),
+    option("statistics", str, metavar="image|running", help="Statistics of batch norms (image)."),
+]
 SECONDS = 15.0  # between two lines of progress where nothing can be redrawn
 ROW = {"name", "summary", "licence", "page", "source", "note", "verified", "sha256", "urls"}
 """Keys of an entry that answers show."""
@@ -30,11 +41,12 @@ def add_to(app: typer.Typer) -> None:
     command(group, "ls", ls, of="models")
     command(group, "pull", pull, NAME, SHA256, *CONSENT, of="models")
     command(group, "verify", verify, of="models")
+    command(group, "import", import_, FILE, *IMPORT, *CONSENT, of="models")
     app.add_typer(group, name="models")
 
 
 def ls(common: Common) -> list[dict[str, Any]]:
-    """List the bundled weights, and those that can be downloaded.
+    """List the bundled and imported weights, and those that can be downloaded.
 
     Examples
       animekit models
@@ -49,6 +61,7 @@ def ls(common: Common) -> list[dict[str, Any]]:
         | {"summary": "comes with animekit"}
         for name, path in weights.bundled().items()
     ]
+    rows += [_imported_row(name, path) for name, path in weights.imported().items()]
     rows += [_row(entry) for entry in catalogue.entries("weights").values()]
     common.screen.table(
         ("name", "state", "size", "sha256", "licence"),
@@ -113,6 +126,49 @@ def verify(common: Common) -> list[dict[str, Any]]:
     return rows
 
 
+def import_(common: Common, file: str, **wishes: Any) -> dict[str, Any]:
+    """Convert published CycleGAN or StarGAN weights, to be used by name.
+
+    Examples
+      animekit models import latest_net_G_A.pth --back latest_net_G_B.pth --name horses
+      animekit models import 200000-G.ckpt --name celeba
+      animekit models import cyclegan/apple2orange -n
+    """
+    from animekit.importing import import_weights
+    from animekit.published import Statistics
+
+    labels = [word.strip() for word in (wishes.pop("labels") or "").split(",") if word.strip()]
+    statistics = wishes.pop("statistics") or "image"
+    if statistics not in get_args(Statistics):
+        raise UsageError(
+            f'there is no --statistics "{statistics}"', f"use {' or '.join(get_args(Statistics))}"
+        )
+    registry = common.registry()
+    with common.screen.busy("reading"):
+        made = import_weights(
+            file,
+            registry,
+            labels=labels,
+            statistics=cast(Statistics, statistics),
+            overwrite=common.yes,
+            dry_run=common.dry_run,
+            **wishes,
+        )
+    source = made.about["source"]
+    for line in (
+        f"{made.name}  {made.summary}",
+        f"  sha256   {source['sha256']}  {source['file']}",
+        f"  licence  {source['licence']}",
+        *([f"  from     {source['url']}"] if source["url"] else []),
+        *([f"  labels   {', '.join(made.about['spec']['labels'])}"] if made.labels else []),
+    ):
+        common.screen.note(line)
+    if not common.dry_run:
+        words = f"animekit transfer {made.about['model']} {made.name} PHOTOS"
+        common.screen.made(made.path, "weights", words)
+    return {"name": made.name, "path": str(made.path), **made.about}
+
+
 def introduce(screen: Screen, entry: Entry, sha256: str | None = None) -> None:
     """Say what a download is, on which terms, and how far it can be trusted."""
     size = human(entry.size) or "of unknown size"
@@ -172,6 +228,25 @@ def human(size: int | None) -> str:
 def pinning(pinned: bool) -> str:
     """Return the word for a digest that is known, or not."""
     return "known" if pinned else "unpinned"
+
+
+def _imported_row(name: str, path: Path) -> dict[str, Any]:
+    from animekit import weights
+
+    about = weights.read(path)[1]
+    source = about.get("source", {})
+    return {
+        "name": name,
+        "summary": source.get("summary", ""),
+        "licence": source.get("licence", ""),
+        "page": source.get("url") or "",
+        "state": "imported",
+        "pinned": True,
+        "verified": True,
+        "sha256": source.get("sha256"),
+        "path": str(path),
+        "size": path.stat().st_size,
+    }
 
 
 def _row(entry: Entry) -> dict[str, Any]:

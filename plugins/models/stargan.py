@@ -1,0 +1,240 @@
+"""StarGAN: one translator for many attributes of an image (Choi et al., 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Adam, Optimizer
+
+from animekit import config, losses
+from animekit.errors import ConfigError, UnusableError
+from animekit.hookspecs import hookimpl
+from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
+from animekit.plugins import did_you_mean
+from animekit.schedules import linear_decay
+from animekit.translators import LabelPatchDiscriminator, LabelTranslator, TranslatorShape
+from animekit.vocabulary import Vocabulary
+
+COLUMNS = 12  # of targets in a sheet
+
+
+class StarGANParams(config.Params):
+    """The networks, which attributes they learn, the terms and their weights."""
+
+    attributes: str = Field(
+        "", description='attributes of the data to learn, as in "hair" or "male,young" (all)'
+    )
+    g_channels: int = Field(64, ge=1, description="width of the translator near the image")
+    d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
+    blocks: int = Field(6, ge=1, le=32, description="residual blocks")
+    d_layers: int | None = Field(
+        None, ge=1, le=8, description="halvings in D (default: down to 2 px, 6 at most)"
+    )
+    lr: float = Field(1e-4, gt=0, description="learning rate")
+    d_lr: float | None = Field(None, gt=0, description="the discriminator's own learning rate")
+    lr_decay: Literal["none", "linear"] = Field(
+        "none", description="linear: fall to zero over the second half of --steps"
+    )
+    betas: tuple[float, float] = Field((0.5, 0.999), description="Adam betas")
+    n_critic: int = Field(5, ge=1, description="discriminator updates per translator update")
+    gp_weight: float = Field(10.0, ge=0, description="weight of the gradient penalty")
+    cls_weight: float = Field(1.0, ge=0, description="weight of the labels on real, in D")
+    g_cls_weight: float = Field(1.0, ge=0, description="weight of the asked labels, in G")
+    rec_weight: float = Field(10.0, ge=0, description="weight of there-and-back")
+    unasked: float = Field(
+        0.0, ge=0, lt=1, description="share of attributes that a target leaves open, as zeros"
+    )
+
+
+class StarGAN(Model):
+    """Changes attributes of a face, such as its hair colour (Choi et al., 2018).
+
+    A target is a label vector; an attribute that is not known is all zeros, in training as after.
+    """
+
+    name = "stargan"
+    data = Need.LABELLED
+    Params: ClassVar[type[config.Params]] = StarGANParams
+    params: StarGANParams
+    averaged: ClassVar[tuple[str, ...]] = ("generator",)
+    aliases: ClassVar[dict[str, str]] = {"d/wasserstein": "-w_est"}
+    notes = (
+        "d/cls: D reads real labels; g/cls: pictures show what was asked; g/rec: the way back."
+        " All three should fall; w_est should fall towards 0 after its first rise."
+    )
+
+    def __init__(self, params: StarGANParams, spec: ImageSpec) -> None:
+        self.columns, chosen = choose(spec, params.attributes)
+        super().__init__(params, chosen)
+        size, labels = chosen.size, len(chosen.labels)
+        shape = TranslatorShape(chosen.channels, params.g_channels, params.blocks, labels=labels)
+        self.generator = LabelTranslator(shape)
+        halvings = params.d_layers or min(6, max(1, size.bit_length() - 2))
+        if size >> halvings < 1:
+            raise ConfigError("the discriminator is too deep for these images", "lower d_layers")
+        self.discriminator = LabelPatchDiscriminator(
+            size, chosen.channels, params.d_channels, halvings, labels
+        )
+
+    def phases(self) -> list[Phase]:
+        """Return "d", every step, and "g", every n_critic steps."""
+        p = self.params
+        schedule = linear_decay if p.lr_decay == "linear" else None
+
+        def adam(lr: float, parameters: Iterable[Parameter]) -> Optimizer:
+            return Adam(parameters, lr=lr, betas=p.betas, fused=True)
+
+        return [
+            Phase(
+                "d",
+                [self.discriminator],
+                self._d_loss,
+                lambda parameters: adam(p.d_lr or p.lr, parameters),
+                schedule=schedule,
+            ),
+            Phase(
+                "g",
+                [self.generator],
+                self._g_loss,
+                lambda parameters: adam(p.lr, parameters),
+                every=p.n_critic,
+                schedule=schedule,
+            ),
+        ]
+
+    def prepare(self, batch: Batch, due: Sequence[str]) -> None:
+        """Ask each image for the labels of another one of the batch, and translate it."""
+        source, known = self._labels(batch)
+        order = torch.randperm(len(source), device=source.device)
+        target, asked = source[order], known[order]
+        if self.params.unasked:
+            groups = torch.tensor(self.spec.groups, device=source.device)
+            open_ = torch.rand(len(source), len(groups), device=source.device) < self.params.unasked
+            kept = (~open_).to(source.dtype).repeat_interleave(groups, 1)
+            target, asked = target * kept, asked * kept
+        batch.kept = {"source": source, "known": known, "target": target, "asked": asked}
+        with torch.set_grad_enabled("g" in due):
+            batch.fake = self.generator(batch.images, target)
+
+    def _labels(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the labels [N, L] that are learned, 0 where unknown, and their mask."""
+        assert batch.labels is not None
+        mask = torch.ones_like(batch.labels) if batch.mask is None else batch.mask
+        labels, mask = batch.labels[:, self.columns], mask[:, self.columns]
+        return labels * mask, mask
+
+    def _d_loss(self, batch: Batch) -> Losses:
+        assert batch.fake is not None
+        fake = batch.fake.detach()
+        logits, labels = self.discriminator.judge(torch.cat([batch.images, fake]))
+        count = len(fake)
+        penalty = losses.gradient_penalty(self.discriminator, batch.images, fake)
+        read = self._read(labels[:count], batch.kept["source"], batch.kept["known"])
+        return {
+            "wasserstein": losses.wasserstein_d(logits[:count], logits[count:]),
+            "cls": self.params.cls_weight * read,
+            "gp": self.params.gp_weight * penalty,
+        }
+
+    def _g_loss(self, batch: Batch) -> Losses:
+        assert batch.fake is not None
+        logits, labels = self.discriminator.judge(batch.fake)
+        back = self.generator(batch.fake, batch.kept["source"])
+        read = self._read(labels, batch.kept["target"], batch.kept["asked"])
+        return {
+            "adv": losses.wasserstein_g(logits),
+            "cls": self.params.g_cls_weight * read,
+            "rec": self.params.rec_weight * (back - batch.images).abs().mean(),
+        }
+
+    def _read(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+        """Return the cross-entropy of an image, summed over attributes as the paper does."""
+        groups = self.spec.groups
+        return len(groups) * losses.attribute_loss(logits, labels, groups, mask)
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Nothing: the target is a label vector."""
+        return ()
+
+    @property
+    def multiple(self) -> int:
+        """What height and width of images must be multiples of."""
+        return self.generator.multiple
+
+    def translate(self, images: Tensor, target: Any) -> Tensor:
+        """Return images [N, C, H, W] in [-1, 1] that show the labels target [N, L]."""
+        translated: Tensor = self.generator(images, target)
+        return translated
+
+    def cycle(self, images: Tensor, target: Any, source: Any = None) -> Tensor:
+        """Return images there and back; `source` [N, L] are the labels they had."""
+        if source is None:
+            raise UnusableError(
+                "the way back asks for the labels that the picture had", "give source, [N, L]"
+            )
+        return self.translate(self.translate(images, target), source)
+
+    def sheet(self, batch: Batch) -> Tensor:
+        """Return rows [N, K, C, H, W]: an image, translations, and back from the last."""
+        source, _ = self._labels(batch)
+        targets = self._targets(source)[:COLUMNS]
+        parts = [batch.images, *(self.translate(batch.images, target) for target in targets)]
+        return torch.stack([*parts, self.translate(parts[-1], source)], 1)
+
+    def _targets(self, source: Tensor) -> list[Tensor]:
+        """Return labels [N, L] with each value of each attribute; yes turns into no."""
+        found, start = [], 0
+        for width in self.spec.groups:
+            for place in range(start, start + width):
+                target = source.clone()
+                target[:, start : start + width] = 0
+                target[:, place] = 1 if width > 1 else 1 - source[:, place]
+                found.append(target)
+            start += width
+        return found
+
+    def validate(self) -> None:
+        """Refuse sizes that the networks cannot do."""
+        if self.spec.size % self.multiple:
+            raise ConfigError(
+                f"stargan cannot make images of {self.spec.size} px",
+                f"use a --size that {self.multiple} divides",
+            )
+
+
+def choose(spec: ImageSpec, words: str) -> tuple[list[int], ImageSpec]:
+    """Return the columns of named attributes and their spec; "" means all.
+
+    Raises ConfigError for a name that the labels do not have.
+    """
+    known = Vocabulary(spec.labels, spec.groups).attributes
+    if not words.strip() or not known:
+        return list(range(len(spec.labels))), spec
+    columns: list[int] = []
+    groups: list[int] = []
+    for word in words.split(","):
+        name = " ".join(word.replace("_", " ").replace("-", " ").lower().split())
+        if name not in known:
+            raise ConfigError(
+                f'the data have no attribute "{word.strip()}".{did_you_mean(name, known)}',
+                f"attributes: {', '.join(known)}",
+            )
+        found = list(range(*known[name].indices(len(spec.labels))))
+        if found[0] in columns:
+            raise ConfigError(f'attribute "{name}" is named twice', "name it once")
+        columns += found
+        groups.append(len(found))
+    labels = tuple(spec.labels[column] for column in columns)
+    return columns, ImageSpec(spec.size, spec.channels, labels, tuple(groups))
+
+
+@hookimpl
+def animekit_models() -> list[type[Model]]:
+    """Return the model of this module."""
+    return [StarGAN]
