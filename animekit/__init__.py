@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from animekit.evaluation import evaluate
     from animekit.generation import generate, interpolate, like, remake
     from animekit.planning import plan
+    from animekit.reconstruction import reconstruct
     from animekit.run import Run
     from animekit.training import train
+    from animekit.translation import transfer
 
     __version__: str
 
@@ -37,8 +39,10 @@ _HOMES = {
     "like": "animekit.generation",
     "merge": "animekit.cleaning",
     "plan": "animekit.planning",
+    "reconstruct": "animekit.reconstruction",
     "remake": "animekit.generation",
     "train": "animekit.training",
+    "transfer": "animekit.translation",
 }
 
 __all__ = [
@@ -55,8 +59,10 @@ __all__ = [
     "merge",
     "plan",
     "plugins",
+    "reconstruct",
     "remake",
     "train",
+    "transfer",
 ]
 
 

@@ -22,8 +22,10 @@ from animekit.cli import (
     generate,
     models,
     plugins,
+    reconstruct,
     runs,
     train,
+    transfer,
 )
 from animekit.cli.options import Session
 from animekit.console import Screen
@@ -35,6 +37,8 @@ COMMANDS = (
     train,
     generate,
     evaluate,
+    reconstruct,
+    transfer,
     runs,
     data,
     models,
@@ -152,6 +156,7 @@ def root(
       animekit train wgangp --data data/faces    train a model on a folder
       animekit generate --seeds 0-24 --grid 5x5  draw 25 new faces
       animekit evaluate --ms-ssim --swd          measure the newest run
+      animekit transfer cyclegan apple2orange    pictures in, pictures out
     """
     if version:
         from animekit import __version__

@@ -1,0 +1,122 @@
+"""Transferred: what became of the pictures, as an answer and as a record of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from animekit.errors import AnimekitError, PartialError, Stopped, UnusableError
+
+NAMED = 3  # failures that a message names
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file that was written, and the file that it came from.
+
+    `before` and `back` are the small pictures of the page: the input, and the way back.
+    """
+
+    source: Path
+    out: Path
+    column: str
+    width: int
+    height: int
+    frames: int = 1
+    before: Path | None = None
+    back: Path | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return it for the JSON answer."""
+        return {
+            "in": str(self.source),
+            "out": str(self.out),
+            "to": self.column,
+            "w": self.width,
+            "h": self.height,
+            "frames": self.frames,
+        }
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One file that could not be translated, and why."""
+
+    path: Path
+    code: str
+    reason: str
+
+
+@dataclass
+class Transferred:
+    """What a transfer did. `items` and `failed` are in the order of the inputs."""
+
+    model: dict[str, Any]
+    out: Path
+    columns: Sequence[str]
+    items: list[Item] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    skipped: int = 0
+    pictures: int = 0
+    """Files that were to be translated, those that failed among them."""
+    folders: int = 0
+    seconds: float = 0.0
+    precision: str = "fp32"
+    page: Path | None = None
+    sheet: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+    stopped: type[Stopped] | None = None
+
+    @property
+    def done(self) -> int:
+        """How many pictures became all that they were to become."""
+        bad = {failure.path for failure in self.failed}
+        return len({item.source for item in self.items} - bad)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the data of the JSON answer."""
+        return {
+            "model": self.model,
+            "columns": list(self.columns),
+            "out": str(self.out),
+            "done": self.done,
+            "failed": [
+                {"path": str(each.path), "code": each.code, "reason": each.reason}
+                for each in self.failed
+            ],
+            "skipped": self.skipped,
+            "items": [item.facts() for item in self.items],
+            "page": None if self.page is None else str(self.page),
+            "sheet": None if self.sheet is None else str(self.sheet),
+            "precision": self.precision,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def failure(self) -> AnimekitError | None:
+        """Return the error with which a call ends: stopped, some failed, or all."""
+        error: AnimekitError | None = None
+        shown = ", ".join(f"{each.path} ({each.reason})" for each in self.failed[:NAMED])
+        more = len(self.failed) - NAMED
+        shown += f" and {more:,} more" if more > 0 else ""
+        if self.stopped is not None:
+            error = self.stopped(
+                f"stopped after {self.done:,} of {self.pictures:,} pictures, each of them whole",
+                "the same command with --skip-existing goes on",
+            )
+        elif self.failed and not self.items and not self.skipped:
+            error = UnusableError(
+                f"none of {self.pictures:,} pictures could be translated: {shown}",
+                "animekit clean FOLDER finds damaged files",
+                code="image.all_failed",
+            )
+        elif self.failed:
+            error = PartialError(
+                f"{len(self.failed):,} of {self.pictures:,} pictures failed: {shown}",
+                "all others are done; failed.txt in the folder lists these",
+                code="image.some_failed",
+            )
+        if error is not None:
+            error.data = self.facts()
+        return error
