@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -17,6 +17,7 @@ from animekit.layers import initialise, normalise_spectrally
 from animekit.model import Batch, ImageSpec, Losses, Model, Phase
 from animekit.networks import ARCHITECTURES, Shape
 from animekit.plugins import did_you_mean
+from animekit.schedules import SCHEDULES
 
 Norm = Literal["auto", "batch", "instance", "layer", "none"]
 UpdateRule = Literal["adam", "rmsprop", "sgd"]
@@ -284,21 +285,3 @@ class AdversarialModel(Model):
 
     def _looks_at_single_images(self) -> bool:
         return bool(self.penalised or self.params.r1_weight or self.params.dragan_weight)
-
-
-def _linear_decay(progress: float) -> float:
-    """Return 1 in the first half, then a straight fall to 0 at the end."""
-    return min(1.0, 2.0 * (1.0 - progress))
-
-
-def _exponential_decay(progress: float) -> float:
-    """Return 1 in the first half, then equal parts less, to 1/100 at the end."""
-    return min(1.0, 0.01 ** (2.0 * progress - 1.0))
-
-
-SCHEDULES: dict[str, Callable[[float], float] | None] = {
-    "none": None,
-    "linear": _linear_decay,
-    "exponential": _exponential_decay,
-}
-"""Progress in [0, 1] -> factor of the learning rate, by name."""

@@ -170,12 +170,17 @@ class Picture:
     @_Lazy
     def contrast(self) -> float:
         """Standard deviation of the luma of `small`, in levels."""
-        return float(cv2.meanStdDev(self.small_grey)[1][0, 0])
+        return contrast(self.small_grey)
 
     @_Lazy
     def sharpness(self) -> float:
         """Sharpness of `small`."""
-        return sharpness(self.small_grey)
+        return _detail(self.small_grey, self.contrast)
+
+
+def contrast(grey: np.ndarray) -> float:
+    """Return the standard deviation of a grey picture, in levels."""
+    return float(cv2.meanStdDev(grey)[1][0, 0])
 
 
 def sharpness(grey: np.ndarray) -> float:
@@ -184,9 +189,12 @@ def sharpness(grey: np.ndarray) -> float:
     Divided by the contrast, so that a pale picture is not called blurred: 0 to about 6, and about
     0.5 to 1.5 for a drawn face at 64 pixels.
     """
+    return _detail(grey, contrast(grey))
+
+
+def _detail(grey: np.ndarray, levels: float) -> float:
     edges = cv2.Laplacian(grey, cv2.CV_16S)
-    contrast = float(cv2.meanStdDev(grey)[1][0, 0])
-    return float(cv2.meanStdDev(edges)[1][0, 0]) / max(contrast, 1.0)
+    return contrast(edges) / max(levels, 1.0)
 
 
 def shrunk(image: np.ndarray, side: int) -> np.ndarray:

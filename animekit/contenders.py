@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from animekit import conditions, sampling
+from animekit.attributes import Attributes
 from animekit.checkpoint import MODEL, Loaded, load_model
 from animekit.errors import NotFoundError, UnusableError
 from animekit.following import frequencies
@@ -69,7 +70,8 @@ class ModelContender:
 
     loaded: Loaded
     first: int = 0
-    truncation: float = 1.0
+    truncation: float | None = None
+    """Factor of z; None is the model's own, as `generate` has it."""
     asked: Given | None = None
     """Labels of real images, to draw conditions from as often as they occur there."""
 
@@ -104,15 +106,23 @@ class ModelContender:
         """Whether the model is told what to draw."""
         return bool(self.loaded.model.spec.labels)
 
+    @property
+    def factor(self) -> float:
+        """What z is multiplied by."""
+        own = float(getattr(self.loaded.model, "default_truncation", 1.0))
+        return own if self.truncation is None else self.truncation
+
     def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:
         """Return images of fresh seeds."""
         model = sampling.as_generating(self.loaded.model)
+        attributes = Attributes.of(model)
         start = self.first + repeat * count
         seeds = range(start, start + count)
         labels = self._labels(start, count)
         images = []
         for at in range(0, count, PART):
-            z = sampling.noise_of_seeds(model, seeds[at : at + PART]) * np.float32(self.truncation)
+            z = sampling.noise_of_seeds(model, seeds[at : at + PART])
+            z = attributes.truncated(z, self.factor)
             given = None if labels is None else labels[at : at + PART]
             images.append(sampling.draw(model, z, given))
             progress(min(at + PART, count), count)
@@ -149,7 +159,7 @@ class ModelContender:
             "run": None if self.loaded.run is None else self.loaded.run.id,
             "size": self.size,
             "first_seed": self.first,
-            "truncation": self.truncation,
+            "truncation": self.factor,
             "batch_norm": "running statistics",
         }
 
@@ -219,7 +229,7 @@ def contender(
     size: int | None = None,
     tags: Path | None = None,
     checkpoint: str | int = "best",
-    truncation: float = 1.0,
+    truncation: float | None = None,
     progress: Progress | None = None,
 ) -> Contender:
     """Return what is evaluated: a run, a checkpoint, weights, or a set of images.

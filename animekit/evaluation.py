@@ -43,7 +43,7 @@ def evaluate(
     versus: Sequence[Any] = (),
     params: Mapping[str, Any] | None = None,
     checkpoint: str | int = "best",
-    truncation: float = 1.0,
+    truncation: float | None = None,
     illustrate: bool = True,
     registry: Registry | None = None,
     progress: Progress | None = None,

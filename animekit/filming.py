@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animekit.asked import Column
 from animekit.images import ImageError
 from animekit.moviefiles import Video, VideoFile, encode_animation, read_animation
 from animekit.photos import KINDS, Photo, write_whole
+from animekit.targets import Column
 from animekit.transferred import Item
 
 if TYPE_CHECKING:

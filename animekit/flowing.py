@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from animekit import filming
-from animekit.asked import Column, Source
 from animekit.errors import UnusableError
 from animekit.images import ImageError, read_image_file
 from animekit.photos import KINDS, Photo, encode, read_photo, write_whole
 from animekit.stopping import StopSignals
+from animekit.targets import Column, Source
 from animekit.transferpage import PAGE_FOLDER, ROWS, small_picture
 from animekit.transferplan import Work
 from animekit.transferred import Failure, Item, Transferred

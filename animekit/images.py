@@ -31,6 +31,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 * 1024 * 1024
 _TOO_LARGE = f"larger than {MAX_BYTES >> 20} MB"
+_TURNED_BY = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}  # where Pillow looks
 
 # OpenCV's own threads fight with the pool that decodes and with torch.
 cv2.setNumThreads(1)
@@ -83,7 +84,7 @@ class _Quiet:
                 self.saved.__exit__(None, None, None)
 
 
-_quiet = _Quiet()
+quiet = _Quiet()
 
 
 def decode(source: Path | bytes, name: str = "") -> np.ndarray:
@@ -101,7 +102,7 @@ def decode(source: Path | bytes, name: str = "") -> np.ndarray:
     if len(data) > MAX_BYTES:
         raise ImageError(name, _TOO_LARGE, "too_large")
     try:
-        with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ImageError(name, _too_many(width * height), "too_large")
@@ -123,7 +124,7 @@ def decode(source: Path | bytes, name: str = "") -> np.ndarray:
 def header(data: bytes) -> Header | None:
     """Return what an image file says of itself, undecoded; None for no image."""
     try:
-        with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return Header(*image.size, str(image.format))
     except Exception:  # a header of a damaged file can make Pillow raise nearly anything
         return None
@@ -168,10 +169,12 @@ def _pixels(image: Image.Image) -> np.ndarray:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")
         image = Image.alpha_composite(white, colours)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _rotated(image: Image.Image) -> Image.Image:
+    if not _TURNED_BY & image.info.keys():
+        return image  # nothing can speak of a rotation: most pictures, at a third of the time
     try:
         return ImageOps.exif_transpose(image)
     except Exception:
@@ -314,7 +317,7 @@ def write_png(path: Path | str, image: np.ndarray, text: Mapping[str, str] | Non
 def read_png_text(path: Path | str) -> dict[str, str]:
     """Return the text metadata of a PNG; raises ImageError where it is not one."""
     try:
-        with _quiet, Image.open(path, formats=("PNG",)) as image:
+        with quiet, Image.open(path, formats=("PNG",)) as image:
             text: dict[Any, Any] = getattr(image, "text", {})
             return {str(key): str(value) for key, value in text.items()}
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -76,14 +76,19 @@ class Measured:
 
     def put(self, file: File, sha256: str, known: dict[str, Measures] | None) -> None:
         """Keep the hash of a file, and all that is known of its content if that is new."""
+        self.put_all([(file, sha256, known)])
+
+    def put_all(self, entries: Iterable[tuple[File, str, dict[str, Measures] | None]]) -> None:
+        """Keep what `put` does of several files, in one write."""
         lines = []
-        if self.sha256(file) != sha256:
-            self._hashes[file.name] = (file.bytes, file.mtime_ns, sha256)
-            entry = [file.name, file.bytes, file.mtime_ns, sha256]
-            lines.append(b"F" + _json(entry))
-        if known is not None:
-            self._lines[sha256] = _json(known)
-            lines.append(b"M" + sha256.encode("ascii") + self._lines[sha256])
+        for file, sha256, known in entries:
+            if self.sha256(file) != sha256:
+                self._hashes[file.name] = (file.bytes, file.mtime_ns, sha256)
+                entry = [file.name, file.bytes, file.mtime_ns, sha256]
+                lines.append(b"F" + _json(entry))
+            if known is not None:
+                self._lines[sha256] = _json(known)
+                lines.append(b"M" + sha256.encode("ascii") + self._lines[sha256])
         if lines:
             self._append(b"".join(lines))
 
@@ -119,11 +124,13 @@ def _age(path: Path) -> tuple[int, str]:
     return path.stat().st_mtime_ns, path.name
 
 
-def _json(value: Any) -> bytes:
-    # ensure_ascii also keeps file names that are not valid UTF-8
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False, default=_plain)
-    return text.encode("ascii") + b"\n"
-
-
 def _plain(value: Any) -> Any:
     return value.tolist()  # of numpy: what else may be in measures, JSON knows
+
+
+# ensure_ascii also keeps file names that are not valid UTF-8
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+
+
+def _json(value: Any) -> bytes:
+    return _encode(value).encode("ascii") + b"\n"

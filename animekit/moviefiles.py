@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from animekit.errors import DeviceError
-from animekit.images import FORMATS, ImageError, _quiet
+from animekit.images import FORMATS, ImageError, quiet
 from animekit.photos import Alpha, Photo, as_image, frame
 
 ANIMATED = ("GIF", "WEBP", "PNG")
@@ -38,7 +38,7 @@ class Timing:
 def read_animation(data: bytes, name: str, alpha: Alpha) -> tuple[list[Photo], Timing]:
     """Decode all frames of a GIF, animated WebP or PNG. Raises ImageError."""
     try:
-        with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             count = int(getattr(image, "n_frames", 1))
             pixels = image.width * image.height * count
             if pixels > MAX_FRAME_PIXELS:

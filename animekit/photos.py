@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from animekit.images import FORMATS, MAX_PIXELS, ImageError, _quiet, decode, header
+from animekit.images import FORMATS, MAX_PIXELS, ImageError, decode, header, quiet
 
 Alpha = Literal["keep", "white", "drop"]
 KINDS = {
@@ -94,7 +94,7 @@ def read_photo(data: bytes, name: str, alpha: Alpha = "keep") -> Photo:
         decode(data, name)  # it knows the words for what is wrong
         raise ImageError(name, "not an image", "format")
     try:
-        with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return frame(image, alpha)
     except Exception as error:
         decode(data, name)

@@ -62,6 +62,7 @@ class Stepper:
         batch = self.loader.batch(step)
         if not self.engine.channels_last:  # pixels lie so in the store
             batch.images = batch.images.contiguous()
+            batch.others = None if batch.others is None else batch.others.contiguous()
         if isinstance(self.model, Generates):
             generator = torch.Generator().manual_seed(derive_seed(seed, "z"))
             batch.z = self.model.noise(len(batch.images), generator).to(self.engine.device)

@@ -215,7 +215,8 @@ class Trainer:
         if pictures is not None:
             picture = images.grid(pictures, GRID)
         elif isinstance(self.stepper.model, Illustrates):
-            with self.stepper.average as model, torch.inference_mode():
+            autocast = self.stepper.engine.autocast()
+            with self.stepper.average as model, torch.inference_mode(), autocast:
                 assert isinstance(model, Illustrates)
                 picture = illustrating.draw_sheet(model, self.stepper.loader, GRID)
         else:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from animekit.asked import Column
 from animekit.errors import UnusableError, UsageError
 from animekit.photos import KINDS
+from animekit.targets import Column
 from animekit.transferinputs import VIDEOS, Source
 
 Existing = Literal["refuse", "skip", "overwrite"]

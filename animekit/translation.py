@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from animekit import filming, plugins, transferinputs, transferplan
-from animekit.asked import Column, Source, columns_of
 from animekit.engine import choose_device, choose_precision, threads
 from animekit.errors import DataError, UsageError
 from animekit.flowing import Flow, Progress
 from animekit.photos import Alpha, Photo, encode, read_photo
 from animekit.stopping import StopSignals
+from animekit.targets import Column, Source, columns_of
 from animekit.transferinputs import STDIN, Found
 from animekit.transferlook import finish
 from animekit.transfernames import Named, find_weights, own_tests

@@ -1,4 +1,7 @@
-"""Pictures without faces, to train a face detector on: parts, photographs, clip art, drawings."""
+"""Pictures without faces, to train a face detector on: parts, photographs, clip art, drawings.
+
+Foliage before a bright sky is drawn too: its dark clumps and bright holes pass for hair and skin.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,7 @@ class Grounds:
             (0.10, self.drawn),
             (0.25, self.scene),
             (0.04, self.texture),
+            (0.12, self.foliage),
         ]
 
     def pick(self, table: Table) -> Any:
@@ -132,6 +136,40 @@ class Grounds:
         grid = self.random.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
         if self.random.random() < 0.4:
             grid[:] = grid.mean(axis=2, keepdims=True)
+        return cv2.resize(grid, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+
+    def foliage(self) -> np.ndarray:
+        """Return leaves and needles in several depths before a sky, in light and in shadow."""
+        random = self.random
+        chance = random.random()
+        canvas = self.texture() if chance < 0.2 else self.photo() if chance < 0.3 else self._sky()
+        hue = random.uniform(25, 75) if random.random() < 0.7 else random.uniform(0, 180)
+        for _ in range(random.integers(1, 5)):
+            tall = random.uniform(0.3, 3)  # needles hang, leaves lie
+            rough = self._noise(random.uniform(2, 6), tall) + 0.7 * self._noise(24, tall)
+            rough += random.uniform(0.1, 0.5) * self._noise(64, tall)
+            lean = np.linspace(-1, 1, SIDE)[:, None] * random.normal(0, 0.8)
+            lean = lean + np.linspace(-1, 1, SIDE)[None] * random.normal(0, 0.8)
+            inside = np.clip((rough + lean - random.uniform(-0.6, 0.8)) * 4, 0, 1)[..., None]
+            dark, light = sorted(random.uniform(0, 255, 2) * (1.0, random.choice([0.4, 1.0])))
+            shade = np.clip(0.5 + 0.4 * (self._noise(48, 1) + self._noise(5, 1)), 0, 1)
+            leaves = np.empty((SIDE, SIDE, 3), np.uint8)
+            leaves[..., 0] = np.clip(hue + random.normal(0, 8), 0, 179)
+            leaves[..., 1] = random.uniform(20, 220)
+            leaves[..., 2] = dark + (light - dark) * shade**2
+            leaves = cv2.cvtColor(leaves, cv2.COLOR_HSV2RGB)
+            canvas = (leaves * inside + canvas * (1 - inside)).astype(np.uint8)
+        return cv2.GaussianBlur(canvas, (0, 0), random.uniform(0.5, 1.5))
+
+    def _sky(self) -> np.ndarray:
+        """Return a gradient from one bright colour to another."""
+        ends = self.random.integers(120, 256, (2, 1, 3)).astype(np.uint8)
+        return cv2.resize(ends, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+
+    def _noise(self, cells: float, tall: float) -> np.ndarray:
+        """Return smooth noise of deviation 1 or less, float32 [SIDE, SIDE]."""
+        size = [max(2, round(cells * factor)) for factor in (tall**-0.5, tall**0.5)]
+        grid = self.random.standard_normal(size, dtype=np.float32)
         return cv2.resize(grid, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
 
     def drawn(self) -> np.ndarray:

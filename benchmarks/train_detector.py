@@ -284,7 +284,9 @@ def write(finder: Finder, path: Path, step: int) -> None:
 def validate(scenes: Scenes, path: Path) -> None:
     """Print what the weights keep, catch and find of pictures held out, by threshold."""
     lowest = 0.2
-    whole, crops = (Own(OwnParams(weights=path, threshold=lowest, crop=crop)) for crop in (0, 128))
+    whole, crops = (
+        Own(OwnParams(weights=path, threshold=lowest, sure=0, crop=crop)) for crop in (0, 128)
+    )
     pictures = [picture for source in scenes.crops for picture, _ in source[:1000]]
     small = [cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA) for picture in pictures]
     others = [scenes.colours(scenes.ground()) for _ in range(1500)]

@@ -18,7 +18,7 @@ MAX_FUNCTION_LINES = 60  # "about 40" is for people; this is what nobody calls s
 SCREEN = {"typer", "rich", "click"}
 SCREEN_MODULES = ("animekit.cli", "animekit.console")
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image"}
-OPTIONAL = {"tensorboard", "matplotlib"}  # found out at run time, inside a function
+OPTIONAL = {"tensorboard", "matplotlib", "sklearn"}  # found out at run time, inside a function
 FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch.hub")
 
 

@@ -177,7 +177,7 @@ def test_blocks_comments_and_promised_exit_codes_are_read() -> None:
 
 
 def test_a_command_that_fails_or_is_not_there_is_a_problem(reader: Path) -> None:
-    assert "exit 2, not 0" in str(problem_of(Line("animekit generate --prompts faces.txt")))
+    assert "exit 3, not 0" in str(problem_of(Line("animekit generate --prompts faces.txt")))
     assert "exit 0, not 6" in str(problem_of(Line("animekit plugins", 6)))
     assert problem_of(Line("animekit train wgangp --data nowhere", 3)) is None
     for text in ("make all-of-it", "./run_nothing.sh", "pip install animekit"):

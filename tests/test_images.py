@@ -99,6 +99,17 @@ def test_exif_rotation_is_applied_and_damaged_exif_is_not_an_error() -> None:
     assert decode(encoded(image, "JPEG", exif=b"Exif\0\0nonsense")).shape == (2, 4, 3)
 
 
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_a_rotation_is_found_wherever_a_format_keeps_it(format: str) -> None:
+    image = Image.new("RGB", (4, 2), "black")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode(encoded(image, format, exif=exif)).shape == (4, 2, 3)
+    if format != "PNG":  # Pillow writes none there
+        xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+        assert decode(encoded(image, format, xmp=xmp)).shape == (4, 2, 3)
+
+
 def test_the_first_frame_of_an_animation_is_taken() -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     for format in ("GIF", "PNG", "WEBP"):

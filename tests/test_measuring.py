@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -229,6 +230,17 @@ def test_torch_has_one_thread_while_pictures_are_measured(tmp_path: Path) -> Non
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_workers_take_short_turns_at_the_interpreter(tmp_path: Path) -> None:
+    class Turns(Red):
+        def measure(self, picture: Picture) -> Measures:
+            return {"red": sys.getswitchinterval(), "text": ""}
+
+    before = sys.getswitchinterval()
+    table = look(files(tmp_path / "data", 2), tmp_path / "cache", Turns())
+    assert (table.frame()["red.red"] < 0.001).all()
+    assert sys.getswitchinterval() == before >= 0.001
 
 
 # Remembering

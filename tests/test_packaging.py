@@ -213,10 +213,11 @@ def test_run_gan_draws_nothing_where_the_environment_cannot_be_made(checkout: Pa
     assert not (checkout / "arguments").exists()
 
 
-def test_run_gan_names_a_bundled_model() -> None:
+@pytest.mark.parametrize("name", ["run_gan.sh", "run_cgan.sh"])
+def test_the_scripts_name_a_bundled_model(name: str) -> None:
     from animekit.weights import bundled
 
-    script = (ROOT / "run_gan.sh").read_text(encoding="utf-8")
+    script = (ROOT / name).read_text(encoding="utf-8")
     (name,) = re.findall(r"animekit\" generate (\S+)", script)
     assert name in bundled()
 

@@ -22,10 +22,10 @@ from transfer_models import paint_weights, plugin, swap_weights
 from typer.testing import CliRunner, Result
 
 from animekit import plugins, transfer
-from animekit.asked import columns_of
 from animekit.cli import app
 from animekit.errors import NotFoundError, PartialError, UnusableError, UsageError
 from animekit.plugins import Registry
+from animekit.targets import columns_of
 from animekit.transferred import Transferred
 
 BLUE, RED = (10, 60, 200), (200, 60, 10)

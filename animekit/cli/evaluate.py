@@ -32,7 +32,7 @@ OWN = [
     option("tags", Path, metavar="FILE", help="What the images of a folder are.", panel="Data"),
     option("ref_tags", Path, metavar="FILE", help="Tags of the real images.", panel="Data"),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
-    option("trunc", float, metavar="F", help="Truncation of z.", default=1.0),
+    option("trunc", float, metavar="F", help="Truncation of z (default: the model's own)."),
     option("vs", list[str], metavar="RUN", help="Measure this one too; may be repeated."),
     option("extractor", str, metavar="NAME", help="Features for fd, kd, prdc.", panel=METRICS),
     option("fail_if", list[str], metavar="EXPR", help='Exit 5 if so, as in "swd_avg>40".'),

@@ -110,10 +110,14 @@ class Mono(Check):
 
     def measure(self, picture: Picture) -> Measures:
         """Return how far the colours leave one line in RGB."""
-        colours = picture.small.reshape(-1, 3)
+        planes = cv2.split(picture.small)
         mean = np.array(cv2.mean(picture.small)[:3])
-        squares = cv2.mulTransposed(colours, True, dtype=cv2.CV_64F) / len(colours)
-        spread = np.linalg.eigvalsh(squares - np.outer(mean, mean))  # of the covariance
+        products = np.diag([cv2.norm(plane, cv2.NORM_L2SQR) for plane in planes])
+        for a, b in ((0, 1), (0, 2), (1, 2)):  # 2ab = a^2 + b^2 - (a - b)^2, in whole numbers
+            apart = cv2.norm(planes[a], planes[b], cv2.NORM_L2SQR)
+            products[a, b] = products[b, a] = (products[a, a] + products[b, b] - apart) / 2
+        covariance = products / planes[0].size - np.outer(mean, mean)
+        spread = np.linalg.eigvalsh(covariance)
         return {"colour": round(float(np.sqrt(max(0.0, spread[0] + spread[1]))), 3)}
 
     def judge(self, table: pd.DataFrame) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -27,7 +28,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum, [N, C, H, W]."""
-        return x + torch.relu(self.norm(self.conv(x)))
+        return x + torch.relu_(self.norm(self.conv(x)))
 
 
 class Stem(nn.Module):
@@ -40,7 +41,7 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return half the sides, [N, C, H / 2, W / 2]."""
-        return torch.relu(self.norm(self.conv(x)))
+        return torch.relu_(self.norm(self.conv(x)))
 
 
 class Finder(nn.Module):
@@ -63,19 +64,24 @@ class Finder(nn.Module):
         return self.head(self.body(x))
 
 
-def boxes_of(maps: np.ndarray, scale: float, threshold: float) -> np.ndarray:
-    """Return the boxes [K, 5] of the cells over a threshold: x, y, side, side, score.
+def boxes_of(maps: np.ndarray, scale: float, threshold: float, pad: int = PAD) -> list[np.ndarray]:
+    """Return for each picture the boxes [K, 5] of its cells over a threshold.
 
-    `maps` are [4, H, W] of a picture that was padded by `PAD` after it was resized by `scale`.
+    A row is x, y, sides, score. `maps` are [N, 4, H, W] of pictures that were resized by `scale`,
+    then padded by `pad`.
     """
-    logits = maps[0]
-    rows, columns = np.nonzero(logits > np.log(threshold / (1 - threshold)))
-    logit, right, down, size = maps[:, rows, columns].astype(np.float64)
+    over = maps[:, 0] > math.log(threshold / (1 - threshold))
+    which, rows, columns = np.nonzero(over)
+    logit, right, down, size = maps[which, :, rows, columns].T.astype(np.float64)
     side = MIDDLE * np.exp(np.clip(size, -2, 2))
-    x = columns * STRIDE + STRIDE / 2 + MIDDLE * right - side / 2 - PAD
-    y = rows * STRIDE + STRIDE / 2 + MIDDLE * down - side / 2 - PAD
-    score = 1 / (1 + np.exp(-logit))
-    return np.stack([x / scale, y / scale, side / scale, side / scale, score], axis=1)
+    boxes = np.empty((len(which), 5))
+    boxes[:, 0] = columns * STRIDE + STRIDE / 2 + MIDDLE * right - side / 2 - pad
+    boxes[:, 1] = rows * STRIDE + STRIDE / 2 + MIDDLE * down - side / 2 - pad
+    boxes[:, 2] = boxes[:, 3] = side
+    boxes[:, :4] /= scale
+    boxes[:, 4] = 1 / (1 + np.exp(-logit))
+    ends = np.searchsorted(which, np.arange(1, len(maps)))
+    return np.split(boxes, ends)
 
 
 def merge(boxes: np.ndarray, overlap: float) -> np.ndarray:
@@ -89,8 +95,8 @@ def merge(boxes: np.ndarray, overlap: float) -> np.ndarray:
     while len(boxes):
         union, inside = overlaps(boxes[0], boxes)
         same = boxes[union >= max(overlap, 0.5)]  # the best box itself is among them
-        mean = np.average(same[:, :4], axis=0, weights=same[:, 4])
-        kept.append([*mean, boxes[0, 4]])
+        shares = same[:, 4] / same[:, 4].sum()
+        kept.append([*(shares @ same[:, :4]), boxes[0, 4]])
         boxes = boxes[(union < overlap) & (inside < NESTED)]
     return np.array(kept, dtype=np.float64).reshape(-1, 5)
 

@@ -17,7 +17,7 @@ from animekit.hookspecs import hookimpl
 from animekit.layers import initialise
 from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
 from animekit.pool import ImagePool
-from animekit.schedules import linear_decay
+from animekit.schedules import SCHEDULES
 from animekit.translators import (
     PatchDiscriminator,
     ResnetTranslator,
@@ -107,7 +107,7 @@ class CycleGAN(Model):
 
     def phases(self) -> list[Phase]:
         """Return "g" for both translators, then "d" for both discriminators."""
-        schedule = linear_decay if self.params.lr_decay == "linear" else None
+        schedule = SCHEDULES[self.params.lr_decay]
         return [
             Phase("g", [self.generators], self._g_loss, self.optimizer, schedule=schedule),
             Phase("d", [self.discriminators], self._d_loss, self.optimizer, schedule=schedule),

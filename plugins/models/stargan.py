@@ -16,7 +16,7 @@ from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
 from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
 from animekit.plugins import did_you_mean
-from animekit.schedules import linear_decay
+from animekit.schedules import SCHEDULES
 from animekit.translators import LabelPatchDiscriminator, LabelTranslator, TranslatorShape
 from animekit.vocabulary import Vocabulary
 
@@ -84,7 +84,7 @@ class StarGAN(Model):
     def phases(self) -> list[Phase]:
         """Return "d", every step, and "g", every n_critic steps."""
         p = self.params
-        schedule = linear_decay if p.lr_decay == "linear" else None
+        schedule = SCHEDULES[p.lr_decay]
 
         def adam(lr: float, parameters: Iterable[Parameter]) -> Optimizer:
             return Adam(parameters, lr=lr, betas=p.betas, fused=True)

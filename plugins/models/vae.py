@@ -14,7 +14,7 @@ from animekit.hookspecs import hookimpl
 from animekit.layers import activation_layer, full_precision, initialise, norm_layer
 from animekit.model import Batch, ImageSpec, Losses, Model, Phase
 from animekit.networks import ARCHITECTURES, Generator, Shape
-from animekit.schedules import linear_decay
+from animekit.schedules import SCHEDULES
 from animekit.variational import divergence, reparameterised
 
 WIDEST = 16  # times the width of the layer nearest to the image
@@ -118,7 +118,7 @@ class VAE(Model):
                 [self.encoder, self.decoder],
                 self.loss,
                 partial(torch.optim.Adam, lr=p.lr, betas=p.betas, fused=True),
-                schedule=linear_decay if p.lr_decay == "linear" else None,
+                schedule=SCHEDULES[p.lr_decay],
             )
         ]
 
