@@ -208,7 +208,12 @@ class AdversarialModel(Model):
         assert batch.z is not None
         batch.target = self.targets(batch)
         with torch.set_grad_enabled("g" in due):
-            batch.fake = self.sample(batch.z, batch.target)
+            batch.fake = self.fakes(batch.z, batch.target)
+
+    def fakes(self, z: Tensor, target: Tensor | None) -> Tensor:
+        """Return the images [N, C, S, S] of a step, with their graph."""
+        fakes: Tensor = self.generator(z)
+        return fakes
 
     def targets(self, batch: Batch) -> Tensor | None:
         """Return what the fakes of a batch are asked to be, [N, L]; None without labels."""

@@ -51,6 +51,10 @@ class ConditionalModel(AdversarialModel):
             parts.append(torch.where(known > 0, labels, _random_like(labels)))
         return torch.cat(parts, 1)
 
+    def fakes(self, z: Tensor, target: Tensor | None) -> Tensor:
+        """Return the images [N, C, S, S] of a step, with their graph."""
+        return self.sample(z, target)
+
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and labels [N, L]."""
         if labels is None:

@@ -38,7 +38,8 @@ def unread_information(logits: Tensor, codes: Tensor, widths: Sequence[int]) -> 
     the entropy of the codes less the cross-entropy of reading them: 0 for blind guesses, at most
     sum(log(width)) (Chen et al., 2016, equation 5).
 
-    >>> unread_information(torch.zeros(1, 4), torch.tensor([[0.0, 1.0, 1.0, 0.0]]), (2, 2)).item()
+    >>> blind, codes = torch.zeros(1, 4), torch.tensor([[0.0, 1.0, 1.0, 0.0]])
+    >>> abs(unread_information(blind, codes, (2, 2)).item())
     0.0
     """
     parts = zip(logits.split(tuple(widths), 1), codes.split(tuple(widths), 1), strict=True)
