@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--only", choices=(STAGED, DIRECT), help="train this one, compare nothing")
     parser.add_argument("--compare", action="store_true", help="train nothing")
-    parser.add_argument("--num", type=int, help="images of each side, by default as many as can be")
+    parser.add_argument("--num", type=int, default=2000, help="images of each side")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("two_stage"), help="folder of the runs")
     told = parser.parse_args()
