@@ -211,7 +211,7 @@ def begun(loaded: Loaded, truncation: float | None, *, noise: bool = False) -> d
     Left out, it is the model's own; noise from a file is taken as it is.
     """
     if truncation is None:
-        truncation = 1.0 if noise else float(getattr(loaded.model, "default_truncation", 1.0))
+        truncation = 1.0 if noise else sampling.own_truncation(loaded.model)
     if not (truncation > 0 and math.isfinite(truncation)):
         raise UsageError(f"truncation {truncation} is not above 0", "use a number such as 0.7")
     about = {"version": version("animekit"), "model": weights_of(loaded)}

@@ -109,7 +109,7 @@ class ModelContender:
     @property
     def factor(self) -> float:
         """What z is multiplied by."""
-        own = float(getattr(self.loaded.model, "default_truncation", 1.0))
+        own = sampling.own_truncation(self.loaded.model)
         return own if self.truncation is None else self.truncation
 
     def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:

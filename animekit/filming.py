@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animekit.images import ImageError
+from animekit.images import KINDS, ImageError
 from animekit.moviefiles import Video, VideoFile, encode_animation, read_animation
-from animekit.photos import KINDS, Photo, write_whole
+from animekit.photos import Photo, write_whole
 from animekit.targets import Column
 from animekit.transferred import Item
 

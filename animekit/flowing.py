@@ -16,8 +16,8 @@ import torch
 
 from animekit import filming
 from animekit.errors import UnusableError
-from animekit.images import ImageError, read_image_file
-from animekit.photos import KINDS, Photo, encode, read_photo, write_whole
+from animekit.images import KINDS, ImageError, read_image_file
+from animekit.photos import Photo, encode, read_photo, write_whole
 from animekit.stopping import StopSignals
 from animekit.targets import Column, Source
 from animekit.transferpage import PAGE_FOLDER, ROWS, small_picture

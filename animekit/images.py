@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+KINDS = dict(zip(EXTENSIONS, ("PNG", "JPEG", "JPEG", "WEBP", "BMP", "GIF"), strict=True))
+FORMATS = tuple(dict.fromkeys(KINDS.values()))
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 * 1024 * 1024
 _TOO_LARGE = f"larger than {MAX_BYTES >> 20} MB"

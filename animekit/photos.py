@@ -16,15 +16,6 @@ from PIL import Image, ImageOps
 from animekit.images import FORMATS, MAX_PIXELS, ImageError, decode, header, quiet
 
 Alpha = Literal["keep", "white", "drop"]
-KINDS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-}
-"""What a file is written as, by its extension."""
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif"}
 HOW: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 6},

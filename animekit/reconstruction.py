@@ -17,11 +17,13 @@ from torch import Tensor
 from animekit import latentmap, testimages
 from animekit.checkpoint import Loaded, load_model
 from animekit.errors import UnusableError, UsageError
+from animekit.following import weights_of
 from animekit.images import grid, resize, to_float, to_uint8, write_png
 from animekit.latentmap import LatentMap
 from animekit.model import Diverges, Encodes, Reconstructs
 from animekit.provenance import KEY, may_replace
 from animekit.run import Run
+from animekit.sampling import device_of
 from animekit.testimages import TestImages
 
 if TYPE_CHECKING:
@@ -155,7 +157,7 @@ def reconstruct(
         copies=to_uint8(torch.cat(copies)),
         names=tuple(shown.names[row] for row in rows),
         scores=scores,
-        model=_model_facts(loaded),
+        model=weights_of(loaded).model_dump(),
         data=shown.facts(),
         origin=f"{loaded.origin}; {shown.words}",
         map=found,
@@ -243,9 +245,7 @@ def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _on_device(model: object, images: np.ndarray) -> Tensor:
-    parameter = next(iter(getattr(model, "parameters", list)()), None)
-    device = torch.device("cpu") if parameter is None else parameter.device
-    return to_float(torch.from_numpy(np.ascontiguousarray(images)).to(device))
+    return to_float(torch.from_numpy(np.ascontiguousarray(images)).to(device_of(model)))
 
 
 def _pair(model: Reconstructs, images: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -259,11 +259,6 @@ def _copies(model: Reconstructs, images: np.ndarray) -> Tensor:
 
 def _scaled(image: np.ndarray, side: int) -> np.ndarray:
     return image if image.shape[0] == side else resize(image, side)
-
-
-def _model_facts(loaded: Loaded) -> dict[str, Any]:
-    run = None if loaded.run is None else loaded.run.id
-    return {"name": loaded.name, "run": run, "step": loaded.step, "sha256": loaded.sha256}
 
 
 def _warnings(shown: TestImages) -> tuple[str, ...]:

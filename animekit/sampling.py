@@ -63,8 +63,7 @@ def draw(model: object, z: np.ndarray, labels: np.ndarray | None = None) -> np.n
     Raises UnusableError for a model that makes no images from noise, or makes NaN.
     """
     generating = as_generating(model)
-    parameter = next(iter(getattr(model, "parameters", list)()), None)
-    device = torch.device("cpu") if parameter is None else parameter.device
+    device = device_of(model)
     images: list[np.ndarray | None] = [None] * len(z)
     for rows in _batches(z, labels):
         taken = [row for row in rows if row is not None]
@@ -74,6 +73,17 @@ def draw(model: object, z: np.ndarray, labels: np.ndarray | None = None) -> np.n
             if row is not None:
                 images[row] = made[place]
     return np.stack([image for image in images if image is not None])
+
+
+def device_of(model: object) -> torch.device:
+    """Return where a model lies; one without parameters is on the CPU."""
+    parameter = next(iter(getattr(model, "parameters", list)()), None)
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+def own_truncation(model: object) -> float:
+    """Return what z is multiplied by where nobody says: the model's own wish, or 1."""
+    return float(getattr(model, "default_truncation", 1.0))
 
 
 def as_generating(model: object) -> Generates:

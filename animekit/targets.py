@@ -1,4 +1,4 @@
-"""Asked: what pictures are to become, directions of a model or attributes of its labels."""
+"""Targets: what pictures are to become, directions of a model or attributes of its labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from animekit.errors import UsageError
-from animekit.images import resize
+from animekit.images import resize, to_float
 from animekit.model import ImageSpec, Translates
 from animekit.plugins import did_you_mean
 from animekit.vocabulary import Vocabulary
@@ -114,8 +114,7 @@ class Source:
             return None
         found = np.zeros(len(self.spec.labels), np.float32)
         if self.read is not None:
-            small = resize(picture, self.spec.size)[None].transpose(0, 3, 1, 2)
-            images = torch.from_numpy(np.ascontiguousarray(small)).float() / 127.5 - 1
+            images = to_float(torch.from_numpy(resize(picture, self.spec.size)[None]))
             with torch.inference_mode():
                 found = decided(self.read(images.to(self.device))[0].float().cpu(), self.spec)
         if self.said is not None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from animekit.errors import UnusableError, UsageError
-from animekit.photos import KINDS
+from animekit.images import KINDS
 from animekit.targets import Column
 from animekit.transferinputs import VIDEOS, Source
 

@@ -10,21 +10,13 @@ from pydantic import Field
 from animekit.checking import Check, Finding, Reason
 from animekit.config import Params
 from animekit.hookspecs import hookimpl
-from animekit.images import MAX_PIXELS
+from animekit.images import KINDS, MAX_PIXELS
 from animekit.surveying import FOREIGN
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DAMAGED = ("empty", "truncated", "damaged", "unreadable")
-SUFFIXES = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-}
 
 
 class Corrupt(Check):
@@ -74,7 +66,7 @@ class WrongType(Check):
             elif not kind and suffix in FOREIGN:
                 note = f"{unread}, but the file is a {format_}: rename it"
                 found.append(Finding(row, self.reason("unread_extension"), note=note))
-            elif not kind and suffix and SUFFIXES.get(suffix) != format_:
+            elif not kind and suffix and KINDS.get(suffix) != format_:
                 note = f"a {format_} that is called {suffix}"
                 found.append(Finding(row, self.reason("extension"), note=note))
         return found
