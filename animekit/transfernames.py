@@ -131,28 +131,47 @@ def _missing(model: str, name: str) -> NotFoundError:
     return NotFoundError(f'no weights for "{name}"', "\n".join(hints), code="weights.missing")
 
 
-def own_tests(named: Named) -> dict[str, str]:
-    """Return the test pictures of the data of these weights, by direction.
+ALL = ""
+"""The key of test pictures that are for every target."""
 
-    For a model with two directions these are testA and testB, or A and B where there are no
-    others. Raises UsageError where they are not here.
+
+def own_tests(named: Named) -> dict[str, str]:
+    """Return the places of the test pictures of these weights, by direction or under `ALL`.
+
+    For a model with two directions these are testA and testB of its data, or A and B where there
+    are no others; for a model with attributes the folder test. Where the data are not here, these
+    are the examples that come with bundled weights. Raises UsageError where there are none.
     """
+    both = bool(set(named.model.directions) & {"a2b", "b2a"})
     places = list(_data_places(named))
-    if set(named.model.directions) & {"a2b", "b2a"}:
-        for place in places:
-            found = find_tests(place)
-            if found is None and Path(place).is_dir():
-                try:
-                    found = find_domains(place)
-                except (NotFoundError, UnusableError):
-                    found = None
-            if found is not None:
-                return dict(zip(("a2b", "b2a"), found, strict=True))
+    for place in places:
+        found = _domains_in(place) if both else _folder_in(place)
+        if found:
+            return found
+    examples = weights.examples(named.loaded.name) if named.loaded.run is None else None
+    if examples is not None:
+        return _domains_in(str(examples)) if both else {ALL: str(examples)}
     looked = " ".join(places) or "no data set is known"
     raise UsageError(
-        f"no pictures were named, and {named.name} has no testA and testB here ({looked})",
+        f"no pictures were named, and {named.name} has no {'testA and testB' if both else 'test'}"
+        f" here ({looked})",
         "name a picture, a folder, a pattern, a video, - or cam:0",
     )
+
+
+def _domains_in(place: str) -> dict[str, str]:
+    found = find_tests(place)
+    if found is None and Path(place).is_dir():
+        try:
+            found = find_domains(place)
+        except (NotFoundError, UnusableError):
+            found = None
+    return {} if found is None else dict(zip(("a2b", "b2a"), found, strict=True))
+
+
+def _folder_in(place: str) -> dict[str, str]:
+    folder = Path(place) / "test"
+    return {ALL: str(folder)} if folder.is_dir() else {}
 
 
 def _data_places(named: Named) -> Iterator[str]:

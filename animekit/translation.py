@@ -17,7 +17,7 @@ from animekit.stopping import StopSignals
 from animekit.targets import Column, Source, columns_of
 from animekit.transferinputs import STDIN, Found
 from animekit.transferlook import finish
-from animekit.transfernames import Named, find_weights, own_tests
+from animekit.transfernames import ALL, Named, find_weights, own_tests
 from animekit.transferplan import Existing, Plan
 from animekit.transferred import Failure, Transferred
 from animekit.translating import Translator, Way
@@ -264,10 +264,11 @@ def _tests(
     ways = [way for way in named.model.directions if way in tests]
     wish = wishes.direction or ("both" if len(ways) > 1 else None)
     columns = columns_of(named.model, wish, wishes.attrs)
+    groups = [(tests[ALL], columns)] if ALL in tests else [(tests[c.name], [c]) for c in columns]
     pairs, all_found = [], Found()
-    for column in columns:
-        found = transferinputs.find([tests[column.name]], out)
-        pairs += [(source, [column]) for source in found.sources[: wishes.limit]]
+    for place, wanted in groups:
+        found = transferinputs.find([place], out)
+        pairs += [(source, wanted) for source in found.sources[: wishes.limit]]
         all_found.sources += found.sources[: wishes.limit]
         all_found.failed += found.failed
     return columns, pairs, all_found

@@ -28,6 +28,12 @@ def bundled() -> dict[str, Path]:
     return {path.stem: path for path in sorted(BUNDLED.glob("*.safetensors"))}
 
 
+def examples(name: str) -> Path | None:
+    """Return the folder of example pictures that come with bundled weights, if they have any."""
+    folder = BUNDLED / "examples" / name
+    return folder if name in bundled() and folder.is_dir() else None
+
+
 def imported_dir() -> Path:
     """Return where `animekit models import` keeps what it converted."""
     return weights_dir() / "imported"

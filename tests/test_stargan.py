@@ -251,7 +251,7 @@ def test_updates_rates_and_sizes_follow_the_parameters():
 
 def test_the_preset_for_processors_is_light():
     light = find_preset(StarGAN, "cpu").layer("stargan").values
-    assert (light["g_channels"], light["blocks"], light["n_critic"]) == (32, 3, 1)
+    assert (light["g_channels"], light["blocks"], light["n_critic"]) == (32, 3, 2)
     assert "z_dim" not in light
 
 

@@ -50,6 +50,8 @@ def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any] | None:
             **told,
         )
     screen.note(job.named.loaded.origin)
+    if not job.given:
+        screen.note(f"no pictures were named: {whose(job)}")
     if filmed:
         return film(common, job, inputs[0], out)
     if piped:
@@ -66,6 +68,16 @@ def check(common: Common, inputs: list[str], out: Path | None, *, alone: bool) -
         raise UsageError("stdout takes a picture or JSON", "write the picture with -o FILE")
     if alone and len(inputs) != 1:
         raise UsageError("- and cam:0 stand for one picture or film", "name one input")
+
+
+def whose(job: Job) -> str:
+    """Say which pictures are taken where none were named."""
+    from animekit.weights import BUNDLED
+
+    folders = {source.path.parent for source in job.found.sources}
+    if all(BUNDLED in folder.parents for folder in folders):
+        return f"taking the {len(job.found.sources)} examples that come with the weights"
+    return f"taking {' and '.join(sorted(map(str, folders)))}"
 
 
 def whole(common: Common, job: Job) -> dict[str, Any]:
