@@ -8,19 +8,20 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from animekit import filming, plugins, transferinputs, transferplan
+from animekit import plugins
 from animekit.engine import choose_device, choose_precision, threads
 from animekit.errors import DataError, UsageError
-from animekit.flowing import Flow, Progress
-from animekit.photos import Alpha, Photo, encode, read_photo
 from animekit.stopping import StopSignals
-from animekit.targets import Column, Source, columns_of
-from animekit.transferinputs import STDIN, Found
-from animekit.transferlook import finish
-from animekit.transfernames import ALL, Named, find_weights, own_tests
-from animekit.transferplan import Existing, Plan
-from animekit.transferred import Failure, Transferred
-from animekit.translating import Translator, Way
+from animekit.transfers import filming, finding, planning
+from animekit.transfers.finding import STDIN, Found
+from animekit.transfers.finishing import finish
+from animekit.transfers.flowing import Flow, Progress
+from animekit.transfers.naming import ALL, Named, find_weights, own_tests
+from animekit.transfers.photos import Alpha, Photo, encode, read_photo
+from animekit.transfers.planning import Existing, Plan
+from animekit.transfers.results import Failure, Transferred
+from animekit.transfers.targets import Column, Source, columns_of
+from animekit.transfers.translating import Translator, Way
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -190,11 +191,11 @@ class Job:
 
     def _look(self) -> Found:
         try:
-            return transferinputs.find(self.given, self.plan.out)
+            return finding.find(self.given, self.plan.out)
         except DataError:
             return Found()
 
-    def _newcomers(self, fresh: Iterable[Path]) -> list[transferplan.Work]:
+    def _newcomers(self, fresh: Iterable[Path]) -> list[planning.Work]:
         sources = [source for source in self._look().sources if source.path in fresh]
         existing: Existing = "overwrite" if self.wishes.existing == "overwrite" else "skip"
         plan = _plan(
@@ -231,14 +232,14 @@ def prepare(
         return Job(named, wanted, columns[:1], Plan(where or Path()), Found(), given, single=True)
     if given:
         columns = columns_of(named.model, wanted.direction, wanted.attrs)
-        if where is not None and transferplan.is_file_name(where):
+        if where is not None and planning.is_file_name(where):
             return _one_file(named, wanted, columns, given, where)
-        where = where or transferplan.default_out(model, name)
+        where = where or planning.default_out(model, name)
         found = _found(given, where, watch=watch)
         sources = found.sources[: wanted.limit]
         pairs = [(source, columns) for source in sources]
     else:
-        where = where or transferplan.default_out(model, name)
+        where = where or planning.default_out(model, name)
         columns, pairs, found = _tests(named, wanted, where)
     plan = _plan(pairs, where, wanted, columns)
     return Job(named, wanted, columns, plan, found, given)
@@ -249,7 +250,7 @@ WISHES = {each.name for each in fields(Wishes)}
 
 def _found(given: Sequence[str], out: Path, *, watch: bool) -> Found:
     try:
-        return transferinputs.find(given, out)
+        return finding.find(given, out)
     except DataError:
         if watch:  # pictures may come
             return Found()
@@ -258,7 +259,7 @@ def _found(given: Sequence[str], out: Path, *, watch: bool) -> Found:
 
 def _tests(
     named: Named, wishes: Wishes, out: Path
-) -> tuple[list[Column], list[tuple[transferinputs.Source, list[Column]]], Found]:
+) -> tuple[list[Column], list[tuple[finding.Source, list[Column]]], Found]:
     """Return the test pictures of the data, each with the direction that it is for."""
     tests = own_tests(named)
     ways = [way for way in named.model.directions if way in tests]
@@ -267,7 +268,7 @@ def _tests(
     groups = [(tests[ALL], columns)] if ALL in tests else [(tests[c.name], [c]) for c in columns]
     pairs, all_found = [], Found()
     for place, wanted in groups:
-        found = transferinputs.find([place], out)
+        found = finding.find([place], out)
         pairs += [(source, wanted) for source in found.sources[: wishes.limit]]
         all_found.sources += found.sources[: wishes.limit]
         all_found.failed += found.failed
@@ -275,12 +276,12 @@ def _tests(
 
 
 def _plan(
-    pairs: Sequence[tuple[transferinputs.Source, Sequence[Column]]],
+    pairs: Sequence[tuple[finding.Source, Sequence[Column]]],
     out: Path,
     wishes: Wishes,
     columns: Sequence[Column],
 ) -> Plan:
-    return transferplan.make(
+    return planning.make(
         pairs,
         out,
         ext=wishes.ext,
@@ -294,12 +295,12 @@ def _one_file(
     named: Named, wishes: Wishes, columns: list[Column], given: Sequence[str], out: Path
 ) -> Job:
     """Return the job of one picture that goes to a file of a name."""
-    found = transferinputs.find(given)
+    found = finding.find(given)
     if len(found.sources) != 1 or Path(given[0]).is_dir():
         raise UsageError(f"{out} is one file, the input is a folder or several", "name a folder")
     if len(columns) > 1:
         raise UsageError(f"{out} is one file for {len(columns)} results", "name a folder with -o")
-    plan = transferplan.one(found.sources[0], columns[0], out, wishes.existing)
+    plan = planning.one(found.sources[0], columns[0], out, wishes.existing)
     return Job(named, wishes, columns, plan, found, list(given), single=True)
 
 

@@ -27,8 +27,8 @@ from animekit.images import grid, write_png
 from animekit.plugins import Registry
 from animekit.store import pack
 from animekit.tags import HAIR
-from animekit.transfernames import Named, find_weights
-from animekit.translating import Translator, Way
+from animekit.transfers.naming import Named, find_weights
+from animekit.transfers.translating import Translator, Way
 from animekit.vocabulary import Vocabulary
 
 COLOURS = 8

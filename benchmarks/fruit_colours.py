@@ -25,8 +25,8 @@ from animekit import plugins
 from animekit.engine import choose_device, choose_precision
 from animekit.errors import AnimekitError
 from animekit.images import EXTENSIONS, decode, resize
-from animekit.transfernames import Named, find_weights
-from animekit.translating import Translator, Way
+from animekit.transfers.naming import Named, find_weights
+from animekit.transfers.translating import Translator, Way
 from animekit.unpaired import find_domains, find_tests
 
 WARM = (-40.0, 75.0)

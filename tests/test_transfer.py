@@ -25,8 +25,8 @@ from animekit import plugins, transfer
 from animekit.cli import app
 from animekit.errors import NotFoundError, PartialError, UnusableError, UsageError
 from animekit.plugins import Registry
-from animekit.targets import columns_of
-from animekit.transferred import Transferred
+from animekit.transfers.results import Transferred
+from animekit.transfers.targets import columns_of
 
 BLUE, RED = (10, 60, 200), (200, 60, 10)
 EXACT: dict[str, Any] = {"gpu": "cpu", "precision": "fp32", "threads": 1}

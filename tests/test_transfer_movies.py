@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 from transfer_models import plugin, swap_weights
 
-from animekit import moviefiles, transfer
+from animekit import transfer
 from animekit.errors import DeviceError
-from animekit.moviefiles import Video, VideoFile
 from animekit.plugins import load
-from animekit.transferred import Transferred
+from animekit.transfers import moviefiles
+from animekit.transfers.moviefiles import Video, VideoFile
+from animekit.transfers.results import Transferred
 from animekit.translation import prepare
 
 COLOURS = [(200, 30, 30), (180, 90, 10), (120, 10, 60), (240, 20, 90)]

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from transfer_models import plugin, swap_weights
 
-from animekit import tiling, transfer
+from animekit import transfer
 from animekit.plugins import load
-from animekit.tiling import OVERLAP, starts, translate_tiled, weights, windows
+from animekit.transfers import tiling
+from animekit.transfers.tiling import OVERLAP, starts, translate_tiled, weights, windows
 
 
 class Strided(nn.Module):

@@ -13,7 +13,7 @@ from animekit.console import duration, number
 from animekit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from animekit.transferred import Transferred
+    from animekit.transfers.results import Transferred
     from animekit.translation import Job
 
 PIPE = "-"
@@ -216,7 +216,7 @@ def summary(result: Transferred) -> str:
 def pipe(common: Common, job: Job, inputs: list[str], out: Path | None) -> dict[str, Any]:
     """Translate one picture from stdin, to stdout, or both."""
     from animekit.images import ImageError, read_image_file
-    from animekit.photos import write_whole
+    from animekit.transfers.photos import write_whole
 
     if inputs == [PIPE]:
         data, name = sys.stdin.buffer.read(), "stdin"

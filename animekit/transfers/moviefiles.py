@@ -15,7 +15,7 @@ from PIL import Image
 
 from animekit.errors import DeviceError
 from animekit.images import FORMATS, ImageError, quiet
-from animekit.photos import Alpha, Photo, as_image, frame
+from animekit.transfers.photos import Alpha, Photo, as_image, frame
 
 ANIMATED = ("GIF", "WEBP", "PNG")
 MAX_FRAME_PIXELS = 1_000_000_000

@@ -11,8 +11,8 @@ from typing import Literal
 
 from animekit.errors import UnusableError, UsageError
 from animekit.images import KINDS
-from animekit.targets import Column
-from animekit.transferinputs import VIDEOS, Source
+from animekit.transfers.finding import VIDEOS, Source
+from animekit.transfers.targets import Column
 
 Existing = Literal["refuse", "skip", "overwrite"]
 EXTENSIONS = ("same", "png", "jpg", "webp")

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit import transferpage
 from animekit.run import read_jsonl, write_atomic
-from animekit.transferpage import PAGE_FOLDER, Row
+from animekit.transfers import pages
+from animekit.transfers.pages import PAGE_FOLDER, Row
 
 if TYPE_CHECKING:
-    from animekit.flowing import Flow
-    from animekit.transferred import Transferred
+    from animekit.transfers.flowing import Flow
+    from animekit.transfers.results import Transferred
 
 RECORD = "items.jsonl"
 FAILED = "failed.txt"
@@ -35,7 +35,7 @@ def finish(result: Transferred, flow: Flow, *, html: bool) -> None:
         write_atomic(failures, b"")  # those of an earlier call are done now
     if html and (result.items or result.failed) and result.out.is_dir():
         rows = _rows(result)
-        result.page = transferpage.write(result, rows)
+        result.page = pages.write(result, rows)
 
 
 def _rows(result: Transferred) -> list[Row]:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from animekit import filming
 from animekit.errors import UnusableError
 from animekit.images import KINDS, ImageError, read_image_file
-from animekit.photos import Photo, encode, read_photo, write_whole
 from animekit.stopping import StopSignals
-from animekit.targets import Column, Source
-from animekit.transferpage import PAGE_FOLDER, ROWS, small_picture
-from animekit.transferplan import Work
-from animekit.transferred import Failure, Item, Transferred
-from animekit.transfersheet import Sheet
-from animekit.translating import Translator
+from animekit.transfers import filming
+from animekit.transfers.pages import PAGE_FOLDER, ROWS, small_picture
+from animekit.transfers.photos import Photo, encode, read_photo, write_whole
+from animekit.transfers.planning import Work
+from animekit.transfers.results import Failure, Item, Transferred
+from animekit.transfers.rowsheet import Sheet
+from animekit.transfers.targets import Column, Source
+from animekit.transfers.translating import Translator
 
 if TYPE_CHECKING:
     from animekit.translation import Wishes

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animekit.images import KINDS, ImageError
-from animekit.moviefiles import Video, VideoFile, encode_animation, read_animation
-from animekit.photos import Photo, write_whole
-from animekit.targets import Column
-from animekit.transferred import Item
+from animekit.transfers.moviefiles import Video, VideoFile, encode_animation, read_animation
+from animekit.transfers.photos import Photo, write_whole
+from animekit.transfers.results import Item
+from animekit.transfers.targets import Column
 
 if TYPE_CHECKING:
-    from animekit.flowing import Flow
-    from animekit.transferplan import Work
+    from animekit.transfers.flowing import Flow
+    from animekit.transfers.planning import Work
 
 PART = 8  # frames of a video that are read at a time
 MEASURED = 8  # frames by which the speed of a camera's video is known

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from animekit.errors import UnusableError
 from animekit.images import to_float, to_uint8
 from animekit.model import Translates
-from animekit.tiling import SMALLEST, translate_tiled
+from animekit.transfers.tiling import SMALLEST, translate_tiled
 
 BATCH_PIXELS = 65_536
 """Pixels that pass at once: one picture of 256, four of 128. More gained nothing on a CPU."""

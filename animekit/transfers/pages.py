@@ -23,11 +23,11 @@ from PIL import Image
 
 from animekit.run import write_atomic
 from animekit.sheets import shown_name
-from animekit.transferinputs import VIDEOS
-from animekit.transferpagestyle import SCRIPT, STYLE
+from animekit.transfers.finding import VIDEOS
+from animekit.transfers.pagestyle import SCRIPT, STYLE
 
 if TYPE_CHECKING:
-    from animekit.transferred import Failure, Transferred
+    from animekit.transfers.results import Failure, Transferred
 
 FILE = "index.html"
 PAGE_FOLDER = ".page"
