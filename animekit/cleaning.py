@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from animekit import plugins
 from animekit.checking import TIERS, Check, Context, Finding, Reason
+from animekit.cleanings.flagging import judge, make_manifest
+from animekit.cleanings.surveying import File, Survey, survey
 from animekit.config import Layer, resolve
 from animekit.errors import DeviceError, NotFoundError, UsageError
-from animekit.flagging import judge, make_manifest
 from animekit.manifest import FILE, SUMMARY, clean_folder, numbered, write_manifest
 from animekit.measured import Measured
 from animekit.measuring import Progress, Table, cores, measure
 from animekit.run import write_atomic
-from animekit.surveying import File, Survey, survey
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from animekit import images, plugins
-from animekit.croplist import (
+from animekit.cleanings.croplist import (
     AGAIN,
     KEY,
     Crop,
@@ -26,6 +26,7 @@ from animekit.croplist import (
     still_there,
     write_list,
 )
+from animekit.cleanings.surveying import File, survey
 from animekit.data import Skipped
 from animekit.engine import threads
 from animekit.errors import DataError, UsageError
@@ -34,7 +35,6 @@ from animekit.manifest import newest_manifest, read_manifest
 from animekit.measuring import cores
 from animekit.moving import as_error
 from animekit.stopping import StopSignals
-from animekit.surveying import File, survey
 
 if TYPE_CHECKING:
     from animekit.components import Detector

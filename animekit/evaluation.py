@@ -10,17 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from animekit import plugins, recipe, verdict
+from animekit import plugins, recipe
 from animekit.components import Exhibit, Metric
-from animekit.contenders import Contender, Drawn, ModelContender, SetContender, contender
 from animekit.engine import thread_count
 from animekit.errors import NotFoundError, UnusableError, UsageError
-from animekit.evaluated import Column, Evaluation, Row, Value, summarise
+from animekit.evaluations import verdict
+from animekit.evaluations.contenders import (
+    Contender,
+    Drawn,
+    ModelContender,
+    SetContender,
+    contender,
+)
+from animekit.evaluations.reference import Reference, bundled, named, of_data
+from animekit.evaluations.results import Column, Evaluation, Row, Value, summarise
+from animekit.evaluations.sides import MOST, Numbers, RealImages, RealReference, RealSide, attempt
+from animekit.evaluations.wishes import Wish, wishes
 from animekit.imagesets import ImageSet, Oddity, open_images
 from animekit.plugins import Registry
-from animekit.reference import Reference, bundled, named, of_data
-from animekit.sides import MOST, Numbers, RealImages, RealReference, RealSide, attempt
-from animekit.wishes import Wish, wishes
 
 __all__ = ["Evaluation", "evaluate", "make_reference"]
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from torch import Tensor
 
-from animekit import asking, choosing, composing, sampling
-from animekit.asking import Asked, Plan
+from animekit import sampling
 from animekit.attributes import Attributes
 from animekit.checkpoint import Loaded, load_model
-from animekit.composing import Seeds, Wish
 from animekit.errors import UsageError
-from animekit.following import follow, frequencies
-from animekit.generated import Generated
-from animekit.interpolation import MODES
+from animekit.generations import asking, choosing, composing
+from animekit.generations.asking import Asked, Plan
+from animekit.generations.composing import Seeds, Wish
+from animekit.generations.following import follow, frequencies
+from animekit.generations.interpolation import MODES
+from animekit.generations.remaking import like, remake
+from animekit.generations.results import Generated
 from animekit.provenance import MAX_FRAMES, NoiseFile, Recipe
-from animekit.remaking import like, remake
 from animekit.run import Run
 from animekit.seeds import format_seeds, parse_seeds
 

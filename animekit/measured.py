@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import IO, Any
 
 from animekit.checking import Measures
+from animekit.cleanings.surveying import File
 from animekit.errors import DeviceError
-from animekit.surveying import File
 
 FORMAT = 1
 """Raise it when the lines or the facts of a file change: older files are not read."""

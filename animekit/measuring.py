@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit.checking import Check, Measures, Picture
+from animekit.cleanings.surveying import File
 from animekit.errors import PluginError
 from animekit.images import ImageError, read_image_file
 from animekit.measured import Measured
 from animekit.stopping import StopSignals
-from animekit.surveying import File
 
 if TYPE_CHECKING:
     import pandas as pd

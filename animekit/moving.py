@@ -14,8 +14,8 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
+from animekit.cleanings.journal import Disk, Move
 from animekit.errors import AnimekitError, DeviceError, UnusableError
-from animekit.journal import Disk, Move
 
 CHUNK = 64
 """Files that have two names at a time; their folders are waited for once."""

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from animekit.attributes import Attrs
 from animekit.errors import DeviceError, NotFoundError, UnusableError, UsageError
+from animekit.generations.interpolation import MODES
 from animekit.images import ImageError, read_png_text, write_gif, write_png
-from animekit.interpolation import MODES
 from animekit.run import write_atomic
 from animekit.seeds import parse_seeds
 

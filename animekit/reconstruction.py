@@ -17,7 +17,7 @@ from torch import Tensor
 from animekit import latentmap, testimages
 from animekit.checkpoint import Loaded, load_model
 from animekit.errors import UnusableError, UsageError
-from animekit.following import weights_of
+from animekit.generations.following import weights_of
 from animekit.images import grid, resize, to_float, to_uint8, write_png
 from animekit.latentmap import LatentMap
 from animekit.model import Diverges, Encodes, Reconstructs

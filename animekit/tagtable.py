@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from animekit.cleanings.surveying import survey
 from animekit.errors import AnimekitError, NotFoundError, UnusableError
 from animekit.images import ImageError, decode, resize
 from animekit.run import write_atomic
-from animekit.surveying import survey
 from animekit.tags import EYES, HAIR, Tags, format_labels, read_tags
 
 TAG_FILE = "tags.csv"

@@ -34,8 +34,8 @@ from animekit import jobs, plugins
 from animekit.checkpoint import load_model, steps_of
 from animekit.config import parse_set
 from animekit.engine import threads
-from animekit.evaluated import Evaluation
 from animekit.evaluation import evaluate
+from animekit.evaluations.results import Evaluation
 from animekit.images import grid, to_uint8, write_png
 from animekit.run import Run, list_runs
 from animekit.sampling import as_generating, draw, noise_of_seeds

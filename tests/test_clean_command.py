@@ -351,7 +351,7 @@ def test_ctrl_c_while_moving_says_how_to_go_on(
         signal.raise_signal(signal.SIGINT)
         real(*args)
 
-    monkeypatch.setattr("animekit.quarantine.move_all", interrupted)
+    monkeypatch.setattr("animekit.cleanings.quarantine.move_all", interrupted)
     result = call("clean", "faces", FEW, "--apply")
     assert result.exit_code == 130
     assert "stopped after 2 of 5 files" in result.stderr

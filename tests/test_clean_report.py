@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from animekit import cleanreport
 from animekit.cleaning import Cleaning, clean
+from animekit.cleanings import reports
+from animekit.cleanings.sheets import Thumbs, shelves, write_sheets
 from animekit.plugins import Registry
-from animekit.sheets import Thumbs, shelves, write_sheets
 
 HOSTILE = [
     "<script>alert(1)<&script>.png",
@@ -77,7 +77,7 @@ def page_of(cleaning: Cleaning, tmp_path: Path) -> str:
     thumbs = Thumbs(Path(cleaning.summary["path"]))
     made = shelves(cleaning)
     sheets = write_sheets(made, thumbs, tmp_path / "sheets")
-    return cleanreport.render(cleaning, made, sheets, thumbs)
+    return reports.render(cleaning, made, sheets, thumbs)
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +140,8 @@ def test_pictures_together_stay_within_their_bytes(
     cleaning: Cleaning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = Reader(page_of(cleaning, tmp_path)).all("img")
-    monkeypatch.setattr(cleanreport, "PICTURE_BYTES", 3000)
-    monkeypatch.setattr(cleanreport.Embedded.__init__, "__defaults__", (3000, 0))
+    monkeypatch.setattr(reports, "PICTURE_BYTES", 3000)
+    monkeypatch.setattr(reports.Embedded.__init__, "__defaults__", (3000, 0))
     small = page_of(cleaning, tmp_path)
     assert 0 < len(Reader(small).all("img")) < len(full)
     assert sum(len(str(image["src"])) for image in Reader(small).all("img")) < 3000 * 4 / 3 + 400
@@ -152,5 +152,5 @@ def test_a_clean_folder_has_a_report_too(
     tmp_path: Path, pictures: Path, registry: Registry
 ) -> None:
     made = clean(pictures, checks=["corrupt"], registry=registry, out=tmp_path / "out")
-    path = cleanreport.write_report(made, [], [], Thumbs(pictures))
+    path = reports.write_report(made, [], [], Thumbs(pictures))
     assert "Nothing was flagged." in Reader(path.read_text(encoding="utf-8")).text

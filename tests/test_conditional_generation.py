@@ -13,15 +13,16 @@ import torch
 from PIL import Image
 from torch import nn
 
-from animekit import asking, classifying, plugins, sampling, selecting, weights
+from animekit import classifying, plugins, sampling, weights
 from animekit.attributes import Attributes
 from animekit.checkpoint import Loaded, describe, load_model
 from animekit.classifying import Classifier
 from animekit.errors import AnimekitError, ConfigError, NotFoundError, UnusableError, UsageError
-from animekit.following import frequencies
 from animekit.generation import generate, interpolate, like, remake
+from animekit.generations import asking, selecting
+from animekit.generations.following import frequencies
+from animekit.generations.interpolation import segments
 from animekit.images import write_png
-from animekit.interpolation import segments
 from animekit.model import ImageSpec
 from animekit.tags import GROUPS, NAMES
 from animekit.vocabulary import Vocabulary

@@ -21,11 +21,11 @@ from PIL import Image
 from test_cli import keeps_its_schema
 from typer.testing import CliRunner, Result
 
+from animekit.cleanings.croplist import LIST, SUMMARY
 from animekit.cli import app, cropped
 from animekit.cli.options import Common, Session
 from animekit.components import Detector
 from animekit.console import Screen
-from animekit.croplist import LIST, SUMMARY
 from animekit.cropping import Crop, Cropped, crop, read_crop, square
 from animekit.data import open_dataset
 from animekit.errors import (

@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 from pydantic import Field
 
-from animekit import plugins, reference, weights
+from animekit import plugins, weights
 from animekit.checkpoint import load_model
 from animekit.components import Exhibit, Metric
 from animekit.config import Params
-from animekit.contenders import ModelContender, SetContender, contender
 from animekit.errors import (
     AnimekitError,
     ConfigError,
@@ -24,8 +23,10 @@ from animekit.errors import (
     UnusableError,
     UsageError,
 )
-from animekit.evaluated import Value, summarise
 from animekit.evaluation import evaluate, make_reference, real_side
+from animekit.evaluations import reference
+from animekit.evaluations.contenders import ModelContender, SetContender, contender
+from animekit.evaluations.results import Value, summarise
 from animekit.imagesets import ImageSet, open_images
 from animekit.plugins import Registry, Source
 from animekit.run import Run

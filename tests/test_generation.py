@@ -19,8 +19,8 @@ from animekit.checkpoint import Loaded, describe
 from animekit.config import Params
 from animekit.errors import AnimekitError, DataError, NotFoundError, UnusableError, UsageError
 from animekit.generation import Generated, generate, interpolate, like, remake
+from animekit.generations.interpolation import segments
 from animekit.images import read_png_text, write_png
-from animekit.interpolation import segments
 from animekit.model import ImageSpec, Model
 from animekit.seeds import LIMIT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from animekit.interpolation import MODES, journey, lerp, segments, slerp
+from animekit.generations.interpolation import MODES, journey, lerp, segments, slerp
 
 A, B, C = np.random.default_rng(3).normal(size=(3, 64)) * [[1], [2], [1]]
 

@@ -16,10 +16,10 @@ from picture_files import fill, picture
 
 from animekit import measuring
 from animekit.checking import Check, Measures, Picture, Reason
+from animekit.cleanings.surveying import File, survey
 from animekit.errors import DataError, DeviceError, NotFoundError, PluginError, Stopped
 from animekit.measured import Measured
 from animekit.measuring import key_of, measure
-from animekit.surveying import File, survey
 
 
 class Red(Check):

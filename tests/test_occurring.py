@@ -15,8 +15,8 @@ import pytest
 
 from animekit import weights
 from animekit.checkpoint import load_model, newest_sound
-from animekit.contenders import asked_labels, contender
 from animekit.errors import ConfigError, UnusableError
+from animekit.evaluations.contenders import asked_labels, contender
 from animekit.imagesets import ImageSet, open_images
 from animekit.jobs import job, job_of_run
 from animekit.model import ImageSpec

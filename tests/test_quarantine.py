@@ -17,7 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from animekit import moving, quarantine
+from animekit import moving
+from animekit.cleanings import quarantine
+from animekit.cleanings.journal import FILE, Disk, Journal
+from animekit.cleanings.moveplan import plan, rejected_folder
+from animekit.cleanings.publishing import publish
 from animekit.errors import (
     AnimekitError,
     DeviceError,
@@ -26,10 +30,7 @@ from animekit.errors import (
     UnusableError,
     UsageError,
 )
-from animekit.journal import FILE, Disk, Journal
 from animekit.manifest import COLUMNS
-from animekit.moveplan import plan, rejected_folder
-from animekit.publishing import publish
 
 Tree = dict[str, bytes | str]
 

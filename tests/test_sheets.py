@@ -12,8 +12,7 @@ from PIL import Image
 
 from animekit.checking import Finding, Reason
 from animekit.cleaning import Cleaning
-from animekit.errors import UsageError
-from animekit.sheets import (
+from animekit.cleanings.sheets import (
     GAP,
     HEAD,
     TILE,
@@ -27,6 +26,7 @@ from animekit.sheets import (
     shown_name,
     write_sheets,
 )
+from animekit.errors import UsageError
 
 BLUR = Reason("blur", "review", "blurred", worst="lowest")
 DARK = Reason("dark", "review", "too dark")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from animekit import verdict
-from animekit.verdict import collapse
+from animekit.evaluations import verdict
+from animekit.evaluations.verdict import collapse
 from animekit_plugins.metrics.ms_ssim import MSSSIM
 from animekit_plugins.metrics.ndb import NDB
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from animekit.cleanings.quarantine import Applied
+from animekit.cleanings.sheets import Sheet, Shelf
 from animekit.cli.options import Common
 from animekit.console import duration, number
 from animekit.data import Skipped
 from animekit.errors import UsageError
 from animekit.manifest import FILE, SUMMARY
 from animekit.plugins import did_you_mean
-from animekit.quarantine import Applied
-from animekit.sheets import Sheet, Shelf
 
 if TYPE_CHECKING:
     import pandas as pd

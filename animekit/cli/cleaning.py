@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from animekit import cleanreport, quarantine
 from animekit.cleaning import Cleaning, clean, merge
+from animekit.cleanings import quarantine, reports
+from animekit.cleanings.decisions import adopt, keep_decisions
+from animekit.cleanings.journal import Journal
+from animekit.cleanings.moveplan import plan, rejected_folder
+from animekit.cleanings.publishing import plan_copy, publish
+from animekit.cleanings.sheets import Thumbs, shelves, write_sheets
+from animekit.cleanings.surveying import survey
 from animekit.cli import cleaned, cropped
 from animekit.cli.bars import counting
 from animekit.cli.cleaned import Outcome
 from animekit.cli.cleanwishes import Wishes
 from animekit.cli.options import Common
-from animekit.decisions import adopt, keep_decisions
 from animekit.errors import GateError, PartialError
-from animekit.journal import Journal
 from animekit.manifest import FILE, clean_folder, newest_manifest, numbered, read_manifest
-from animekit.moveplan import plan, rejected_folder
-from animekit.publishing import plan_copy, publish
-from animekit.sheets import Thumbs, shelves, write_sheets
-from animekit.surveying import survey
 
 
 def run(common: Common, wishes: Wishes) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _illustrate(made: Cleaning, found: Outcome, columns: int, rows: int) -> None
     found.shelves = shelves(made)
     place = made.folder / "sheets"
     found.sheets = write_sheets(found.shelves, thumbs, place, columns=columns, rows=rows)
-    found.report = cleanreport.write_report(made, found.shelves, found.sheets, thumbs)
+    found.report = reports.write_report(made, found.shelves, found.sheets, thumbs)
 
 
 def _apply(common: Common, wishes: Wishes, found: Outcome) -> None:

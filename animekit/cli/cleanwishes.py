@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from animekit.cleaning import Shard
+from animekit.cleanings.moveplan import FLAGGED
 from animekit.cli.options import Common
 from animekit.config import parse_set, read_file
 from animekit.errors import ConfigError, UsageError
-from animekit.moveplan import FLAGGED
 from animekit.recipe import TrainOptions
 
 WAYS = ("quarantine", "copy", "link")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit import cropping
+from animekit.cleanings.croplist import LIST, SUMMARY, Cropped, refuse
 from animekit.cli.options import Common
-from animekit.croplist import LIST, SUMMARY, Cropped, refuse
 from animekit.errors import PartialError, UsageError
 
 if TYPE_CHECKING:

@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from animekit import asking, choosing, composing
 from animekit.attributes import Attributes
 from animekit.checkpoint import Loaded, load_model
 from animekit.cli import drawn as written
 from animekit.cli.drawwishes import Wishes
 from animekit.cli.options import Common
-from animekit.composing import Wish
 from animekit.engine import choose_device
 from animekit.errors import AnimekitError, NotFoundError, UsageError
-from animekit.generated import Generated
 from animekit.generation import generate, interpolate, remake
+from animekit.generations import asking, choosing, composing
+from animekit.generations.composing import Wish
+from animekit.generations.results import Generated
 from animekit.sampling import as_generating
 from animekit.seeds import format_seeds
 from animekit.vocabulary import Prompt, Vocabulary

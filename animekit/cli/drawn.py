@@ -13,8 +13,8 @@ import typer
 from animekit.cli.drawwishes import Wishes
 from animekit.cli.options import Common
 from animekit.errors import UnusableError, UsageError
-from animekit.generated import Generated
 from animekit.generation import like
+from animekit.generations.results import Generated
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from animekit.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from animekit.generated import Generated
+    from animekit.generations.results import Generated
 
 DEFAULT = Path("samples/gan.png")
 WITH_PROMPTS = Path("samples/cgan.png")

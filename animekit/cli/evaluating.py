@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from animekit import reference
 from animekit.cli.bars import sharing
 from animekit.cli.options import Common
 from animekit.config import parse_set
-from animekit.contenders import contender
 from animekit.errors import UsageError
-from animekit.evaluated import Evaluation, Value
 from animekit.evaluation import evaluate, make_reference
+from animekit.evaluations import reference
+from animekit.evaluations.contenders import contender
+from animekit.evaluations.results import Evaluation, Value
 from animekit.run import Run
 
 QUICK = 1_000

@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from animekit.cleanings.sheets import shown_name
 from animekit.run import write_atomic
-from animekit.sheets import shown_name
 from animekit.transfers.finding import VIDEOS
 from animekit.transfers.pagestyle import SCRIPT, STYLE
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from animekit.checking import Check, Finding, Reason
+from animekit.cleanings.surveying import FOREIGN
 from animekit.config import Params
 from animekit.hookspecs import hookimpl
 from animekit.images import KINDS, MAX_PIXELS
-from animekit.surveying import FOREIGN
 
 if TYPE_CHECKING:
     import pandas as pd

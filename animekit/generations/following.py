@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from animekit import asking, sampling
+from animekit import sampling
 from animekit.attributes import Attributes, Attrs
 from animekit.checkpoint import Loaded
 from animekit.errors import UnusableError, UsageError
-from animekit.generated import Generated
-from animekit.interpolation import MODES, journey, segments
+from animekit.generations import asking
+from animekit.generations.interpolation import MODES, journey, segments
+from animekit.generations.results import Generated
 from animekit.provenance import Recipe, Weights
 from animekit.seeds import parse_seeds
 

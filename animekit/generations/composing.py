@@ -10,12 +10,13 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from animekit import asking, choosing, classifying, plugins, sampling, selecting
-from animekit.asking import Asked, Plan
+from animekit import classifying, plugins, sampling
 from animekit.attributes import Attributes, Attrs
 from animekit.checkpoint import Loaded
 from animekit.errors import UsageError
-from animekit.following import draw, frequencies, weights_of
+from animekit.generations import asking, choosing, selecting
+from animekit.generations.asking import Asked, Plan
+from animekit.generations.following import draw, frequencies, weights_of
 from animekit.provenance import Layout
 from animekit.seeds import MAX_IMAGES, check_seeds, format_seeds, parse_seeds
 from animekit.vocabulary import Prompt

@@ -18,8 +18,8 @@ from animekit.run import write_atomic
 
 if TYPE_CHECKING:
     from animekit.components import Exhibit
+    from animekit.evaluations.verdict import Verdict
     from animekit.imagesets import Oddity
-    from animekit.verdict import Verdict
 
 SPREADS = ("_se", "_sd")
 GATE = re.compile(r"\s*([a-z]\w*)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*")

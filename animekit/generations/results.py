@@ -12,10 +12,10 @@ import numpy as np
 
 from animekit import provenance
 from animekit.attributes import said
-from animekit.captioned import SMALLEST, table
 from animekit.errors import UsageError
+from animekit.generations.captioned import SMALLEST, table
+from animekit.generations.interpolation import segments
 from animekit.images import MAX_PIXELS, course_figure, grid, resize, strip
-from animekit.interpolation import segments
 from animekit.provenance import ROWS, Layout, Recipe
 from animekit.seeds import format_seeds
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from animekit.components import Metric
     from animekit.plugins import Registry
 
-FOLDER = Path(__file__).with_name("references")
+FOLDER = Path(__file__).parent.with_name("references")
 FORMAT = 1
 KEYS = ("format", "name", "count", "size", "data", "metrics", "floor")
 

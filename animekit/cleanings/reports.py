@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from animekit.cleanreportstyle import STYLE
+from animekit.cleanings.reportstyle import STYLE
+from animekit.cleanings.sheets import Example, Sheet, Shelf, Thumbs, caption, short, shown_name
 from animekit.run import write_atomic
-from animekit.sheets import Example, Sheet, Shelf, Thumbs, caption, short, shown_name
 
 if TYPE_CHECKING:
     from animekit.cleaning import Cleaning

@@ -8,15 +8,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from animekit import contenders, imagesets
+from animekit import imagesets
 from animekit.components import Metric
-from animekit.contenders import Contender, Drawn, ModelContender, SetContender
 from animekit.errors import UnusableError
-from animekit.evaluated import Value, summarise
+from animekit.evaluations import contenders
+from animekit.evaluations.contenders import Contender, Drawn, ModelContender, SetContender
+from animekit.evaluations.reference import Reference
+from animekit.evaluations.results import Value, summarise
+from animekit.evaluations.wishes import Wish
 from animekit.imagesets import ImageSet, Oddity
-from animekit.reference import Reference
 from animekit.sampler import derive_seed
-from animekit.wishes import Wish
 
 MOST, FEW = 10_000, 1_000  # images by default; below which numbers are rough
 Numbers = dict[str, float] | str

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit.cleaning import Cleaning
+from animekit.cleanings.flagging import DECISION
+from animekit.cleanings.surveying import survey
 from animekit.errors import AnimekitError, DeviceError
-from animekit.flagging import DECISION
 from animekit.manifest import (
     DECISIONS,
     FILE,
@@ -21,7 +22,6 @@ from animekit.manifest import (
     write_manifest,
 )
 from animekit.run import write_atomic
-from animekit.surveying import survey
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from animekit.cleanings.journal import Batch, Disk, Journal, Move
+from animekit.cleanings.moveplan import FLAGGED, plan, rejected_folder
 from animekit.data import Skipped, nothing_at
 from animekit.errors import NotFoundError, UnusableError
-from animekit.journal import Batch, Disk, Journal, Move
-from animekit.moveplan import FLAGGED, plan, rejected_folder
 from animekit.moving import (
     State,
     Way,

@@ -11,8 +11,8 @@ import numpy as np
 from animekit import provenance, sampling
 from animekit.checkpoint import Loaded, load_model
 from animekit.errors import CheckpointError, NotFoundError, UnusableError
-from animekit.following import follow, weights_of
-from animekit.generated import Generated
+from animekit.generations.following import follow, weights_of
+from animekit.generations.results import Generated
 from animekit.provenance import NoiseFile, Recipe, Weights
 from animekit.run import Run
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from animekit.cleanings.journal import Disk, Move
+from animekit.cleanings.moveplan import Plan, look
+from animekit.cleanings.quarantine import Applied, existing
 from animekit.data import Skipped
 from animekit.errors import UnusableError, UsageError
-from animekit.journal import Disk, Move
 from animekit.manifest import kept_names
-from animekit.moveplan import Plan, look
 from animekit.moving import NO_SECOND_NAME, State, as_error, copy, state
-from animekit.quarantine import Applied, existing
 from animekit.stopping import StopSignals
 
 if TYPE_CHECKING:

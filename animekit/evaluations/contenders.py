@@ -14,7 +14,7 @@ from animekit import conditions, sampling
 from animekit.attributes import Attributes
 from animekit.checkpoint import MODEL, Loaded, load_model
 from animekit.errors import NotFoundError, UnusableError
-from animekit.following import frequencies
+from animekit.generations.following import frequencies
 from animekit.imagesets import Given, ImageSet, known_colours, open_images
 from animekit.run import Run, list_runs
 from animekit.sampler import derive_seed

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from animekit.cleanings.journal import Move
 from animekit.data import Skipped
 from animekit.errors import DeviceError, UnusableError
-from animekit.journal import Move
 from animekit.moving import digest, free_name, is_inside
 
 if TYPE_CHECKING:
