@@ -136,7 +136,8 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
         if dataset.matches(where):
             return dataset(where, tags=tags)
     raise DataError(
-        f"{where} is not a data set", "give a folder of images, a .zip of them, or synthetic:"
+        f"{where} is not a data set",
+        "give a folder of images, a .zip of them, synthetic: or fruit:",
     )
 
 

@@ -18,11 +18,14 @@ def data_name(where: str) -> str:
 
     >>> data_name("synthetic:200"), data_name("photos/cats,photos/dogs")
     ('synthetic', 'cats-dogs')
+    >>> data_name("fruit:apples,fruit:oranges")
+    'apples-oranges'
     """
     if len(names_of(where)) > 1:
         return "-".join(data_name(part) for part in names_of(where))
     name, _, rest = where.partition(":")
     path = next((text for text in (where, rest) if text and Path(text).exists()), name)
+    path = rest if path == name and rest.isalpha() else path
     return Path(path).resolve().stem or "data"
 
 

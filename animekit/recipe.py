@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class TrainOptions(Params):
     """What the training loop can be told, whatever the model."""
 
-    data: str = Field("data/faces", description="folder, zip, or synthetic:COUNT")
+    data: str = Field("data/faces", description="folder, zip, synthetic:COUNT, or two of them")
     tags: str | None = Field(None, description="tags file of the data")
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
     batch: int = Field(64, ge=1, description="images in a batch")

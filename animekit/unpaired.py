@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -29,19 +30,18 @@ def find_domains(where: str) -> tuple[str, str]:
     of any kind with a comma between them. Raises NotFoundError and DataError that say what there
     is.
 
-    >>> find_domains("synthetic:60,synthetic:40")
-    ('synthetic:60', 'synthetic:40')
+    >>> find_domains("synthetic:60,synthetic:count=40,seed=1")
+    ('synthetic:60', 'synthetic:count=40,seed=1')
     """
     path = Path(where)
-    if not path.exists() and where.count(",") == 1:
-        first, second = (part.strip() for part in where.split(","))
-        if not first or not second:
-            raise DataError(f'"{where}" names one data set, not two', "as in --data cats,dogs")
-        return first, second
     if not path.exists():
-        if where.count(",") > 1:
-            raise DataError(f'"{where}" names more than two data sets', "as in --data cats,dogs")
-        raise nothing_at(where)
+        parts = _parts(where)
+        if len(parts) == 1:
+            raise nothing_at(where)
+        if len(parts) > 2 or not all(parts):
+            which = "more than two data sets" if len(parts) > 2 else "one data set, not two"
+            raise DataError(f'"{where}" names {which}', "as in --data cats,dogs")
+        return parts[0], parts[1]
     found = _pair(path, TRAINING)
     if found is None:
         raise DataError(
@@ -64,9 +64,13 @@ def names_of(where: str) -> list[str]:
     >>> names_of("data/cats,data/dogs")
     ['data/cats', 'data/dogs']
     """
-    if Path(where).exists() or where.count(",") != 1:
-        return [where]
-    return [part.strip() for part in where.split(",")]
+    parts = [where] if Path(where).exists() else _parts(where)
+    return parts if len(parts) == 2 else [where]
+
+
+def _parts(where: str) -> list[str]:
+    """Cut at commas, but for those between the parameters of one data set."""
+    return [part.strip() for part in re.split(r",(?!\s*\w+=)", where)]
 
 
 def _pair(path: Path, names: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:

@@ -29,7 +29,7 @@ def bundled() -> dict[str, Path]:
 
 
 def examples(name: str) -> Path | None:
-    """Return the folder of example pictures that come with bundled weights, if they have any."""
+    """Return the folder of example pictures beside bundled weights, None without."""
     folder = BUNDLED / "examples" / name
     return folder if name in bundled() and folder.is_dir() else None
 

@@ -136,7 +136,7 @@ ALL = ""
 
 
 def own_tests(named: Named) -> dict[str, str]:
-    """Return the places of the test pictures of these weights, by direction or under `ALL`.
+    """Return the places of test pictures, by direction or under `ALL`.
 
     For a model with two directions these are testA and testB of its data, or A and B where there
     are no others; for a model with attributes the folder test. Where the data are not here, these
