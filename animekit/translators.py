@@ -139,20 +139,20 @@ class LabelTranslator(nn.Module):
     """A residual translator that is told labels (Choi et al., 2018).
 
     The labels are tiled over all places and lie behind the colours. Padding is with zeros: behind
-    a mirror a label would be a constant plane, which the instance norm takes out.
+    a mirror a label would be a constant plane, which the instance norm takes out. `halvings` lie
+    before the blocks, as many doublings behind them: two in the paper, for 128 pixels and more.
     """
 
-    multiple = 4
-
-    def __init__(self, shape: TranslatorShape) -> None:
+    def __init__(self, shape: TranslatorShape, halvings: int = 2) -> None:
         super().__init__()
+        self.multiple = 2**halvings
         width, norm = shape.width, NORMS["affine"]
         layers: list[nn.Module] = [
             nn.Conv2d(shape.channels + shape.labels, width, 7, 1, 3, bias=False),
             norm(width),
             nn.ReLU(),
         ]
-        for _ in range(2):
+        for _ in range(halvings):
             layers += [nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), norm(2 * width), nn.ReLU()]
             width *= 2
         for _ in range(shape.blocks):
@@ -165,7 +165,7 @@ class LabelTranslator(nn.Module):
                     norm(width),
                 )
             ]
-        for _ in range(2):
+        for _ in range(halvings):
             layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1, bias=False)]
             layers += [norm(width // 2), nn.ReLU()]
             width //= 2

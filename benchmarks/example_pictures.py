@@ -1,6 +1,7 @@
-"""Draw the example pictures that come with the bundled translators.
+"""Draw the example pictures of the bundled translators, and what these make of them.
 
     python benchmarks/example_pictures.py animekit/weights/examples
+    python benchmarks/example_pictures.py animekit/weights/examples --samples samples
 
 Fruit is drawn by `fruit:`, faces by the bundled `cfaces64`; not a real picture is among them.
 """
@@ -10,10 +11,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+import torch
 from PIL import Image
 
 from animekit import generate, plugins
 from animekit.data import open_dataset
+from animekit.images import decode, grid, resize, write_png
+from animekit.plugins import Registry
+from animekit.transfers.naming import find_weights
+from animekit.transfers.translating import Translator, Way
+from animekit.vocabulary import Vocabulary
 
 FRUIT = {"apples": (0, 25, 29, 35, 38, 47), "oranges": (0, 33, 41, 42, 44, 46)}
 DOMAINS = {"apples": "testA", "oranges": "testB"}
@@ -29,25 +37,68 @@ FACES = {
 }
 """Prompts, and the seed of each: those of 48 that looked best."""
 SIZE, QUALITY = 256, 90
+CYCLEGAN, STARGAN = "cyclegan-apple2orange", "stargan-hair"
 
 
-def main() -> None:
+def examples(out: Path, registry: Registry) -> None:
     """Draw both sets below a folder."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path)
-    out = parser.parse_args().out
-    registry = plugins.load()
     for kind, numbers in FRUIT.items():
         dataset = open_dataset(f"fruit:{kind}", registry)
-        folder = out / "cyclegan-apple2orange" / DOMAINS[kind]
+        folder = out / CYCLEGAN / DOMAINS[kind]
         folder.mkdir(parents=True, exist_ok=True)
         for number in numbers:
             image, _ = dataset.render(number, SIZE)
             path = folder / f"{kind.rstrip('s')}{number:02}.jpg"
             Image.fromarray(image).save(path, quality=QUALITY)
     for prompt, seed in FACES.items():
-        path = out / "stargan-hair" / f"{prompt.split()[0]}.png"
+        path = out / STARGAN / f"{prompt.split()[0]}.png"
         generate("cfaces64", prompts=prompt, seeds=[seed], registry=registry).save(path)
+
+
+def pictures(folder: Path) -> list[np.ndarray]:
+    """Return the pictures of a folder in the order of their names."""
+    return [decode(path) for path in sorted(folder.iterdir())]
+
+
+def fruit_there_and_back(out: Path, registry: Registry) -> np.ndarray:
+    """Return rows of an apple, as an orange, back; an orange, as an apple, back."""
+    named = find_weights("cyclegan", CYCLEGAN, registry)
+    translator = Translator(named.model, torch.device("cpu"), Way())
+    columns = []
+    for domain, ways in (("testA", ("a2b", "b2a")), ("testB", ("b2a", "a2b"))):
+        real = pictures(out / CYCLEGAN / domain)
+        there = translator.translate(real, ways[0])
+        columns += [real, there, translator.translate(there, ways[1])]
+    tiles = [resize(column[row], 128) for row in range(len(columns[0])) for column in columns]
+    return grid(np.stack(tiles), len(columns), gap=2)
+
+
+def hair(out: Path, registry: Registry) -> np.ndarray:
+    """Return rows of a face, and the same with every hair colour."""
+    named = find_weights("stargan", STARGAN, registry)
+    translator = Translator(named.model, torch.device("cpu"), Way())
+    vocabulary = Vocabulary.of(named.loaded.model.spec)
+    real = pictures(out / STARGAN)
+    columns = [real]
+    for text in vocabulary.texts:
+        target = torch.from_numpy(vocabulary.parse(text)[0].astype(np.float32))[None]
+        columns.append(translator.translate(real, target))
+    tiles = [column[row] for row in range(len(real)) for column in columns]
+    return grid(np.stack(tiles), len(columns), gap=2)
+
+
+def main() -> None:
+    """Draw what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path, help="folder of the examples")
+    parser.add_argument("--samples", type=Path, help="draw transfer.png and hair.png here")
+    asked = parser.parse_args()
+    registry = plugins.load()
+    if asked.samples is None:
+        examples(asked.out, registry)
+        return
+    write_png(asked.samples / "transfer.png", fruit_there_and_back(asked.out, registry))
+    write_png(asked.samples / "hair.png", hair(asked.out, registry))
 
 
 if __name__ == "__main__":

@@ -329,14 +329,21 @@ def test_the_installed_animekit_knows_its_version(installed: Path, tmp_path: Pat
 def test_the_installed_animekit_generates_with_each_bundled_model_the_same_bytes_twice(
     installed: Path, tmp_path: Path
 ) -> None:
-    from animekit.weights import bundled
-
-    assert bundled()
-    for name in bundled():
-        words = ("animekit", "generate", name, "--seeds", "0-3", "--grid", "2x2", "--yes", "-o")
+    for name, prompt in (("faces64", ()), ("course64", ()), ("cfaces64", ("--prompt", "red hair"))):
+        words = ("animekit", "generate", name, *prompt, "--num", "4", "--yes", "-o")
         made = [tmp_path / "one.png", tmp_path / "two.png"]
         for path in made:
             run(installed, tmp_path, *words, str(path))
         first, second = (path.read_bytes() for path in made)
         assert first.startswith(b"\x89PNG")
         assert first == second
+
+
+@pytest.mark.slow
+def test_the_installed_animekit_translates_the_examples_that_come_with_it(
+    installed: Path, tmp_path: Path
+) -> None:
+    for model, name, results in (("cyclegan", "apple2orange", 12), ("stargan", "hair", 8 * 12)):
+        words = ("transfer", model, name, "-o", name, "--size", "64", "--json")
+        answer = json.loads(run(installed, tmp_path, "animekit", *words))["data"]
+        assert (answer["failed"], len(answer["items"])) == ([], results)

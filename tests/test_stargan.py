@@ -14,7 +14,12 @@ from animekit.model import Batch, Illustrates, ImageSpec, Translates
 from animekit.recipe import find_preset
 from animekit.schedules import linear_decay
 from animekit.testing import check_model, tiny_dataset, tiny_model, tiny_stepper
-from animekit.translators import LabelPatchDiscriminator, LabelTranslator, TranslatorShape
+from animekit.translators import (
+    LabelPatchDiscriminator,
+    LabelTranslator,
+    Residual,
+    TranslatorShape,
+)
 from animekit_plugins.models.stargan import StarGAN, StarGANParams, choose
 
 CELEBA = ImageSpec(32, 3, ("Black_Hair", "Blond_Hair", "Male", "Young"), (1, 1, 1, 1))
@@ -247,6 +252,18 @@ def test_updates_rates_and_sizes_follow_the_parameters():
         tiny_model(StarGAN, 30)
     with pytest.raises(ConfigError, match="too deep"):
         tiny_model(StarGAN, 32, d_layers=6)
+
+
+def test_fewer_halvings_leave_the_blocks_a_larger_image():
+    for halvings, side in ((1, 16), (2, 8), (3, 4)):
+        model = tiny_model(StarGAN, 32, g_halvings=halvings)
+        assert model.multiple == 2**halvings
+        seen = []
+        block = next(m for m in model.generator.main if isinstance(m, Residual))
+        block.register_forward_hook(lambda _, inputs, __, seen=seen: seen.append(inputs[0].shape))
+        labels = torch.zeros(1, len(model.spec.labels))
+        assert model.translate(torch.zeros(1, 3, 32, 32), labels).shape == (1, 3, 32, 32)
+        assert seen[0][2:] == (side, side)
 
 
 def test_the_preset_for_processors_is_light():

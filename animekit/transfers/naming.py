@@ -125,9 +125,9 @@ def _missing(model: str, name: str) -> NotFoundError:
         size = f"{entry.size / 1e6:.0f} MB, " if entry.size else ""
         hints.append(f"or download ({size}sha256 shown first): animekit models pull {entry.name}")
     here = {**weights.bundled(), **weights.imported()}
-    known = [each for each in here if each.startswith(f"{model}-")]
+    known = [each.removeprefix(f"{model}-") for each in here if each.startswith(f"{model}-")]
     if known:
-        hints.append(f"here already: {' '.join(known)}{did_you_mean(f'{model}-{name}', known)}")
+        hints.append(f"here already: {' '.join(known)}.{did_you_mean(name, known)}")
     return NotFoundError(f'no weights for "{name}"', "\n".join(hints), code="weights.missing")
 
 
