@@ -24,6 +24,7 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
 
 UNET_LEAST = 5  # halvings: four that widen, and the innermost
 WIDEST = 8  # times the width of the first layer
+INNER = 0.995  # of [-1, 1] is where a change begins: atanh(1) is infinite
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,16 @@ class LabelTranslator(nn.Module):
 
     The labels are tiled over all places and lie behind the colours. Padding is with zeros: behind
     a mirror a label would be a constant plane, which the instance norm takes out. `halvings` lie
-    before the blocks, as many doublings behind them: two in the paper, for 128 pixels and more.
+    before the blocks, as many doublings behind them: two in the paper, for 128 pixels and more. A
+    `residual` translator draws the change alone (Shen & Liu, 2017), before the last tanh: what it
+    leaves at 0 stays as it was.
     """
 
-    def __init__(self, shape: TranslatorShape, halvings: int = 2) -> None:
+    def __init__(
+        self, shape: TranslatorShape, halvings: int = 2, *, residual: bool = False
+    ) -> None:
         super().__init__()
-        self.multiple = 2**halvings
+        self.multiple, self.residual = 2**halvings, residual
         width, norm = shape.width, NORMS["affine"]
         layers: list[nn.Module] = [
             nn.Conv2d(shape.channels + shape.labels, width, 7, 1, 3, bias=False),
@@ -169,13 +174,17 @@ class LabelTranslator(nn.Module):
             layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1, bias=False)]
             layers += [norm(width // 2), nn.ReLU()]
             width //= 2
-        layers += [nn.Conv2d(width, shape.channels, 7, 1, 3, bias=False), nn.Tanh()]
+        layers += [nn.Conv2d(width, shape.channels, 7, 1, 3, bias=False)]
+        layers += [] if residual else [nn.Tanh()]
         self.main = nn.Sequential(*layers)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return images [N, C, H, W] in [-1, 1] of images and labels [N, L]."""
         tiled = labels[:, :, None, None].expand(-1, -1, *images.shape[2:])
-        return full_precision(self.main(torch.cat([images, tiled.to(images.dtype)], 1)))
+        drawn = full_precision(self.main(torch.cat([images, tiled.to(images.dtype)], 1)))
+        if not self.residual:
+            return drawn
+        return torch.tanh(drawn + torch.atanh(INNER * full_precision(images)))
 
 
 class PatchDiscriminator(nn.Module):

@@ -35,6 +35,9 @@ class StarGANParams(config.Params):
     g_halvings: int = Field(
         2, ge=1, le=4, description="halvings before the blocks: fewer keep more of a small face"
     )
+    residual: bool = Field(
+        False, description="the translator draws a change of the image, not the whole (Shen & Liu)"
+    )
     d_layers: int | None = Field(
         None, ge=1, le=8, description="halvings in D (default: down to 2 px, 6 at most)"
     )
@@ -76,7 +79,7 @@ class StarGAN(Model):
         super().__init__(params, chosen)
         size, labels = chosen.size, len(chosen.labels)
         shape = TranslatorShape(chosen.channels, params.g_channels, params.blocks, labels=labels)
-        self.generator = LabelTranslator(shape, params.g_halvings)
+        self.generator = LabelTranslator(shape, params.g_halvings, residual=params.residual)
         halvings = params.d_layers or min(6, max(1, size.bit_length() - 2))
         if size >> halvings < 1:
             raise ConfigError("the discriminator is too deep for these images", "lower d_layers")
