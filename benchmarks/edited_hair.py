@@ -17,7 +17,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from animekit import classifying, plugins
 from animekit.data import open_dataset
@@ -28,8 +27,8 @@ from animekit.plugins import Registry
 from animekit.store import pack
 from animekit.tags import HAIR
 from animekit.transfers.naming import Named, find_weights
+from animekit.transfers.targets import columns_of
 from animekit.transfers.translating import Translator, Way
-from animekit.vocabulary import Vocabulary
 
 COLOURS = 8
 SHOWN = 12  # faces in the picture of masks
@@ -81,14 +80,12 @@ def edits(named: Named, images: np.ndarray, precision: str) -> dict[int, np.ndar
     device = choose_device("auto")
     way = Way(None, 512, choose_precision(precision, device))
     translator = Translator(named.model, device, way)
-    vocabulary = Vocabulary.of(named.model.spec)
+    known = {column.words: column for column in columns_of(named.model, None, ())}
     made = {}
     for place, colour in enumerate(HAIR):
-        if f"{colour} hair" not in vocabulary.labels:
-            continue
-        labels, _ = vocabulary.parse(f"{colour} hair")
-        target = torch.from_numpy(labels.astype(np.float32))[None]
-        made[place] = np.stack(translator.translate(list(images), target))
+        if column := known.get(f"{colour} hair"):
+            target = column.target(None)
+            made[place] = np.stack(translator.translate(list(images), target))
     return made
 
 

@@ -20,8 +20,8 @@ from animekit.data import open_dataset
 from animekit.images import decode, grid, resize, write_png
 from animekit.plugins import Registry
 from animekit.transfers.naming import find_weights
+from animekit.transfers.targets import columns_of
 from animekit.transfers.translating import Translator, Way
-from animekit.vocabulary import Vocabulary
 
 FRUIT = {"apples": (0, 25, 29, 35, 38, 47), "oranges": (0, 33, 41, 42, 44, 46)}
 DOMAINS = {"apples": "testA", "oranges": "testB"}
@@ -51,7 +51,7 @@ def examples(out: Path, registry: Registry) -> None:
             path = folder / f"{kind.rstrip('s')}{number:02}.jpg"
             Image.fromarray(image).save(path, quality=QUALITY)
     for prompt, seed in FACES.items():
-        path = out / STARGAN / f"{prompt.split()[0]}.png"
+        path = out / STARGAN / "test" / f"{prompt.split()[0]}.png"
         generate("cfaces64", prompts=prompt, seeds=[seed], registry=registry).save(path)
 
 
@@ -77,12 +77,10 @@ def hair(out: Path, registry: Registry) -> np.ndarray:
     """Return rows of a face, and the same with every hair colour."""
     named = find_weights("stargan", STARGAN, registry)
     translator = Translator(named.model, torch.device("cpu"), Way())
-    vocabulary = Vocabulary.of(named.loaded.model.spec)
-    real = pictures(out / STARGAN)
+    real = pictures(out / STARGAN / "test")
     columns = [real]
-    for text in vocabulary.texts:
-        target = torch.from_numpy(vocabulary.parse(text)[0].astype(np.float32))[None]
-        columns.append(translator.translate(real, target))
+    for column in columns_of(named.model, None, ()):
+        columns.append(translator.translate(real, column.target(None)))
     tiles = [column[row] for row in range(len(real)) for column in columns]
     return grid(np.stack(tiles), len(columns), gap=2)
 

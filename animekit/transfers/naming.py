@@ -148,9 +148,6 @@ def own_tests(named: Named) -> dict[str, str]:
         found = _domains_in(place) if both else _folder_in(place)
         if found:
             return found
-    examples = weights.examples(named.loaded.name) if named.loaded.run is None else None
-    if examples is not None:
-        return _domains_in(str(examples)) if both else {ALL: str(examples)}
     looked = " ".join(places) or "no data set is known"
     raise UsageError(
         f"no pictures were named, and {named.name} has no {'testA and testB' if both else 'test'}"
@@ -184,3 +181,6 @@ def _data_places(named: Named) -> Iterator[str]:
         if name:
             yield name
             yield str(Path("data") / name)
+    examples = weights.examples(named.loaded.name) if run is None else None
+    if examples is not None:
+        yield str(examples)
