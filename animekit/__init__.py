@@ -13,36 +13,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from animekit.cleaning import clean, merge
-    from animekit.cropping import crop
+    from animekit.cleaning.clean import clean, merge
+    from animekit.cleaning.crop import crop
     from animekit.demonstration import demo
     from animekit.errors import AnimekitError
-    from animekit.evaluation import evaluate
-    from animekit.generation import generate, interpolate, like, remake
-    from animekit.planning import plan
-    from animekit.reconstruction import reconstruct
-    from animekit.run import Run
-    from animekit.training import train
-    from animekit.translation import transfer
+    from animekit.evaluation.evaluate import evaluate
+    from animekit.evaluation.reconstruct import reconstruct
+    from animekit.generation.generate import generate, interpolate, like, remake
+    from animekit.runs.run import Run
+    from animekit.training.plan import plan
+    from animekit.training.train import train
+    from animekit.translation.transfer import transfer
 
     __version__: str
 
 _HOMES = {
     "AnimekitError": "animekit.errors",
-    "Run": "animekit.run",
-    "clean": "animekit.cleaning",
-    "crop": "animekit.cropping",
+    "Run": "animekit.runs.run",
+    "clean": "animekit.cleaning.clean",
+    "crop": "animekit.cleaning.crop",
     "demo": "animekit.demonstration",
-    "evaluate": "animekit.evaluation",
-    "generate": "animekit.generation",
-    "interpolate": "animekit.generation",
-    "like": "animekit.generation",
-    "merge": "animekit.cleaning",
-    "plan": "animekit.planning",
-    "reconstruct": "animekit.reconstruction",
-    "remake": "animekit.generation",
-    "train": "animekit.training",
-    "transfer": "animekit.translation",
+    "evaluate": "animekit.evaluation.evaluate",
+    "generate": "animekit.generation.generate",
+    "interpolate": "animekit.generation.generate",
+    "like": "animekit.generation.generate",
+    "merge": "animekit.cleaning.clean",
+    "plan": "animekit.training.plan",
+    "reconstruct": "animekit.evaluation.reconstruct",
+    "remake": "animekit.generation.generate",
+    "train": "animekit.training.train",
+    "transfer": "animekit.translation.transfer",
 }
 
 __all__ = [

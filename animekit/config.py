@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from animekit.errors import ConfigError, NotFoundError
-from animekit.plugins import did_you_mean
+from animekit.text import did_you_mean
 
 P = TypeVar("P", bound="Params")
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit.generation import generate
-from animekit.run import Run
-from animekit.training import train
+from animekit.generation.generate import generate
+from animekit.runs.run import Run
+from animekit.training.train import train
 
 if TYPE_CHECKING:
-    from animekit.components import Logger
     from animekit.plugins import Registry
+    from animekit.training.logger import Logger
 
 MODEL = "gan"
 PRESET = "demo"

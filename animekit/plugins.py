@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
 import pkgutil
 import re
@@ -17,33 +17,28 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import pluggy
 
 from animekit import hookspecs
+from animekit.config import Params
 from animekit.errors import NotFoundError, PluginError
-
-if TYPE_CHECKING:
-    from animekit.components import Component
+from animekit.text import did_you_mean
 
 GROUP = "animekit.plugins"
 KINDS = ("model", "dataset", "check", "detector", "metric", "logger")
-HOMES = {"model": "animekit.model", "dataset": "animekit.data", "check": "animekit.checking"}
-"""Where the base class of a kind lives, if not in `animekit.components`."""
+HOMES = {
+    "model": "animekit.models.base",
+    "dataset": "animekit.data.dataset",
+    "check": "animekit.cleaning.check",
+    "detector": "animekit.cleaning.detector",
+    "metric": "animekit.evaluation.metric",
+    "logger": "animekit.training.logger",
+}
+"""Where the base class of a kind lives: in the room that calls it."""
 
 Importer = Callable[[], ModuleType]
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ' Did you mean "x"?' for the nearest known word, or an empty string.
-
-    >>> did_you_mean("wganpg", ["wgangp", "lsgan"])
-    ' Did you mean "wgangp"?'
-    """
-    spelled = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), list(spelled), n=1, cutoff=0.6)
-    return f' Did you mean "{spelled[near[0]]}"?' if near else ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +124,7 @@ class Registry:
 
 
 def _inspect(kind: str, component: Any) -> None:
-    home = importlib.import_module(HOMES.get(kind, "animekit.components"))
+    home = importlib.import_module(HOMES[kind])
     base = getattr(home, kind.capitalize())
     if not isinstance(component, type) or not issubclass(component, base):
         raise PluginError(
@@ -256,3 +251,18 @@ def _import_file(path: Path) -> ModuleType:
         sys.modules.pop(name, None)
         raise
     return module
+
+
+class Component:
+    """A named, documented class with frozen parameters: what a hook returns.
+
+    `name` is what a user types; the first line of the docstring is what the command line shows.
+    """
+
+    name: ClassVar[str]
+    Params: ClassVar[type[Params]] = Params
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the class's own docstring."""
+        return (inspect.cleandoc(cls.__doc__ or "").splitlines() or [""])[0]

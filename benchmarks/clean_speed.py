@@ -26,9 +26,9 @@ import cv2
 import numpy as np
 
 from animekit import plugins
-from animekit.cascade import Cascade, find_cascade
-from animekit.cleaning import clean
-from animekit.images import EXTENSIONS
+from animekit.cleaning.cascade import Cascade, find_cascade
+from animekit.cleaning.clean import clean
+from animekit.images.decode import EXTENSIONS
 from animekit.plugins import Registry
 
 

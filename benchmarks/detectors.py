@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 
 from animekit import plugins
-from animekit.images import decode
+from animekit.images.decode import decode
 from animekit_plugins.detectors._finder import overlaps
 
 Detect = Callable[[np.ndarray], np.ndarray]

@@ -18,17 +18,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from animekit import classifying, plugins
-from animekit.data import open_dataset
-from animekit.engine import choose_device, choose_precision
+from animekit import plugins
+from animekit.data.dataset import open_dataset
+from animekit.data.pack import pack
+from animekit.device import choose_device, choose_precision
 from animekit.errors import AnimekitError
-from animekit.images import grid, write_png
+from animekit.images.layout import grid
+from animekit.images.write import write_png
+from animekit.labels.tags import HAIR
+from animekit.models import tagger
 from animekit.plugins import Registry
-from animekit.store import pack
-from animekit.tags import HAIR
-from animekit.transfers.naming import Named, find_weights
-from animekit.transfers.targets import columns_of
-from animekit.transfers.translating import Translator, Way
+from animekit.translation.targets import columns_of
+from animekit.translation.translator import Translator, Way
+from animekit.translation.weights import Named, find_weights
 
 COLOURS = 8
 SHOWN = 12  # faces in the picture of masks
@@ -124,10 +126,10 @@ def main() -> None:
     print(f"{named.loaded.origin}\n{len(faces.images)} faces of {asked.data}, {size} px")
     if asked.masks:
         draw_masks(asked.masks, faces)
-    report(faces, edits(named, faces.images, asked.precision), classifying.load(registry))
+    report(faces, edits(named, faces.images, asked.precision), tagger.load(registry))
 
 
-def report(faces: Faces, made: dict[int, np.ndarray], reader: classifying.Classifier) -> None:
+def report(faces: Faces, made: dict[int, np.ndarray], reader: tagger.Classifier) -> None:
     """Print how hair and eyes are read, and how far pixels moved."""
     before = reader.read(channels_first(faces.images))
     after = {place: reader.read(channels_first(images)) for place, images in made.items()}

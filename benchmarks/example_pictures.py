@@ -1,7 +1,7 @@
 """Draw the example pictures of the bundled translators, and what these make of them.
 
-    python benchmarks/example_pictures.py animekit/weights/examples
-    python benchmarks/example_pictures.py animekit/weights/examples --samples samples
+    python benchmarks/example_pictures.py animekit/assets/weights/examples
+    python benchmarks/example_pictures.py animekit/assets/weights/examples --samples samples
 
 Fruit is drawn by `fruit:`, faces by the bundled `cfaces64`; not a real picture is among them.
 """
@@ -16,12 +16,15 @@ import torch
 from PIL import Image
 
 from animekit import generate, plugins
-from animekit.data import open_dataset
-from animekit.images import decode, grid, resize, write_png
+from animekit.data.dataset import open_dataset
+from animekit.images.decode import decode
+from animekit.images.layout import grid
+from animekit.images.pixels import resize
+from animekit.images.write import write_png
 from animekit.plugins import Registry
-from animekit.transfers.naming import find_weights
-from animekit.transfers.targets import columns_of
-from animekit.transfers.translating import Translator, Way
+from animekit.translation.targets import columns_of
+from animekit.translation.translator import Translator, Way
+from animekit.translation.weights import find_weights
 
 FRUIT = {"apples": (0, 25, 29, 35, 38, 47), "oranges": (0, 33, 41, 42, 44, 46)}
 DOMAINS = {"apples": "testA", "oranges": "testB"}

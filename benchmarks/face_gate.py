@@ -3,7 +3,7 @@
 The course's check reads the figure as grey, equalises its histogram and calls OpenCV's
 `detectMultiScale` with an LBP cascade for anime faces: scale factor 1.1, 5 neighbours, faces from
 24 pixels on. An OpenCV without cascades, as the plain build of 5 is, makes no difference: then
-`animekit.lbp` finds the same boxes.
+`animekit.cleaning.cascade_numpy` finds the same boxes.
 
     python benchmarks/face_gate.py samples/gan.png --cascade lbpcascade_animeface.xml
     python benchmarks/face_gate.py --model 0007 --figures 20 --real data/faces --cascade ...
@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from animekit.cascade import Cascade, equalised, find_cascade, framed
+from animekit.cleaning.cascade import Cascade, equalised, find_cascade, framed
 from animekit.errors import AnimekitError
-from animekit.images import write_png
+from animekit.images.write import write_png
 from animekit_plugins.metrics.faces import CELLS, Faces
 
 PASS = Faces.PASS
@@ -34,9 +34,9 @@ PASS = Faces.PASS
 def model_figures(model: str | None, count: int, truncation: float) -> Iterator[np.ndarray]:
     """Draw figures of 25 images each from a model, seeds 0-24, 25-49, and so on."""
     from animekit import plugins
-    from animekit.checkpoint import load_model
-    from animekit.generation import generate
-    from animekit.images import course_figure
+    from animekit.generation.generate import generate
+    from animekit.images.layout import course_figure
+    from animekit.runs.run import load_model
 
     registry = plugins.load()
     loaded = load_model(model, registry)
@@ -49,7 +49,9 @@ def model_figures(model: str | None, count: int, truncation: float) -> Iterator[
 def real_figures(folder: Path, count: int) -> Iterator[np.ndarray]:
     """Draw figures of 25 images of a folder each, without repeats, the same every time."""
     from animekit.errors import DataError
-    from animekit.images import EXTENSIONS, course_figure, decode, resize
+    from animekit.images.decode import EXTENSIONS, decode
+    from animekit.images.layout import course_figure
+    from animekit.images.pixels import resize
 
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
     if len(paths) < CELLS * count:

@@ -22,12 +22,13 @@ import numpy as np
 import torch
 
 from animekit import plugins
-from animekit.engine import choose_device, choose_precision
+from animekit.data.unpaired import find_domains, find_tests
+from animekit.device import choose_device, choose_precision
 from animekit.errors import AnimekitError
-from animekit.images import EXTENSIONS, decode, resize
-from animekit.transfers.naming import Named, find_weights
-from animekit.transfers.translating import Translator, Way
-from animekit.unpaired import find_domains, find_tests
+from animekit.images.decode import EXTENSIONS, decode
+from animekit.images.pixels import resize
+from animekit.translation.translator import Translator, Way
+from animekit.translation.weights import Named, find_weights
 
 WARM = (-40.0, 75.0)
 """Hues in degrees that can be the colour of a fruit: from magenta-red to yellow."""

@@ -25,9 +25,11 @@ from typing import Any
 import torch
 import torch._dynamo  # the first optimiser loads it; not in the time of each process
 
-from animekit import checkpoint, plugins, weights
-from animekit.run import Run, list_runs
-from animekit.training import train
+from animekit import plugins
+from animekit.models import weights
+from animekit.runs import checkpoint
+from animekit.runs.run import Run, list_runs
+from animekit.training.train import train
 
 SETTINGS: dict[str, Any] = {
     "data": "synthetic:24",
@@ -146,7 +148,7 @@ def torment(
 
 def saved(work: Work) -> int:
     """Return the step of the newest checkpoint, -1 where there is none."""
-    steps = checkpoint.steps_of(work.run()) if list_runs(work.runs) else []
+    steps = checkpoint.steps_of(work.run().path) if list_runs(work.runs) else []
     return int(steps[-1].name) if steps else -1
 
 
@@ -180,7 +182,7 @@ def trial(folder: Path, runs: int, kills: int, seed: int, *, fresh: bool = False
 
 def differences(one: Run, other: Run) -> list[str]:
     """Say in what the last checkpoints and the reports of two runs differ; nothing if equal."""
-    first, second = checkpoint.newest_sound(one), checkpoint.newest_sound(other)
+    first, second = checkpoint.newest_sound(one.path), checkpoint.newest_sound(other.path)
     found = [] if first.name == second.name else [f"step {first.name} is not {second.name}"]
     for file in (checkpoint.MODEL, checkpoint.AVERAGE):
         a, b = weights.read(first / file)[0], weights.read(second / file)[0]

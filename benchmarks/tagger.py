@@ -21,10 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from animekit import classifying, plugins
-from animekit.data import open_dataset
-from animekit.store import Pack, pack
-from animekit.tags import EYES, HAIR
+from animekit import plugins
+from animekit.data.dataset import open_dataset
+from animekit.data.pack import Pack, pack
+from animekit.labels.tags import EYES, HAIR
+from animekit.models import tagger
 
 HOLDOUT = 0.1
 
@@ -50,7 +51,7 @@ def make(target: Path, faces: Path, extra: Path) -> int:
 def accuracy(packed: Pack, rows: np.ndarray, model: str) -> dict[str, object]:
     """Return how some labelled images of a pack are read, in all and per colour."""
     assert packed.labels is not None
-    reader = classifying.load(plugins.load(), model)
+    reader = tagger.load(plugins.load(), model)
     read = reader.read(np.ascontiguousarray(packed.images[rows].transpose(0, 3, 1, 2)))
     labels = dict(zip(("hair", "eyes"), np.split(packed.labels[rows], [len(HAIR)], 1), strict=True))
     found: dict[str, object] = {"images": len(rows)}

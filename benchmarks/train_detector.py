@@ -27,8 +27,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from animekit.images import decode
-from animekit.weights import read, to_bytes
+from animekit.images.decode import decode
+from animekit.models.weights import read, to_bytes
 from animekit_plugins.detectors._finder import MIDDLE, STRIDE, Finder, overlaps
 from animekit_plugins.detectors.own import Own, OwnParams
 

@@ -27,12 +27,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from animekit import jobs, plugins
+from animekit import plugins
 from animekit.config import parse_set
-from animekit.engine import threads
-from animekit.model import Batch
+from animekit.data.batch import Batch
+from animekit.device import threads
 from animekit.plugins import Registry
-from animekit.stepping import Stepper
+from animekit.training.job import job
+from animekit.training.stepper import Stepper
 
 Step = Callable[[], object]
 PLAIN = "plain PyTorch loop"
@@ -209,7 +210,7 @@ def stepper(registry: Registry, arguments: argparse.Namespace, options: dict[str
         **parse_set(arguments.set).values,
         **options,
     }
-    made = jobs.job(arguments.model, registry, values).stepper()
+    made = job(arguments.model, registry, values).stepper()
     if made.engine.compiled and (trouble := made.compile()):
         raise RuntimeError(trouble)
     return made

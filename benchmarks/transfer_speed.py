@@ -19,14 +19,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from animekit import plugins, weights
-from animekit.checkpoint import load_model
+from animekit import plugins
 from animekit.config import Layer, resolve
-from animekit.drawnset import synth
-from animekit.engine import native_bf16
-from animekit.model import ImageSpec, Model
+from animekit.data.spec import ImageSpec
+from animekit.data.synthesis import synth
+from animekit.device import native_bf16
+from animekit.models import weights
+from animekit.models.base import Model
 from animekit.plugins import Registry
-from animekit.translation import transfer
+from animekit.runs.run import load_model
+from animekit.translation.transfer import transfer
 
 
 def make_weights(path: Path, registry: Registry, width: int, blocks: int) -> Path:

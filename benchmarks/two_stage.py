@@ -30,16 +30,19 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from animekit import jobs, plugins
-from animekit.checkpoint import load_model, steps_of
+from animekit import plugins
 from animekit.config import parse_set
-from animekit.engine import threads
-from animekit.evaluation import evaluate
-from animekit.evaluations.results import Evaluation
-from animekit.images import grid, to_uint8, write_png
-from animekit.run import Run, list_runs
-from animekit.sampling import as_generating, draw, noise_of_seeds
-from animekit.training import train
+from animekit.device import threads
+from animekit.evaluation.evaluate import evaluate
+from animekit.evaluation.result import Evaluation
+from animekit.images.layout import grid
+from animekit.images.pixels import to_uint8
+from animekit.images.write import write_png
+from animekit.models.sampling import as_generating, draw, noise_of_seeds
+from animekit.runs.checkpoint import steps_of
+from animekit.runs.run import Run, list_runs, load_model
+from animekit.training.job import job
+from animekit.training.train import train
 
 STAGED, DIRECT = "twostage", "acgan"
 SAME = {"objective": "wasserstein", "eval_every": 0, "threads": 1}
@@ -60,7 +63,7 @@ def values_of(told: argparse.Namespace, seed: int) -> dict[str, Any]:
 
 def known(model: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that a model knows: some are for one of the two alone."""
-    from animekit.recipe import TrainOptions
+    from animekit.training.recipe import TrainOptions
 
     keys = plugins.load().get("model", model).Params.model_fields | TrainOptions.model_fields
     return {key: value for key, value in values.items() if key in keys}
@@ -71,7 +74,7 @@ def cost(told: argparse.Namespace) -> float:
     registry, values = plugins.load(), values_of(told, 0)
     with threads(1):
         steppers = {
-            name: jobs.job(name, registry, known(name, values), preset=told.preset).stepper()
+            name: job(name, registry, known(name, values), preset=told.preset).stepper()
             for name in (DIRECT, STAGED)
         }
         ratios = []
@@ -105,7 +108,7 @@ def train_one(told: argparse.Namespace, model: str, seed: int, budget: Mapping[s
         run = train(model, preset=told.preset, runs=told.out, params=values)
     else:
         run = train(model, resume=run.path, runs=told.out, **budget)
-    step, minutes = int(steps_of(run)[-1].name), (time.monotonic() - began) / 60
+    step, minutes = int(steps_of(run.path)[-1].name), (time.monotonic() - began) / 60
     print(f"{run.id}: step {step:,}, {minutes:.1f} minutes in this process", flush=True)
     return run
 

@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 import torch
 
-from animekit import plugins, sampling, testimages
-from animekit.checking import sharpness
-from animekit.checkpoint import load_model
-from animekit.images import to_float, to_uint8
+from animekit import plugins
+from animekit.cleaning.check import sharpness
+from animekit.evaluation import held_out
+from animekit.images.pixels import to_float, to_uint8
+from animekit.models import sampling
+from animekit.runs.run import load_model
 
 
 def rows(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +55,7 @@ def main() -> None:
     parser.add_argument("--data")
     parser.add_argument("--num", type=int, default=1000)
     asked = parser.parse_args()
-    shown = testimages.find(load_model(asked.vae), asked.data, plugins.load())
+    shown = held_out.find(load_model(asked.vae), asked.data, plugins.load())
     real = shown.images[: asked.num]
     sets = {
         f"real ({shown.where}, {shown.part})": real,

@@ -18,19 +18,22 @@ from pydantic.fields import FieldInfo
 from rich.text import Text
 from typer.main import get_command
 
-from animekit import hookspecs, plugins, recipe
-from animekit.adversarial import AdversarialModel, AdversarialParams
-from animekit.checking import Check
+from animekit import hookspecs, plugins
+from animekit.cleaning.check import Check
+from animekit.cleaning.detector import Detector
 from animekit.cli import app
-from animekit.cli.options import EVERYWHERE, Session
-from animekit.cli.schema import type_name
-from animekit.components import Component, Detector, Logger, Metric
+from animekit.cli._console import Screen
+from animekit.cli._options import EVERYWHERE, Session
+from animekit.cli._schema import type_name
 from animekit.config import show
-from animekit.console import Screen
-from animekit.data import Dataset
+from animekit.data.dataset import Dataset
 from animekit.errors import AnimekitError
-from animekit.model import Model
-from animekit.plugins import Registry
+from animekit.evaluation.metric import Metric
+from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.base import Model
+from animekit.plugins import Component, Registry
+from animekit.training import recipe
+from animekit.training.logger import Logger
 
 BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 BASES = (Model, AdversarialModel, Dataset, Check, Detector, Metric, Logger)

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from animekit import plugins
-from animekit.components import Logger
 from animekit.plugins import Registry
-from animekit.run import Run
-from animekit.training import train
+from animekit.runs.run import Run
+from animekit.training.logger import Logger
+from animekit.training.train import train
 
 ROOT = Path(__file__).parents[1]
 TINY: dict[str, Any] = {

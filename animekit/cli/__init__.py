@@ -12,23 +12,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from animekit.cli import (
-    clean,
-    config,
-    data,
-    demo,
-    evaluate,
-    failures,
-    generate,
-    models,
-    plugins,
-    reconstruct,
-    runs,
-    train,
-    transfer,
-)
-from animekit.cli.options import Session
-from animekit.console import Screen
+from animekit.cli import _failures, config, data, demo, models, plugins, runs
+from animekit.cli._console import Screen
+from animekit.cli._options import Session
+from animekit.cli.clean import command as clean
+from animekit.cli.evaluate import command as evaluate
+from animekit.cli.generate import command as generate
+from animekit.cli.reconstruct import command as reconstruct
+from animekit.cli.train import command as train
+from animekit.cli.transfer import command as transfer
 from animekit.errors import AnimekitError, Stopped
 
 COMMANDS = (
@@ -68,7 +60,7 @@ class Root(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands in the order in which a newcomer meets them."""
-        return [module.__name__.rpartition(".")[2] for module in COMMANDS]
+        return [module.__name__.split(".")[2] for module in COMMANDS]  # animekit.cli.NAME
 
     def answer(self, session: Session, words: list[str], **rest: Any) -> int:
         """Run the command, write its JSON answer or its error, and return the exit code."""
@@ -83,7 +75,7 @@ class Root(TyperGroup):
         except SystemExit as stop:  # Typer and Rich end so on a broken pipe
             return BROKEN_PIPE if stop.code == 1 else int(stop.code or 0)
         except (Exception, KeyboardInterrupt) as caught:
-            error = failures.known(caught, session.args)
+            error = _failures.known(caught, session.args)
             if error is None:
                 session.screen.bug(caught)
                 error = AnimekitError(f"{type(caught).__name__}: {caught}", code="bug")
@@ -159,9 +151,9 @@ def root(
       animekit transfer cyclegan apple2orange    pictures in, pictures out
     """
     if version:
-        from animekit import __version__
+        from importlib import metadata
 
-        typer.echo(f"animekit {__version__}")
+        typer.echo(f"animekit {metadata.version('animekit')}")
     elif context.invoked_subcommand is None:
         context.get_help()
 

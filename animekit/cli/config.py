@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli.options import SETTINGS, Common, argument, command, option
+from animekit.cli._options import SETTINGS, Common, argument, command, option
 
 OWN = [
     argument("model", required=True, help="The model, as in animekit train MODEL."),
@@ -32,9 +32,9 @@ def show(common: Common, model: str, origin: bool, preset: str | None) -> list[d
       animekit config show wgangp --origin --preset cpu
       animekit config show wgangp --origin --set lr=3e-4
     """
-    from animekit import recipe
     from animekit.config import parse_set
     from animekit.config import show as text
+    from animekit.training import recipe
 
     made = recipe.make(
         model,
@@ -62,7 +62,7 @@ def presets(common: Common, model: str | None) -> list[dict[str, Any]]:
       animekit config presets wgangp
       animekit train wgangp --preset cpu
     """
-    from animekit.recipe import presets_of
+    from animekit.training.recipe import presets_of
 
     registry = common.registry()
     models = [registry.get("model", model)] if model else registry.all("model").values()

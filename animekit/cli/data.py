@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from animekit.cli.options import CHANCE, CONSENT, Common, DefaultGroup, argument, command, option
+from animekit.cli._options import CHANCE, CONSENT, Common, DefaultGroup, argument, command, option
 
 if TYPE_CHECKING:
-    from animekit.catalogue import Entry
-    from animekit.datainfo import DataInfo
-    from animekit.tagtable import TagTable
+    from animekit.data.info import DataInfo
+    from animekit.data.tag_report import TagTable
+    from animekit.hub.catalog import Entry
 
 SEED = CHANCE[0]
 PATH = argument("path", help="Folder or .zip of pictures, or synthetic:N; left out, data/faces.")
@@ -67,8 +67,8 @@ def info(common: Common, path: str | None, tags: Path | None) -> dict[str, Any]:
       animekit data info data/faces --tags tags.csv
       animekit data info data/faces.zip --json
     """
-    from animekit.cli.bars import counting
-    from animekit.datainfo import describe
+    from animekit.cli._progress import counting
+    from animekit.data.info import describe
 
     where = path or _default()
     with counting(common.screen, "reading") as progress:
@@ -86,9 +86,9 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
       animekit data pack data/faces --size 128
       animekit data pack data/faces --tags tags.csv -n
     """
-    from animekit import store
     from animekit.cli.models import human
-    from animekit.data import open_dataset
+    from animekit.data.dataset import open_dataset
+    from animekit.data.pack import pack as make_pack
     from animekit.errors import UsageError
 
     if size < 1:
@@ -100,7 +100,7 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
         common.screen.say(f"would pack {len(dataset):,} pictures at {size}x{size}: {human(room)}")
         return {"would_pack": len(dataset), "size": size, "bytes": room}
     with common.screen.packing() as progress:
-        packed = store.pack(dataset, size, progress=progress)
+        packed = make_pack(dataset, size, progress=progress)
     for item in packed.skipped[:NAMED]:
         common.screen.warn(f"{item.name} is left out: {item.reason}", "skipped")
     held = sum(file.stat().st_size for file in packed.folder.iterdir())
@@ -126,18 +126,18 @@ def synth(common: Common, out: str, of: str, num: int, size: int) -> dict[str, A
       animekit data synth data/drawn --num 5000 --size 128 --seed 3
       animekit data synth data/apples --of apples --num 200 --size 256
     """
-    from animekit import drawnset
-    from animekit.cli.bars import counting
+    from animekit.cli._progress import counting
+    from animekit.data import synthesis
 
     folder, seed = Path(out), common.seed or 0
-    drawnset.check_subject(of)
+    synthesis.check_subject(of)
     facts = {"path": str(folder), "images": num, "size": size, "seed": seed, "of": of}
     what = of if of == "faces" else f"pictures of {of}"
     if common.dry_run:
         common.screen.say(f"would draw {num:,} {what} of {size}x{size} into {folder}")
         return facts
     with counting(common.screen, "drawing") as progress:
-        drawnset.synth(
+        synthesis.synth(
             folder,
             num=num,
             size=size,
@@ -148,7 +148,7 @@ def synth(common: Common, out: str, of: str, num: int, size: int) -> dict[str, A
         )
     common.screen.made(folder, "folder", f"{num:,} {what} of {size}x{size}, seed {seed}")
     if of == "faces":
-        common.screen.record(folder / drawnset.TAGS, "tags")
+        common.screen.record(folder / synthesis.TAGS, "tags")
         common.screen.note(f"Next: animekit train wgangp --data {shlex.quote(out)}")
     else:
         common.screen.note(f"Next: animekit train cyclegan --data {shlex.quote(out)},OTHER")
@@ -170,9 +170,9 @@ def tags(
       animekit data tags tags_clean.csv -o tags.png --images data/faces
       animekit data tags tags_clean.csv --export tags.csv --strict
     """
+    from animekit.data.tag_picture import save_table
+    from animekit.data.tag_report import export_simple, tag_table
     from animekit.errors import UsageError
-    from animekit.tagdrawing import save_table
-    from animekit.tagtable import export_simple, tag_table
 
     if strict and export is None:
         raise UsageError("--strict is about what is exported", "add --export tags.csv")
@@ -199,17 +199,18 @@ def get(common: Common, name: str | None, out: Path | None, sha256: str | None) 
       animekit data get course-faces -n
       animekit data get apple2orange --out data/fruit --yes
     """
-    from animekit import archives, catalogue
     from animekit.cli.models import agree, downloading, introduce
     from animekit.errors import UsageError
+    from animekit.files import refuse_full
+    from animekit.hub import catalog
 
     if name is None:
         if out is not None or sha256 is not None:
             raise UsageError("name the data set to get", "animekit data get alone lists them")
         return _list(common)
-    entry = catalogue.find(name, "dataset")
+    entry = catalog.find(name, "dataset")
     folder = _place(entry) if out is None else out
-    archives.refuse_full(folder)
+    refuse_full(folder)
     introduce(common.screen, entry, sha256)
     common.screen.note(f"  into     {folder}")
     if common.dry_run:
@@ -217,13 +218,13 @@ def get(common: Common, name: str | None, out: Path | None, sha256: str | None) 
     known = entry.pinned or sha256
     agree(common, f"Download {entry.name}{'' if known else ' unchecked'}?")
     with downloading(common.screen, entry.name) as progress:
-        made = catalogue.get_dataset(name, folder, sha256=sha256, unpinned=True, progress=progress)
+        made = catalog.get_dataset(name, folder, sha256=sha256, unpinned=True, progress=progress)
     common.screen.made(folder, "folder", f"{made.files:,} files  {made.terms}")
     return _facts(entry, folder)
 
 
 def _default() -> str:
-    from animekit.recipe import TrainOptions
+    from animekit.training.recipe import TrainOptions
 
     return str(TrainOptions.model_fields["data"].default)
 
@@ -301,10 +302,10 @@ def _show_tags(common: Common, table: TagTable) -> None:
 
 def _list(common: Common) -> list[dict[str, Any]]:
     """List the data sets of the catalogue."""
-    from animekit import catalogue
     from animekit.cli.models import human, pinning
+    from animekit.hub import catalog
 
-    known = catalogue.entries("dataset").values()
+    known = catalog.entries("dataset").values()
     rows = [_facts(entry, _place(entry)) for entry in known]
     common.screen.table(
         ("name", "state", "size", "sha256", "what", "licence"),

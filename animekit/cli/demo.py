@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli.options import CHANCE, CONSENT, Common, command, option
+from animekit.cli._options import CHANCE, CONSENT, Common, command, option
 
 OWN = [
     option("minutes", float, metavar="M", help="How long to train.", default=1.0),
@@ -29,7 +29,7 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
       animekit demo -o /tmp/first-look
     """
     from animekit import demonstration
-    from animekit.cli import progress
+    from animekit.cli.train.show import display
 
     screen, registry = common.screen, common.registry()
     if common.dry_run:
@@ -44,7 +44,7 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
             seed=common.seed or 0,
             gpu=common.gpu or "auto",
             registry=registry,
-            loggers=[progress.display(screen, model)],
+            loggers=[display(screen, model)],
             progress=packing,
         )
     screen.made(shown.faces, "grid", f"what the model draws after {minutes:g} min")

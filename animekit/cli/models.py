@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import typer
 
-from animekit.cli.bars import following
-from animekit.cli.options import CONSENT, Common, DefaultGroup, argument, command, option
-from animekit.console import Screen
+from animekit.cli._console import Screen
+from animekit.cli._options import CONSENT, Common, DefaultGroup, argument, command, option
+from animekit.cli._progress import following
 from animekit.errors import NetworkError, Stopped, UsageError
 
 if TYPE_CHECKING:
-    from animekit.catalogue import Entry
+    from animekit.hub.catalog import Entry
 
 NAME = argument("name", required=True, help="Name of weights, as `animekit models` lists them.")
 SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
@@ -53,7 +53,8 @@ def ls(common: Common) -> list[dict[str, Any]]:
       animekit models ls --json
       animekit models ls --plain
     """
-    from animekit import catalogue, weights
+    from animekit.hub import catalog
+    from animekit.models import weights
 
     rows: list[dict[str, Any]] = [
         {"name": name, "state": "bundled", "size": path.stat().st_size, "path": str(path)}
@@ -62,7 +63,7 @@ def ls(common: Common) -> list[dict[str, Any]]:
         for name, path in weights.bundled().items()
     ]
     rows += [_imported_row(name, path) for name, path in weights.imported().items()]
-    rows += [_row(entry) for entry in catalogue.entries("weights").values()]
+    rows += [_row(entry) for entry in catalog.entries("weights").values()]
     common.screen.table(
         ("name", "state", "size", "sha256", "licence"),
         [
@@ -82,10 +83,10 @@ def pull(common: Common, name: str, sha256: str | None) -> dict[str, Any]:
       animekit models pull inception --yes
       animekit models pull cyclegan/apple2orange -n
     """
-    from animekit import catalogue
+    from animekit.hub import catalog
 
-    entry, screen = catalogue.find(name, "weights"), common.screen
-    sound = [row["state"] != "damaged" for row in catalogue.verify([name])]
+    entry, screen = catalog.find(name, "weights"), common.screen
+    sound = [row["state"] != "damaged" for row in catalog.verify([name])]
     if sound != [True] or sha256:
         introduce(screen, entry, sha256)
         if common.dry_run:
@@ -93,8 +94,8 @@ def pull(common: Common, name: str, sha256: str | None) -> dict[str, Any]:
         known = entry.pinned or sha256
         agree(common, f"Download {entry.name}{'' if known else ' unchecked'}?")
         with downloading(screen, entry.name) as progress:
-            catalogue.pull(name, sha256=sha256, unpinned=True, progress=progress)
-    screen.made(catalogue.place_of(entry), "weights", f"licence: {entry.licence}")
+            catalog.pull(name, sha256=sha256, unpinned=True, progress=progress)
+    screen.made(catalog.place_of(entry), "weights", f"licence: {entry.licence}")
     return _row(entry)
 
 
@@ -106,11 +107,11 @@ def verify(common: Common) -> list[dict[str, Any]]:
       animekit models verify --json
       animekit models verify --plain
     """
-    from animekit import catalogue
-    from animekit.store import weights_dir
+    from animekit.files import weights_dir
+    from animekit.hub import catalog
 
     with common.screen.busy("reading"):
-        rows = catalogue.verify()
+        rows = catalog.verify()
     if not rows:
         common.screen.note(f"nothing is downloaded yet; {weights_dir()} is empty")
     common.screen.table(
@@ -134,8 +135,8 @@ def import_(common: Common, file: str, **wishes: Any) -> dict[str, Any]:
       animekit models import 200000-G.ckpt --name celeba
       animekit models import cyclegan/apple2orange -n
     """
-    from animekit.importing import import_weights
-    from animekit.published import Statistics
+    from animekit.hub.convert import import_weights
+    from animekit.hub.published import Statistics
 
     labels = [word.strip() for word in (wishes.pop("labels") or "").split(",") if word.strip()]
     statistics = wishes.pop("statistics") or "image"
@@ -231,7 +232,7 @@ def pinning(pinned: bool) -> str:
 
 
 def _imported_row(name: str, path: Path) -> dict[str, Any]:
-    from animekit import weights
+    from animekit.models import weights
 
     about = weights.read(path)[1]
     source = about.get("source", {})
@@ -250,12 +251,12 @@ def _imported_row(name: str, path: Path) -> dict[str, Any]:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    from animekit import catalogue
+    from animekit.hub import catalog
 
     facts = entry.model_dump(mode="json", include=ROW)
-    path = catalogue.place_of(entry)
+    path = catalog.place_of(entry)
     return facts | {
-        "state": catalogue.state_of(entry),
+        "state": catalog.state_of(entry),
         "pinned": entry.pinned,
         "path": str(path),
         "size": path.stat().st_size if path.is_file() else entry.size,

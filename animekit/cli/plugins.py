@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from animekit.cli.options import Common, argument, command, option
-from animekit.console import Screen
+from animekit.cli._console import Screen
+from animekit.cli._options import Common, argument, command, option
 from animekit.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from animekit.components import Component
-    from animekit.plugins import Failure, Registry
+    from animekit.plugins import Component, Failure, Registry
 
 OWN = [
     argument("name", help="Show what this plugin can be told."),
@@ -49,7 +48,8 @@ def plugins(
 
 
 def _all(registry: Registry, kind: str | None) -> list[tuple[str, type[Component]]]:
-    from animekit.plugins import KINDS, did_you_mean
+    from animekit.plugins import KINDS
+    from animekit.text import did_you_mean
 
     if kind not in (None, *KINDS):
         near = did_you_mean(str(kind), KINDS)
@@ -62,7 +62,7 @@ def _find(
     registry: Registry, name: str | None, kind: str | None
 ) -> list[tuple[str, type[Component]]]:
     """Return the components of a name; its own error where its plugin failed to load."""
-    from animekit.plugins import did_you_mean
+    from animekit.text import did_you_mean
 
     known = _all(registry, kind)
     found = [(each, component) for each, component in known if component.name == name]
@@ -105,7 +105,7 @@ def _failure(screen: Screen, failure: Failure) -> dict[str, Any]:
 def _details(
     screen: Screen, registry: Registry, kind: str, component: type[Component]
 ) -> dict[str, Any]:
-    from animekit.cli.schema import rows_of
+    from animekit.cli._schema import rows_of
     from animekit.config import show
 
     source = registry.sources[component]
@@ -135,6 +135,6 @@ def _details(
 
 
 def _presets(component: type[Any]) -> dict[str, str]:
-    from animekit.recipe import presets_of
+    from animekit.training.recipe import presets_of
 
     return {preset.name: preset.description for preset in presets_of(component).values()}

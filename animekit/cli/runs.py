@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from animekit.cli.options import Common, DefaultGroup, argument, command, option
-from animekit.console import duration, number
+from animekit.cli._options import Common, DefaultGroup, argument, command, option
 from animekit.errors import CheckpointError
+from animekit.text import duration, number
 
 if TYPE_CHECKING:
-    from animekit.run import Run
+    from animekit.runs.run import Run
 
 FOLDER = option("runs", Path, metavar="DIR", help="The folder of the runs.", default=Path("runs"))
 
@@ -34,7 +34,7 @@ def ls(common: Common, runs: Path) -> list[dict[str, Any]]:
       animekit runs ls --json
       animekit runs ls --runs /data/runs
     """
-    from animekit.run import Run, list_runs
+    from animekit.runs.run import Run, list_runs
 
     rows = [facts(Run(path)) for path in list_runs(runs)]
     if not rows:
@@ -59,7 +59,7 @@ def show(common: Common, run: str, runs: Path) -> dict[str, Any]:
       animekit runs show 7 --json
     """
     from animekit.config import show as text
-    from animekit.run import Run
+    from animekit.runs.run import Run
 
     found = Run(run, runs)
     row, config, screen = facts(found), found.config, common.screen
@@ -100,7 +100,7 @@ def state_of(run: Run, config: dict[str, Any], last: dict[str, Any]) -> str:
     """Return running, finished or interrupted: by its lock, and by how far it came."""
     import filelock
 
-    from animekit.recipe import TrainOptions
+    from animekit.training.recipe import TrainOptions
 
     if (run.path / ".lock").is_file():
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from animekit.checking import Check, Finding, Measures, Picture, Reason, sharpness, shrunk
+from animekit.cleaning.check import Check, Finding, Measures, Picture, Reason, sharpness, shrunk
 from animekit.config import Params
 from animekit.hookspecs import hookimpl
 

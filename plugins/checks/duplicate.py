@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from animekit.checking import Check, Finding, Measures, Picture, Reason
+from animekit.cleaning.check import Check, Finding, Measures, Picture, Reason
 from animekit.config import Params
-from animekit.duplicates import THUMB, near_pairs, perceptual_hash, stars, thumbnail
 from animekit.hookspecs import hookimpl
+from animekit_plugins.checks._phash import THUMB, near_pairs, perceptual_hash, stars, thumbnail
 
 if TYPE_CHECKING:
     import pandas as pd

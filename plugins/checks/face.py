@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field, field_validator
 
-from animekit.checking import Check, Context, Finding, Measures, Picture, Reason, parse_range
-from animekit.components import Detector
+from animekit.cleaning.check import Check, Context, Finding, Measures, Picture, Reason, parse_range
+from animekit.cleaning.detector import Detector
 from animekit.config import Params
 from animekit.errors import AnimekitError
 from animekit.hookspecs import hookimpl

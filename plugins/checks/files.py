@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from animekit.checking import Check, Finding, Reason
-from animekit.cleanings.surveying import FOREIGN
+from animekit.cleaning.check import Check, Finding, Reason
 from animekit.config import Params
+from animekit.data.survey import FOREIGN
 from animekit.hookspecs import hookimpl
-from animekit.images import KINDS, MAX_PIXELS
+from animekit.images.decode import KINDS, MAX_PIXELS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from animekit.checking import Check, Finding, Measures, Picture, Reason
+from animekit.cleaning.check import Check, Finding, Measures, Picture, Reason
 from animekit.config import Params
 from animekit.hookspecs import hookimpl
 

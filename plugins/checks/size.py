@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
 
-from animekit.checking import Check, Finding, Reason, parse_range
+from animekit.cleaning.check import Check, Finding, Reason, parse_range
 from animekit.config import Params
 from animekit.hookspecs import hookimpl
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from animekit.checking import Check, Context, Finding, Reason
+from animekit.cleaning.check import Check, Context, Finding, Reason
 from animekit.config import Params
 from animekit.errors import AnimekitError, ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.tags import GROUPS, NAMES, read_tags
+from animekit.labels.tags import GROUPS, NAMES, read_tags
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from animekit.data import Skipped
+from animekit.data.dataset import Skipped
 from animekit.errors import DataError
-from animekit.images import EXTENSIONS, MAX_BYTES, ImageError, read_image_file
+from animekit.images.decode import EXTENSIONS, MAX_BYTES, ImageError, read_image_file
 
 FOREIGN = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".psd", ".tga", ".svg")
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"BM")

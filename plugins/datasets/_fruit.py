@@ -12,12 +12,7 @@ from animekit_plugins.datasets._fruitlayout import Body, arrange, choose_bodies
 from animekit_plugins.datasets._fruitparts import FACE, Bough, branch, cut_face
 from animekit_plugins.datasets._fruitscene import Scene, backdrop, choose_scene, lighting
 from animekit_plugins.datasets._fruitshapes import REACH, Vector, basis, reach
-from animekit_plugins.datasets._fruitskin import (
-    apple_colour,
-    apple_map,
-    orange_colour,
-    orange_map,
-)
+from animekit_plugins.datasets._fruitskin import apple_colour, apple_map, orange_colour, orange_map
 
 VERSION = 1  # raise it whenever a picture changes
 KINDS = ("apples", "oranges")

@@ -9,15 +9,15 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from animekit.attributetable import AttributeTable, read_labels
 from animekit.config import Params
-from animekit.data import Dataset, looked_for, nothing_at, seen
+from animekit.data.dataset import Dataset, looked_for, nothing_at, seen
+from animekit.data.manifest import kept_names, newest_manifest, read_manifest
+from animekit.data.spec import ImageSpec
 from animekit.errors import DataError
 from animekit.hookspecs import hookimpl
-from animekit.images import Header, ImageError, decode, header
-from animekit.manifest import kept_names, newest_manifest, read_manifest
-from animekit.model import ImageSpec
-from animekit.tags import Tags
+from animekit.images.decode import Header, ImageError, decode, header
+from animekit.labels.tables import AttributeTable, read_labels
+from animekit.labels.tags import Tags
 from animekit_plugins.datasets._files import Archive, Files, Source
 
 TAG_FILE = "tags.csv"

@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from animekit.config import Layer, Params, parse_value, resolve
-from animekit.data import Dataset
+from animekit.data.dataset import Dataset
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.plugins import did_you_mean
+from animekit.text import did_you_mean
 from animekit_plugins.datasets._fruit import KINDS, VERSION, picture_of
 
 FULL_SIZE = 256

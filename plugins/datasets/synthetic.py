@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from animekit.config import Layer, Params, parse_value, resolve
-from animekit.data import Dataset
+from animekit.data.dataset import Dataset
+from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.model import ImageSpec
-from animekit_plugins.datasets._faces import VERSION, face_of, picture_of
-from animekit_plugins.datasets._traits import GROUPS, LABELS
+from animekit_plugins.datasets._faces.picture import VERSION, face_of, picture_of
+from animekit_plugins.datasets._faces.traits import GROUPS, LABELS
 
 FULL_SIZE = 256
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from animekit.cascade import NEIGHBOURS, SCALE, SMALLEST, Cascade, equalised, find_cascade
-from animekit.components import Detector
+from animekit.cleaning.cascade import NEIGHBOURS, SCALE, SMALLEST, Cascade, equalised, find_cascade
+from animekit.cleaning.detector import Detector
 from animekit.config import Params
 from animekit.errors import AnimekitError
 from animekit.hookspecs import hookimpl

@@ -13,11 +13,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from animekit import weights
-from animekit.components import Detector
+from animekit.cleaning.detector import Detector
 from animekit.config import Params
 from animekit.errors import AnimekitError, CheckpointError, DataError
 from animekit.hookspecs import hookimpl
+from animekit.models import weights
 
 from ._finder import LARGEST, PAD, SMALLEST, STRIDE, Finder, boxes_of, merge
 

@@ -6,16 +6,16 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit.components import Logger
 from animekit.config import Params
 from animekit.errors import UnusableError
 from animekit.hookspecs import hookimpl
+from animekit.training.logger import Logger
 
 if TYPE_CHECKING:
     import numpy as np
     from torch.utils.tensorboard import SummaryWriter
 
-    from animekit.run import Run
+    from animekit.runs.run import Run
 
 
 class TensorBoard(Logger):

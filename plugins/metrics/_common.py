@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from animekit.errors import DataError
-from animekit.features import single_threads
+from animekit.models.features import single_threads
 
 Map = Callable[[Callable[[int], Any], range], list[Any]]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from animekit import images
+from animekit.images.layout import strip as captioned_strip
 
 SHOWN = 64  # px: pictures smaller than this are enlarged by whole numbers
 LINE, LETTERS = 18, 12  # px: height of a line of text and of its letters
@@ -45,7 +45,7 @@ def sheet(rows: Sequence[Row]) -> np.ndarray:
 
 def _pictures(row: Row) -> np.ndarray:
     strips = [
-        images.strip(enlarged(group), labels)
+        captioned_strip(enlarged(group), labels)
         for group, labels in zip(row.groups, row.labels, strict=True)
         if len(group)
     ]

@@ -6,13 +6,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
-from animekit import classifying, plugins
-from animekit.classifying import ATTRIBUTES, Classifier
-from animekit.components import Exhibit, Metric
+from animekit import plugins
 from animekit.config import Params
 from animekit.errors import AnimekitError, DataError
+from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
-from animekit.tags import HAIR
+from animekit.labels.tags import HAIR
+from animekit.models import tagger
+from animekit.models.tagger import ATTRIBUTES, Classifier
 
 CELL, MARGIN = 34, 70  # px, of the picture of a matrix
 
@@ -43,7 +44,7 @@ class ConditionAccuracy(Metric):
 
     def missing(self) -> AnimekitError | None:
         """Return the error that there is no classifier."""
-        return classifying.missing(self.params.classifier)
+        return tagger.missing(self.params.classifier)
 
     def definition(self, count: int) -> str:
         """Return one line: which network reads, and how many images."""
@@ -109,7 +110,7 @@ class ConditionAccuracy(Metric):
 
     def _classifier(self) -> Classifier:
         if self._loaded is None:
-            self._loaded = classifying.load(self.registry or plugins.load(), self.params.classifier)
+            self._loaded = tagger.load(self.registry or plugins.load(), self.params.classifier)
         return self._loaded
 
 

@@ -8,8 +8,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from animekit import images, plugins
-from animekit.cascade import (
+from animekit import plugins
+from animekit.cleaning.cascade import (
     NEIGHBOURS,
     SCALE,
     SMALLEST,
@@ -18,10 +18,13 @@ from animekit.cascade import (
     find_cascade,
     framed,
 )
-from animekit.components import Detector, Exhibit, Metric
+from animekit.cleaning.detector import Detector
 from animekit.config import Params
 from animekit.errors import AnimekitError
+from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
+from animekit.images.layout import course_figure, grid
+from animekit.images.pixels import resize
 
 from ._common import checked
 
@@ -164,10 +167,10 @@ class Faces(Metric):
 
 def _pictures(figure: np.ndarray) -> dict[str, np.ndarray]:
     """Return 25 images as the course's figure and side by side, uint8 [H, W, 3]."""
-    cells = np.stack([images.resize(image, CELL) for image in figure])
+    cells = np.stack([resize(image, CELL) for image in figure])
     return {
-        "faces_figure": images.course_figure(figure)[..., :3],
-        "faces_tight": images.grid(cells, COLUMNS),
+        "faces_figure": course_figure(figure)[..., :3],
+        "faces_tight": grid(cells, COLUMNS),
     }
 
 

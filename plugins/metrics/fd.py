@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from animekit.components import Metric
-from animekit.features import single_threads
+from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
+from animekit.models.features import single_threads
 
-from ._features import FeatureMetric, to_bytes, to_text
+from ._features.shared import FeatureMetric, to_bytes, to_text
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from animekit.components import Metric
+from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
 
-from ._features import FeatureMetric, FeatureParams, square
+from ._features.shared import FeatureMetric, FeatureParams, square
 
 
 class FeatDivParams(FeatureParams):

@@ -9,11 +9,11 @@ from pydantic import Field
 from scipy.special import log_softmax
 from torch import Tensor
 
-from animekit.components import Metric
 from animekit.errors import UnusableError
+from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
 
-from ._features import FeatureMetric, FeatureParams
+from ._features.shared import FeatureMetric, FeatureParams
 
 MOST_CLASSES = 10_000  # of all groups together
 

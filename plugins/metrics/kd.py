@@ -10,11 +10,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from animekit.components import Metric
-from animekit.features import single_threads
+from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
+from animekit.models.features import single_threads
 
-from ._features import FeatureMetric, FeatureParams, to_bytes, to_text
+from ._features.shared import (
+    FeatureMetric,
+    FeatureParams,
+    to_bytes,
+    to_text,
+)
 
 SCALE = 1000.0
 DEGREE = 3

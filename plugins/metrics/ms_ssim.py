@@ -14,9 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from animekit.components import Metric
 from animekit.config import Params
 from animekit.errors import DataError
+from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
 
 from ._common import Meter, checked, workers

@@ -12,9 +12,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from animekit.components import Exhibit, Metric
 from animekit.config import Params
 from animekit.errors import DataError
+from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
 
 from ._common import Map, checked, workers

@@ -14,11 +14,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from animekit.components import Metric
-from animekit.features import single_threads
+from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
+from animekit.models.features import single_threads
 
-from ._features import FeatureMetric, FeatureParams, to_bytes, to_text
+from ._features.shared import (
+    FeatureMetric,
+    FeatureParams,
+    to_bytes,
+    to_text,
+)
 
 BLOCK = 1 << 21  # distances that are in memory together, 16 MB in float64
 SAME = 1e-13  # of the squared lengths: float64 cannot tell a smaller squared distance from 0

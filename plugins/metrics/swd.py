@@ -16,14 +16,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from animekit.components import Metric
 from animekit.config import Params
 from animekit.errors import DataError, UnusableError
+from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
 
 from ._common import Map, Meter, square, workers
-from ._histograms import Ranks, distance
-from ._patches import COARSEST, PATCH, WIDTH, Patches, corners, levels
+from ._swd.histograms import Ranks, distance
+from ._swd.patches import COARSEST, PATCH, WIDTH, Patches, corners, levels
 
 REAL, FAKE, DIRECTIONS, SUBSET = range(4)  # streams of random numbers
 FORMAT = 1  # of what `export` gives

@@ -8,12 +8,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from animekit import losses
-from animekit.colorizing import Colorizer
-from animekit.conditional import ConditionalModel, ConditionalParams, labels_of
-from animekit.model import Batch, ImageSpec, Losses
-from animekit.networks import Discriminator
-from animekit.replay import Replay
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
+from animekit.models.base import Losses
+from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.nn import losses
+from animekit.nn.architectures import Discriminator
+from animekit.nn.memory import Replay
+from animekit_plugins.models._colorizing import Colorizer
 
 
 class TwoStageParams(ConditionalParams):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from animekit.layers import full_precision
-from animekit.networks import Discriminator, HeadedDiscriminator
+from animekit.nn.architectures import Discriminator, HeadedDiscriminator
+from animekit.nn.layers import full_precision
 
 
 class OpenDiscriminator(nn.Module):

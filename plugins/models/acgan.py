@@ -6,13 +6,15 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from animekit import losses
-from animekit.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.model import Batch, ImageSpec, Losses, Phase
-from animekit.networks import Discriminator, HeadedDiscriminator
-from animekit.replay import Replay
+from animekit.models.base import Losses, Phase
+from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.nn import losses
+from animekit.nn.architectures import Discriminator, HeadedDiscriminator
+from animekit.nn.memory import Replay
 
 
 class ACGANParams(ConditionalParams):

@@ -6,12 +6,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from animekit import losses
-from animekit.adversarial import UpdateRule
-from animekit.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
-from animekit.model import Batch, Losses
-from animekit.networks import Discriminator, MatchingDiscriminator
+from animekit.models.adversarial import UpdateRule
+from animekit.models.base import Losses
+from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.nn import losses
+from animekit.nn.architectures import Discriminator, MatchingDiscriminator
 
 
 class CWGANGPParams(ConditionalParams):

@@ -11,14 +11,17 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Adam, Optimizer
 
-from animekit import config, losses
+from animekit import config
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
-from animekit.layers import initialise
-from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
-from animekit.pool import ImagePool
-from animekit.schedules import SCHEDULES
-from animekit.translators import (
+from animekit.models.base import Losses, Model, Need, Phase
+from animekit.nn import losses
+from animekit.nn.layers import initialise
+from animekit.nn.memory import ImagePool
+from animekit.nn.schedules import SCHEDULES
+from animekit.nn.translators import (
     PatchDiscriminator,
     ResnetTranslator,
     TranslatorShape,

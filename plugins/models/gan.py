@@ -4,10 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from animekit import losses
-from animekit.adversarial import AdversarialModel, AdversarialParams
+from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
-from animekit.model import Batch, Losses
+from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.base import Losses
+from animekit.nn import losses
 
 
 class GANParams(AdversarialParams):

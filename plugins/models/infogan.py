@@ -7,13 +7,15 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
-from animekit import losses
-from animekit.adversarial import AdversarialModel, AdversarialParams
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
 from animekit.hookspecs import hookimpl
-from animekit.layers import initialise
-from animekit.model import Batch, ImageSpec, Losses, Phase
-from animekit.networks import ARCHITECTURES, Discriminator
-from animekit.variational import unread_information
+from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.base import Losses, Phase
+from animekit.nn import losses
+from animekit.nn.architectures import ARCHITECTURES, Discriminator
+from animekit.nn.layers import initialise
+from animekit.nn.variational import unread_information
 
 from ._infogan import OpenDiscriminator, Recogniser
 

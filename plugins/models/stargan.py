@@ -11,14 +11,17 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Adam, Optimizer
 
-from animekit import config, losses
+from animekit import config
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
-from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
-from animekit.plugins import did_you_mean
-from animekit.schedules import SCHEDULES
-from animekit.translators import LabelPatchDiscriminator, LabelTranslator, TranslatorShape
-from animekit.vocabulary import Vocabulary
+from animekit.labels.vocabulary import Vocabulary
+from animekit.models.base import Losses, Model, Need, Phase
+from animekit.nn import losses
+from animekit.nn.schedules import SCHEDULES
+from animekit.nn.translators import LabelPatchDiscriminator, LabelTranslator, TranslatorShape
+from animekit.text import did_you_mean
 
 COLUMNS = 12  # of targets in a sheet
 

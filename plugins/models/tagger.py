@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from animekit.config import Params
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.layers import full_precision
-from animekit.losses import attribute_loss
-from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
+from animekit.models.base import Losses, Model, Need, Phase
+from animekit.nn.layers import full_precision
+from animekit.nn.losses import attribute_loss
 
 STAGES = 4  # each halves the side; a stem halves it before
 TURN, ZOOM, SHIFT = 0.2, 0.2, 0.1  # radians, share of the size, share of the side

@@ -9,11 +9,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from animekit.colorizing import luminance
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.model import Batch, ImageSpec, Losses, Model, Need, Phase
+from animekit.models.base import Losses, Model, Need, Phase
 from animekit_plugins.models._colorizer import ColourStage, GreyStage, TwoStageParams
+from animekit_plugins.models._colorizing import luminance
 
 
 class TwoStage(Model):

@@ -10,12 +10,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from animekit.config import Params
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
 from animekit.hookspecs import hookimpl
-from animekit.layers import activation_layer, full_precision, initialise, norm_layer
-from animekit.model import Batch, ImageSpec, Losses, Model, Phase
-from animekit.networks import ARCHITECTURES, Generator, Shape
-from animekit.schedules import SCHEDULES
-from animekit.variational import divergence, reparameterised
+from animekit.models.base import Losses, Model, Phase
+from animekit.nn.architectures import ARCHITECTURES, Generator, Shape
+from animekit.nn.layers import activation_layer, full_precision, initialise, norm_layer
+from animekit.nn.schedules import SCHEDULES
+from animekit.nn.variational import divergence, reparameterised
 
 WIDEST = 16  # times the width of the layer nearest to the image
 QUIETEST, LOUDEST = -20.0, 10.0  # bounds of logvar: exp of it stays finite in any precision

@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
-from animekit import losses
-from animekit.adversarial import AdversarialModel, AdversarialParams
+from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
-from animekit.model import Batch, Losses
+from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.base import Losses
+from animekit.nn import losses
 
 
 class WGANGPParams(AdversarialParams):

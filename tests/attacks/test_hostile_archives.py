@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 
-from animekit import archives
-from animekit.archives import Limits, extract
 from animekit.errors import UnusableError
+from animekit.hub.archive import Hostile, Limits, extract, safe_name
 
 MB = 1024 * 1024
 
@@ -368,13 +367,13 @@ def test_no_damage_whatever_is_a_bug(
     [("a/../b", "leads out"), ("/a", "an absolute name"), ("a./b", "no name on every system")],
 )
 def test_the_reason_is_the_right_one(name: str, reason: str) -> None:
-    with pytest.raises(archives.Hostile, match=reason):
-        archives.safe_name(name)
+    with pytest.raises(Hostile, match=reason):
+        safe_name(name)
 
 
 def test_terminal_codes_in_a_name_are_shown_as_text() -> None:
-    with pytest.raises(archives.Hostile) as caught:
-        archives.safe_name("\x1b[31m/\u202e")
-    with pytest.raises(archives.Hostile):
-        archives.safe_name("\x9b31m")  # the same code in one letter
+    with pytest.raises(Hostile) as caught:
+        safe_name("\x1b[31m/\u202e")
+    with pytest.raises(Hostile):
+        safe_name("\x9b31m")  # the same code in one letter
     assert "\\x1b" in str(caught.value) and "\\u202e" in str(caught.value)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from animekit import checkpoint
-from animekit.checkpoint import load_model, newest_sound
 from animekit.errors import CheckpointError
 from animekit.plugins import Registry
-from animekit.run import Run
+from animekit.runs import checkpoint
+from animekit.runs.checkpoint import newest_sound
+from animekit.runs.run import Run, load_model
 
 
 def test_a_run_name_cannot_leave_the_folder_of_runs(
@@ -31,7 +31,7 @@ def test_a_pointer_cannot_lead_out_of_the_run(
     tiny: Callable[..., Run], registry: Registry, tmp_path: Path
 ) -> None:
     run, other = tiny(steps=0), tiny(steps=0, seed=1)
-    for text in (f"../../{other.id}/checkpoints/000000", str(newest_sound(other)), "."):
+    for text in (f"../../{other.id}/checkpoints/000000", str(newest_sound(other.path)), "."):
         (run.checkpoints / "best").write_text(text)
         made = load_model(run, registry)
         assert made.run is not None and made.run.id == run.id
@@ -40,7 +40,7 @@ def test_a_pointer_cannot_lead_out_of_the_run(
 
 def test_a_manifest_cannot_vouch_for_files_elsewhere(tiny: Callable[..., Run]) -> None:
     run = tiny(steps=0)
-    folder = newest_sound(run)
+    folder = newest_sound(run.path)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"]["../../config.json"] = manifest["files"].pop("state.pt")
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -52,7 +52,7 @@ def test_a_manifest_cannot_vouch_for_files_elsewhere(tiny: Callable[..., Run]) -
 def test_a_file_name_is_only_a_name(
     tiny: Callable[..., Run], registry: Registry, tmp_path: Path, name: str
 ) -> None:
-    source = newest_sound(tiny(steps=0)) / "ema.safetensors"
+    source = newest_sound(tiny(steps=0).path) / "ema.safetensors"
     path = Path(shutil.copy(source, tmp_path / f"{name}.safetensors"))
     assert load_model(path, registry).origin == f"using {path} (step 0)"
 
@@ -94,4 +94,4 @@ def test_a_configuration_cannot_make_a_run_write_elsewhere(
     (run.path / "config.json").write_text(json.dumps(config))
     tiny(resume=run.path, steps=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
-    assert newest_sound(run).name == "000001"
+    assert newest_sound(run.path).name == "000001"

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 import torch
 
-from animekit import checkpoint, weights
-from animekit.checkpoint import load_model, newest_sound
 from animekit.errors import CheckpointError
+from animekit.models import weights
 from animekit.plugins import Registry
-from animekit.run import Run
+from animekit.runs import checkpoint
+from animekit.runs.checkpoint import newest_sound
+from animekit.runs.run import Run, load_model
 
 
 class Payload:
@@ -73,7 +74,7 @@ def run(original: Run, tmp_path: Path) -> Run:
 
 def replace_state(run: Run, data: bytes) -> Path:
     """Put other bytes in place of state.pt, with a manifest that fits them."""
-    folder = newest_sound(run)
+    folder = newest_sound(run.path)
     (folder / "state.pt").write_bytes(data)
     manifest = json.loads((folder / "manifest.json").read_text())
     facts = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
@@ -125,7 +126,7 @@ def test_a_training_state_of_another_shape_is_refused(
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -1, -100])
 def test_a_training_state_that_is_cut_short_is_refused(run: Run, cut: int) -> None:
-    whole = (newest_sound(run) / "state.pt").read_bytes()
+    whole = (newest_sound(run.path) / "state.pt").read_bytes()
     folder = replace_state(run, whole[:cut])
     with pytest.raises(CheckpointError, match="refused"):
         checkpoint.read_state(folder)
@@ -138,7 +139,7 @@ def test_a_training_state_that_is_something_else_is_refused(run: Run, data: byte
 
 
 def test_a_state_whose_records_lie_about_their_size_is_refused(run: Run) -> None:
-    folder = newest_sound(run)
+    folder = newest_sound(run.path)
     buffer = io.BytesIO()
     with zipfile.ZipFile(folder / "state.pt") as old, zipfile.ZipFile(buffer, "w") as new:
         for item in old.infolist():

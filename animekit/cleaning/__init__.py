@@ -1,0 +1,1 @@
+"""Cleaning: what `animekit clean` does."""

@@ -1,0 +1,136 @@
+"""What was measured before: by content, in files that only grow, so that a kill costs nothing.
+
+Each process writes a file of its own, one JSON object a line, so that the shards of a cluster's job
+array can share one folder without locks. A line that a kill cut off is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from animekit.cleaning.check import Measures
+from animekit.data.survey import File
+from animekit.errors import DeviceError
+
+FORMAT = 1
+"""Raise it when the lines or the facts of a file change: older files are not read."""
+
+
+class Measured:
+    """The measures of pictures, found by the hash of their content.
+
+    `names` say which content a file had when its size and time were these. Lines are kept as they
+    are, about a kilobyte a picture, and read only when asked for. One thread may write.
+    """
+
+    def __init__(self, folder: Path, others: Iterable[Path] = ()) -> None:
+        self.folder = folder
+        self._hashes: dict[str, tuple[int, int, str]] = {}
+        self._lines: dict[str, bytes] = {}
+        self._file: IO[bytes] | None = None
+        for place in (*others, folder):
+            for path in sorted(place.glob("*.jsonl"), key=_age):
+                self._load(path)
+
+    def _load(self, path: Path) -> None:
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    kind, value = line[:1], json.loads(line[1:]) if line[:1] == b"F" else None
+                    if kind == b"F" and value is not None:
+                        name, size, mtime, sha256 = value
+                        self._hashes[name] = (size, mtime, sha256)
+                    elif kind == b"M" and line.endswith(b"}\n"):
+                        self._keep(line[1:65].decode("ascii"), line[65:])
+                    elif kind == b"V" and int(line[1:]) != FORMAT:
+                        return
+                except (ValueError, TypeError):
+                    continue
+
+    def _keep(self, sha256: str, line: bytes) -> None:
+        # a longer line knows of more checks: two processes may have asked for different ones
+        if len(line) >= len(self._lines.get(sha256, b"")):
+            self._lines[sha256] = line
+
+    def sha256(self, file: File) -> str | None:
+        """Return the hash of a file that has not changed since it was last read."""
+        size, mtime, sha256 = self._hashes.get(file.name, (-1, -1, ""))
+        return sha256 if (size, mtime) == (file.bytes, file.mtime_ns) else None
+
+    def get(self, sha256: str) -> dict[str, Measures]:
+        """Return what is known of a content: the measures by the key of their check."""
+        line = self._lines.get(sha256)
+        if line is None:
+            return {}
+        try:
+            known = json.loads(line)
+        except ValueError:
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def put(self, file: File, sha256: str, known: dict[str, Measures] | None) -> None:
+        """Keep the hash of a file, and all that is known of its content if that is new."""
+        self.put_all([(file, sha256, known)])
+
+    def put_all(self, entries: Iterable[tuple[File, str, dict[str, Measures] | None]]) -> None:
+        """Keep what `put` does of several files, in one write."""
+        lines = []
+        for file, sha256, known in entries:
+            if self.sha256(file) != sha256:
+                self._hashes[file.name] = (file.bytes, file.mtime_ns, sha256)
+                entry = [file.name, file.bytes, file.mtime_ns, sha256]
+                lines.append(b"F" + _json(entry))
+            if known is not None:
+                self._lines[sha256] = _json(known)
+                lines.append(b"M" + sha256.encode("ascii") + self._lines[sha256])
+        if lines:
+            self._append(b"".join(lines))
+
+    def _append(self, data: bytes) -> None:
+        try:
+            if self._file is None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                name = f"{os.getpid()}-{secrets.token_hex(6)}.jsonl"
+                self._file = (self.folder / name).open("ab", buffering=0)
+                self._file.write(b"V%d\n" % FORMAT)
+            self._file.write(data)
+        except OSError as error:
+            raise DeviceError(
+                f"cannot write to {self.folder}: {error.strerror or error}",
+                "name a folder on another disk: --out DIR",
+            ) from None
+
+    def __enter__(self) -> Measured:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _age(path: Path) -> tuple[int, str]:
+    return path.stat().st_mtime_ns, path.name
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist()  # of numpy: what else may be in measures, JSON knows
+
+
+# ensure_ascii also keeps file names that are not valid UTF-8
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+
+
+def _json(value: Any) -> bytes:
+    return _encode(value).encode("ascii") + b"\n"

@@ -1,0 +1,284 @@
+"""Measuring pictures: read and decoded once for all checks, on all cores, in bounded memory.
+
+The workers are threads: what takes time (hashing, decoding, OpenCV, torch) lets go of the
+interpreter, and nothing has to be sent from one process to another. They take turns at the
+interpreter much more often than threads of Python do by themselves: one that comes back from a
+layer of a network would else wait 5 ms while another one makes its many short calls.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from animekit.cleaning.cache import Measured
+from animekit.cleaning.check import Check, Measures, Picture
+from animekit.data.survey import File
+from animekit.errors import PluginError
+from animekit.files import cores
+from animekit.images.decode import ImageError, read_image_file
+from animekit.signals import StopSignals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int, int], None]
+
+FILES_A_TASK = 16
+PIXELS_A_BATCH = 4_000_000
+"""Pictures that are held decoded at a time by one worker: until they have so many pixels."""
+TASKS_AHEAD = 2
+"""Tasks a worker that wait for it: the rest of the list is not touched yet."""
+TURN_SECONDS = 2e-4
+"""How long one worker may keep the interpreter from another one that wants it."""
+
+FACTS = ("width", "height", "format", "error", "error_kind")
+FACTS_KEY = "file/1"
+BARE = ("name", "bytes", "sha256", *FACTS)
+"""Columns of a table of measures that are not from a check."""
+
+
+@dataclass
+class Found:
+    """What one file turned out to be: its hash, and its measures by key."""
+
+    index: int
+    file: File
+    sha256: str
+    known: dict[str, Measures]
+    is_new: bool
+
+
+@dataclass
+class Table:
+    """The measures of all files, filled in any order.
+
+    `decoded` counts the files that were looked at anew.
+    """
+
+    files: Sequence[File]
+    checks: Sequence[Check]
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    decoded: int = 0
+    filled: int = 0
+
+    def __post_init__(self) -> None:
+        named = [f"{check.name}.{measure}" for check in self.checks for measure in check.measures]
+        self.columns = {name: [None] * len(self.files) for name in ("sha256", *FACTS, *named)}
+        self.keys = {key_of(check): check for check in self.checks if check.measures}
+
+    def lacking(self, known: dict[str, Measures]) -> list[Check]:
+        """Return the checks that have not measured a content yet."""
+        readable = FACTS_KEY in known and not known[FACTS_KEY]["error"]
+        if FACTS_KEY in known and not readable:
+            return []
+        return [check for key, check in self.keys.items() if key not in known]
+
+    def complete(self, known: dict[str, Measures]) -> bool:
+        """Say whether nothing is left to be measured of a content."""
+        return FACTS_KEY in known and not self.lacking(known)
+
+    def put(self, found: Found) -> None:
+        """Fill in the row of one file."""
+        self.columns["sha256"][found.index] = found.sha256
+        for fact in FACTS:
+            self.columns[fact][found.index] = found.known[FACTS_KEY][fact]
+        for key, check in self.keys.items():
+            for measure, value in found.known.get(key, {}).items():
+                self.columns[f"{check.name}.{measure}"][found.index] = value
+        self.decoded += found.is_new
+        self.filled += 1
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table for judges: one row for each file, numbered from 0."""
+        import pandas as pd
+
+        names = {
+            "name": [file.name for file in self.files],
+            "bytes": [file.bytes for file in self.files],
+        }
+        # a column of nothing but None would be one of objects, which cannot be compared
+        columns = {
+            name: values if any(value is not None for value in values) else float("nan")
+            for name, values in self.columns.items()
+        }
+        return pd.DataFrame(names | columns)
+
+
+def key_of(check: Check) -> str:
+    """Return the key of a check's measures: name, version and parameters."""
+    return f"{check.name}/{check.version}/{check.key()}"
+
+
+def measure(
+    folder: Path,
+    files: Sequence[File],
+    checks: Sequence[Check],
+    measured: Measured,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Table:
+    """Return the table of measures of some files of a folder.
+
+    `measured` gives what is known and keeps what is new. SIGINT and SIGTERM stop it with Stopped (a
+    second Ctrl-C at once): what was measured is kept, and the next call goes on from there.
+    """
+    table = Table(files, checks)
+    unknown = []
+    for index, file in enumerate(files):
+        sha256 = measured.sha256(file)
+        known = measured.get(sha256) if sha256 else {}
+        if sha256 and table.complete(known):
+            table.put(Found(index, file, sha256, known, is_new=False))
+        else:
+            unknown.append((index, file))
+    if progress is not None:
+        progress(table.filled, len(files))
+    run = _run(folder, unknown, table, measured, workers or cores())
+    with StopSignals() as signals, _one_torch_thread(), _short_turns(), closing(run) as parts:
+        for part in parts:
+            for found in part:
+                table.put(found)
+            measured.put_all(
+                (found.file, found.sha256, found.known if found.is_new else None)
+                for found in part
+                if found.sha256
+            )
+            if progress is not None:
+                progress(table.filled, len(files))
+            if signals.received is not None and table.filled < len(files):
+                raise signals.received(
+                    f"stopped after {table.filled:,} of {len(files):,} pictures",
+                    "the same command goes on from there",
+                )
+    return table
+
+
+def _run(
+    folder: Path,
+    unknown: list[tuple[int, File]],
+    table: Table,
+    measured: Measured,
+    workers: int,
+) -> Generator[list[Found], None, None]:
+    """Yield what the workers found, in the order in which they finish."""
+    starts = iter(range(0, len(unknown), FILES_A_TASK))
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="animekit-clean")
+    waiting: set[Future[list[Found]]] = set()
+
+    def submit(count: int) -> None:
+        for start in islice(starts, count):
+            part = unknown[start : start + FILES_A_TASK]
+            waiting.add(pool.submit(_look, folder, part, table, measured))
+
+    try:
+        submit(workers * (1 + TASKS_AHEAD))
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            waiting -= done
+            submit(len(done))
+            for future in done:
+                yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _look(
+    folder: Path, part: list[tuple[int, File]], table: Table, measured: Measured
+) -> list[Found]:
+    """Read the files of one task and measure those whose content is new."""
+    results = []
+    batch: list[tuple[Found, Picture]] = []
+    pixels = 0
+    for index, file in part:
+        picture = _read(folder, file)
+        sha256 = picture.sha256 if picture.was_read else ""
+        known = measured.get(sha256) if sha256 else {}
+        found = Found(index, file, sha256, known, is_new=not table.complete(known))
+        results.append(found)
+        if found.is_new:
+            batch.append((found, picture))
+            pixels += 0 if picture.error else picture.size[0] * picture.size[1]
+        if pixels >= PIXELS_A_BATCH:
+            _measure(batch, table)
+            batch, pixels = [], 0
+    _measure(batch, table)
+    return results
+
+
+def _read(folder: Path, file: File) -> Picture:
+    try:
+        return Picture(file.name, read_image_file(folder / file.name, file.name))
+    except ImageError as error:
+        return Picture(file.name, b"", error)
+
+
+def _measure(batch: list[tuple[Found, Picture]], table: Table) -> None:
+    for found, picture in batch:
+        found.known[FACTS_KEY] = _facts(picture)
+    for key, check in table.keys.items():
+        todo = [pair for pair in batch if pair[1].error is None and key not in pair[0].known]
+        if not todo:
+            continue
+        pictures = [picture for _, picture in todo]
+        try:
+            measures = check.measure_many(pictures)
+        except Exception as error:
+            error.add_note(f"while check {check.name} measured {pictures[0].name} or one beside it")
+            raise
+        for (found, _), values in zip(todo, measures, strict=True):
+            if set(values) != set(check.measures):
+                raise PluginError(
+                    f"check {check.name} gave {sorted(values)}, not {sorted(check.measures)}",
+                    "measure must give what the class names in `measures`",
+                )
+            if any(isinstance(value, float) and value != value for value in values.values()):
+                raise PluginError(
+                    f"check {check.name} gave NaN for {found.file.name}",
+                    "measure must give numbers; pictures it cannot judge get 0, or another measure",
+                )
+            found.known[key] = values
+
+
+def _facts(picture: Picture) -> Measures:
+    width, height = (0, 0) if picture.error else picture.size
+    error = picture.error
+    return {
+        "width": width,
+        "height": height,
+        "format": picture.format,
+        "error": error.reason if error else "",
+        "error_kind": error.code.removeprefix("image.") if error else "",
+    }
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Hold torch, if anything has imported it, at one thread for each of ours."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    if torch:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads take turns at the interpreter every `TURN_SECONDS`."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

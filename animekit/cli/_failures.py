@@ -1,0 +1,84 @@
+"""From any exception to the error that a user can act on, where there is one."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from animekit.errors import AnimekitError, DeviceError, Stopped, UnusableError, UsageError
+
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def known(error: BaseException, args: Mapping[str, Any]) -> AnimekitError | None:
+    """Return the error with a message, a hint and an exit code; None for a bug.
+
+    `args` are the options of the command, for advice such as half the batch.
+    """
+    if isinstance(error, AnimekitError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Stopped("stopped")
+    if isinstance(error, typer.TyperException):
+        return _usage(error)
+    if _is_out_of_memory(error):
+        return _out_of_memory(error, args)
+    if isinstance(error, OSError):
+        return _file(error)
+    return None
+
+
+def _usage(error: typer.TyperException) -> UsageError:
+    message = error.format_message()
+    near = getattr(error, "possibilities", None)  # Typer's own guesses at a mistyped option
+    if near:
+        from animekit.text import did_you_mean
+
+        flag = str(getattr(error, "option_name", ""))
+        message = f"{error.message}.{did_you_mean(flag, near)}"
+    context = getattr(error, "ctx", None)
+    return UsageError(message, f"see {context.command_path} --help" if context else None)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def _out_of_memory(error: BaseException, args: Mapping[str, Any]) -> DeviceError:
+    wanted = re.search(r"allocate ([\d.]+ \w*)", str(error))
+    where = "CUDA" if "CUDA" in str(error) else "memory"
+    batch = args.get("batch")
+    message = "out of memory" if where == "memory" else f"{where} out of memory"
+    message += f" at batch {batch}" if batch else ""
+    message += f" (the last piece was {wanted[1]})" if wanted else ""
+    advice = f"try --batch {max(1, int(batch) // 2)}" if batch else "try a smaller --batch"
+    return DeviceError(message, f"{advice}, or a smaller --size", code="device.memory")
+
+
+def _file(error: OSError) -> AnimekitError | None:
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in FULL:
+        where = f" while writing {error.filename}" if error.filename else ""
+        return DeviceError(
+            f"{reason}{where}",
+            "free some space; the checkpoints written so far are whole",
+            code="device.disk_full",
+        )
+    if error.errno in FORBIDDEN and error.filename:
+        return UnusableError(
+            f"cannot use {error.filename}: {reason}",
+            "give another path, or the right to use this one",
+            code="path",
+        )
+    return None

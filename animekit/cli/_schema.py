@@ -1,0 +1,99 @@
+"""From a pydantic schema to command-line options, and to rows of a table."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from inspect import Parameter
+from typing import Any, Literal, Union, get_args, get_origin
+
+from animekit.cli._options import option
+from animekit.config import Params, parse_value, show
+
+LONGEST = 12  # letters of a type in the help
+NAMES = {int: "INT", float: "FLOAT", bool: "BOOL", str: "TEXT"}
+
+
+def options_of(
+    params: type[Params], panels: Mapping[str, str], panel: str, taken: Iterable[str]
+) -> list[Parameter]:
+    """Return options for fields that are not `taken`, the schema's own ones first.
+
+    `panels` names the help panel of a field, `panel` that of all others. A boolean becomes --NAME
+    and --no-NAME, of which help shows the one that changes the default.
+    """
+    own = params.__annotations__
+    found = []
+    for name, field in sorted(params.model_fields.items(), key=lambda item: item[0] not in own):
+        if name in taken:
+            continue
+        where, words = panels.get(name, panel), (field.description or "").replace("[", r"\[")
+        if _plain(field.annotation) is bool:
+            found += _switch(name, where, words, default=bool(field.default))
+            continue
+        metavar = type_name(field.annotation)
+        if len(metavar) > LONGEST:
+            words += rf" [dim]({metavar.replace('|', ', ')})[/]"
+            metavar = "CHOICE"
+        if field.default is not None:
+            words += rf" [dim]\[default: {show(field.default)}][/]"
+        found.append(option(name, str, help=words, metavar=metavar, panel=where))
+    return found
+
+
+def _switch(name: str, panel: str, words: str, *, default: bool) -> list[Parameter]:
+    return [
+        option(name, bool, help=words, panel=panel, hidden=default),
+        option("no_" + name, bool, help=f"turn off: {words}", panel=panel, hidden=not default),
+    ]
+
+
+def values_of(given: Mapping[str, Any], *schemas: type[Params]) -> dict[str, Any]:
+    """Return the options that were given, read as `--set` does; text stays text."""
+    fields = {name: field for schema in schemas for name, field in schema.model_fields.items()}
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None or value is False:
+            continue
+        if name not in fields:
+            values[name.removeprefix("no_")] = False
+        elif isinstance(value, str) and _plain(fields[name].annotation) is not str:
+            values[name] = parse_value(value)
+        else:
+            values[name] = value
+    return values
+
+
+def type_name(annotation: Any) -> str:
+    """Return the name of a type as help shows it.
+
+    >>> type_name(tuple[float, float]), type_name(Literal["on", "off"]), type_name(int | None)
+    ('FLOAT,FLOAT', 'on|off', 'INT')
+    """
+    plain = _plain(annotation)
+    if get_origin(plain) is Literal:
+        return "|".join(str(choice) for choice in get_args(plain))
+    if get_origin(plain) is tuple:
+        return ",".join(type_name(part) for part in get_args(plain) if part is not ...)
+    return NAMES.get(plain, "TEXT")
+
+
+def rows_of(params: type[Params]) -> list[dict[str, Any]]:
+    """Return name, type, default and description of each field."""
+    return [
+        {
+            "name": name,
+            "type": type_name(field.annotation),
+            "default": field.default,
+            "description": field.description or "",
+        }
+        for name, field in params.model_fields.items()
+    ]
+
+
+def _plain(annotation: Any) -> Any:
+    """Return X of X | None."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        return kinds[0] if len(kinds) == 1 else annotation
+    return annotation

@@ -1,0 +1,87 @@
+"""`animekit evaluate [MODEL|DIR]`: numbers against real images; each metric is a flag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from animekit.cli._options import (
+    CHANCE,
+    CONSENT,
+    SETTINGS,
+    Common,
+    Session,
+    argument,
+    option,
+    share,
+)
+
+METRICS = "Metrics"
+OWN = [
+    argument("model", help="Run, weights or a folder of images; left out, the newest run."),
+    option("all", bool, help="Every metric that can be computed here.", panel=METRICS),
+    option("ref", str, metavar="DIR", help="The real images, or a reference file.", panel="Data"),
+    option("num", int, metavar="N", help="Images of each side.", panel="Data"),
+    option("quick", bool, help="1,000 images, once: rough numbers soon.", panel="Data"),
+    option("repeats", int, metavar="N", help="Draws, for the spread.", default=3, panel="Data"),
+    option("size", int, metavar="PX", help="Bring folders to this side.", panel="Data"),
+    option("tags", Path, metavar="FILE", help="What the images of a folder are.", panel="Data"),
+    option("ref_tags", Path, metavar="FILE", help="Tags of the real images.", panel="Data"),
+    option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
+    option("trunc", float, metavar="F", help="Truncation of z (default: the model's own)."),
+    option("vs", list[str], metavar="RUN", help="Measure this one too; may be repeated."),
+    option("extractor", str, metavar="NAME", help="Features for fd, kd, prdc.", panel=METRICS),
+    option("fail_if", list[str], metavar="EXPR", help='Exit 5 if so, as in "swd_avg>40".'),
+    option("min_faces", int, metavar="N", help="Exit 5 with fewer faces of 25."),
+    option("out", Path, "--out", "-o", metavar="DIR", help="Where the record goes."),
+    option("save_ref", Path, metavar="FILE", help="Write --ref's own side for those without it."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the root."""
+    own = [*OWN, *CHANCE, *SETTINGS, *CONSENT]
+    app.command("evaluate", cls=MetricCommand)(share("evaluate", evaluate, own))
+
+
+def evaluate(common: Common, **wishes: Any) -> Any:
+    """Measure a model, or a folder of images, against real ones.
+
+    Examples
+      animekit evaluate --ms-ssim --swd
+      animekit evaluate 0007 --vs 0005 --fail-if "swd_avg>40"
+      animekit evaluate generated --ref data/faces --all
+    """
+    from animekit.cli.evaluate import run
+
+    return run.run(common, wishes)
+
+
+class MetricCommand(TyperCommand):
+    """A command with one flag for each metric that a plugin brings."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options, those of the metrics among them."""
+        own = super().get_params(ctx)
+        session = ctx.obj
+        if not isinstance(session, Session):
+            return own
+        metrics = session.registry().all("metric")
+        flags = [
+            option(name, bool, f"--{name.replace('_', '-')}", help=cls.summary(), panel=METRICS)
+            for name, cls in metrics.items()
+        ]
+        app = typer.Typer(add_completion=False)
+        app.command()(share("evaluate", evaluate, flags))
+        found = [each for each in get_command(app).params if each.name in metrics]
+        return [own[0], *found, *own[1:]]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Hand the metrics' flags over apart: Typer knows those of the function."""
+        metrics = ctx.obj.registry().all("metric")
+        ctx.obj.extra = {name: ctx.params.pop(name) for name in metrics}
+        return super().invoke(ctx)

@@ -1,0 +1,80 @@
+"""`animekit generate [MODEL]`: seeds, prompts or noise to pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
+
+OWN = [
+    argument("model", help="Run, checkpoint, weights file or name; left out, the newest run."),
+    option("num", int, metavar="N", help=r"How many images. [dim]\[default: 25][/]"),
+    option("seeds", str, metavar="SEEDS", help="One image a seed, as in 0-24 or 3,17,42."),
+    option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
+    option(
+        "trunc",
+        float,
+        metavar="F",
+        help=r"Below 1: more typical images. [dim]\[default: the model's own, mostly 1][/]",
+    ),
+    option("noise", Path, metavar="NPY", help="Draw from this noise in place of seeds."),
+    option("like", Path, metavar="PICTURE", help="Make a picture again from its metadata."),
+]
+ASKED = [
+    option("prompt", list[str], metavar="TEXT", help="What to draw; may be repeated."),
+    option("prompts", Path, metavar="FILE|-", help="A prompt a line, at most 25."),
+    option(
+        "per_prompt",
+        str,
+        metavar="N|auto",
+        help=r"Images of each prompt. [dim]\[default: auto, which fills the grid or is 1][/]",
+    ),
+    option("random", str, metavar="A,B", help="Draw only these attributes anew for each image."),
+    option("matrix", str, metavar="A,B", help="All values of two attributes, from one seed."),
+    option("vary", str, metavar="A", help="All values of one attribute, a row for each seed."),
+    option("best_of", int, metavar="N", help="Of N seeds, the image that obeys best."),
+]
+WAY = [
+    option("interpolate", str, metavar="SEEDS", help="Draw the way from seed to seed."),
+    option("frames", int, metavar="N", help="Images on the way.", default=60),
+    option("mode", str, metavar="slerp|lerp", help="Arcs or lines.", default="slerp"),
+    option("loop", bool, "--loop/--no-loop", help="Come back to the first seed.", default=True),
+]
+OUTPUT = [
+    option("out", Path, "--out", "-o", metavar="FILE", help="Where to write; - is stdout."),
+    option("grid", str, metavar="5x5", help="Columns x rows of the picture."),
+    option("tile", int, metavar="PX", help="Side of an image in the picture."),
+    option(
+        "style",
+        str,
+        metavar="plain|figure|strip",
+        help="A tight grid, the course's 640x480 figure, or a row with captions.",
+    ),
+    option("gif", bool, help="Write a GIF."),
+    option("fps", float, metavar="N", help="Frames a second of the GIF."),
+    option("each", Path, metavar="DIR", help="Write each image as a file of its own."),
+    option("save_noise", Path, metavar="NPY", help="Write the noise too."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the root."""
+    command(app, "generate", generate, *OWN, *ASKED, *WAY, *OUTPUT, *CHANCE, *CONSENT)
+
+
+def generate(common: Common, **wishes: Any) -> Any:
+    """Draw new images from a trained model.
+
+    Examples
+      animekit generate --seeds 0-24 --grid 5x5 --tile 64 -o samples/gan.png
+      animekit generate --prompt "blue hair green eyes"
+      animekit generate 0007 --interpolate 3,17,42 --frames 60 --gif
+      animekit generate --like samples/gan.png -o again.png
+    """
+    from animekit.cli.generate import run
+    from animekit.cli.generate.request import Wishes
+
+    return run.run(common, Wishes(**wishes))

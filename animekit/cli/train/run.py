@@ -1,0 +1,158 @@
+"""The body of `animekit train MODEL`: options from schemas, a plan or a run, and its display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from animekit.cli._options import (
+    CHANCE,
+    CONSENT,
+    EVERYWHERE,
+    NEWEST,
+    SETTINGS,
+    Common,
+    option,
+    share,
+)
+from animekit.cli._schema import options_of, values_of
+from animekit.cli.train.show import display
+from animekit.config import parse_set, show
+from animekit.models.base import Model
+from animekit.plugins import Registry
+from animekit.runs.run import RUNS
+from animekit.text import duration, number
+from animekit.training.logger import Logger
+from animekit.training.plan import Plan
+from animekit.training.recipe import TrainOptions, presets_of
+
+PANELS = {
+    "Data": ("data", "tags", "size", "flip", "crop"),
+    "Training": ("batch", "steps", "minutes"),
+    "Output": ("name", "report_every", "sample_every", "save_every", "keep"),
+}
+MEASURED = 20  # steps
+COMMON = [*CHANCE, *SETTINGS, *CONSENT]
+
+
+def model_command(model: type[Model], registry: Registry) -> Any:
+    """Return the command that trains one model: its parameters are options."""
+    loggers = registry.all("logger")
+    known = "; known: " + ", ".join(presets_of(model)) if presets_of(model) else ""
+
+    def train(common: Common, **given: Any) -> Any:
+        chosen = [loggers[name] for name in loggers if given.pop(name)]
+        return run(common, model, chosen, given)
+
+    own = [
+        option("preset", str, metavar="NAME", help=f"Start from a named recipe{known}."),
+        option("resume", str, metavar="RUN", help="Go on with a run; with no RUN, the newest."),
+        option("measure", bool, help="With -n: time some steps.", panel="Training"),
+        option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
+    ]
+    own += [option(name, bool, help=cls.summary(), panel="Output") for name, cls in loggers.items()]
+    taken = {parameter.name for parameter in (*own, *COMMON, *EVERYWHERE)}
+    panels = {name: panel for panel, names in PANELS.items() for name in names}
+    own += options_of(TrainOptions, panels, "Advanced", taken)
+    own += options_of(model.Params, {}, f"Model {model.name}", taken)
+    order = ["None", *PANELS, f"Model {model.name}", "Advanced"]
+    own.sort(key=lambda parameter: order.index(str(parameter.default.rich_help_panel)))
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    help, summary = _help(model), model.summary().replace("[", r"\[")
+    app.command(model.name, help=help, short_help=summary)(share("train", train, [*own, *COMMON]))
+    return get_command(app)
+
+
+def _help(model: type[Model]) -> str:
+    presets = presets_of(model)
+    start = f"animekit train {model.name} --data data/faces"
+    quick = f"--preset {next(iter(presets))}" if presets else "--steps 2000"
+    return (
+        f"Train {model.name}: {model.summary()}".replace("[", r"\[")
+        + f"\n\nExamples\n  {start}\n  {start} {quick}\n  animekit train {model.name} --resume"
+    )
+
+
+def run(
+    common: Common, model: type[Model], loggers: list[type[Logger]], given: dict[str, Any]
+) -> Any:
+    """Train, or say what would be done; return the data of the JSON answer."""
+    from animekit.training.plan import plan as make_plan
+    from animekit.training.train import train as run_training
+
+    screen, registry = common.screen, common.registry()
+    preset, resume, measure = (given.pop(name) for name in ("preset", "resume", "measure"))
+    runs = given.pop("out") or RUNS
+    given |= {"seed": common.seed, "gpu": common.gpu}
+    params = {**parse_set(common.set or ()).values, **values_of(given, TrainOptions, model.Params)}
+    shared: dict[str, Any] = {"params": params, "registry": registry, "runs": runs}
+    screen.streams = True
+    if common.dry_run:
+        with screen.packing() as packing:
+            plan = make_plan(
+                model.name,
+                preset=preset,
+                config=common.config,
+                measure=MEASURED if measure else 0,
+                progress=packing,
+                **shared,
+            )
+        return show_plan(common, plan)
+    with screen.packing() as packing:
+        made = run_training(
+            model.name,
+            preset=preset,
+            config=common.config,
+            resume=True if resume == NEWEST else resume,
+            loggers=[display(screen, model), *(logger() for logger in loggers)],
+            progress=packing,
+            **shared,
+        )
+    screen.made(made.path, "run")
+    for path in (made.path / "timeline.png", made.path / "timeline.gif"):
+        if path.is_file():
+            screen.record(path, path.suffix[1:])
+    if hasattr(model, "sample"):
+        screen.note(f"next: animekit generate {made.id if runs == RUNS else made.path}")
+    last = (made.metrics() or [{}])[-1]
+    return {"run": str(made.path), "id": made.id, "last": last}
+
+
+def show_plan(common: Common, plan: Plan) -> dict[str, Any]:
+    """Write a plan for a person; return it for a program."""
+    screen = common.screen
+    networks = ", ".join(f"{name} {size / 1e6:.2f} M" for name, size in plan.networks.items())
+    phases = ", ".join(
+        f"{name} every {every} steps" if every > 1 else f"{name} every step"
+        for name, every in plan.phases
+    )
+    goal = f"{plan.steps:,} steps" if plan.steps is not None else f"{plan.minutes} minutes"
+    speed = "not measured (add --measure)"
+    if plan.img_s is not None:
+        speed = f"{number(plan.img_s)} img/s"
+        speed += f", about {duration(plan.seconds)} in all" if plan.seconds else ""
+    rows = {
+        "would train": f"{plan.model}, preset {plan.preset}" if plan.preset else plan.model,
+        "into": plan.folder,
+        "data": f"{plan.data}; {plan.used:,} of {plan.found:,} used",
+        "goal": goal,
+        "networks": networks,
+        "phases": phases,
+        "device": f"{plan.device}, {plan.precision}, {plan.threads} threads",
+        "memory": f"{plan.memory_bytes / 1e6:,.0f} MB for weights and optimisers",
+        "disk": f"{plan.disk_bytes / 1e6:,.0f} MB for checkpoints",
+        "speed": speed,
+    }
+    screen.table(("plan", ""), rows.items())
+    for skipped in plan.skipped:
+        screen.say(f"skipped  {skipped.name}: {skipped.reason}", "yellow")
+    values = [(key, show(value), origin) for key, (value, origin) in plan.values.items()]
+    screen.say("")
+    screen.table(("value", "", "from"), sorted(values, key=lambda row: row[2] == "default"))
+    data: Mapping[str, Any] = vars(plan)
+    screen.event("plan", **data)
+    return dict(data)

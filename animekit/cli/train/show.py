@@ -1,0 +1,292 @@
+"""How a run reports to the person or program in front of it: live, plain, or JSON lines.
+
+A display never ends a run: what it cannot write (a closed pipe) it leaves out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from animekit.cli._console import Screen
+from animekit.text import duration, number
+from animekit.training.logger import Logger
+from animekit.training.recipe import TrainOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from animekit.runs.run import Run
+
+HEARTBEAT = 30.0  # seconds between two lines in a pipe
+ROW = 1.0  # seconds between two rows on a screen
+LISTED = 5  # skipped files that are named at the start
+
+
+def display(screen: Screen, model: Any) -> Display:
+    """Return the display that fits the screen: live, plain lines, or JSON lines."""
+    kind = Lines if screen.as_json else Live if screen.live and not screen.quiet else Plain
+    return kind(screen, model.aliases, model.notes)
+
+
+class Display(Logger):
+    """What all displays share: the goal, the time left, and short names of the terms.
+
+    `aliases` are those of the model: {"d/wasserstein": "-w_est"} shows minus the term as w_est.
+    """
+
+    def __init__(self, screen: Screen, aliases: Mapping[str, str], notes: str = "") -> None:
+        super().__init__()
+        self.screen = screen
+        self.aliases = aliases
+        self.notes = notes
+        self.steps: int | None = None
+        self.seconds: float | None = None
+        self.batch = 1
+
+    def start(self, run: Run, config: dict[str, Any]) -> None:
+        """Learn the goal, steps or minutes, and write what begins."""
+        options = TrainOptions.model_validate(config["options"])
+        self.steps, self.batch = options.total_steps(), options.batch
+        self.seconds = 60 * options.minutes if options.minutes else None
+        for line in headlines(run.id, config):
+            self.write(line)
+        if self.notes:
+            self.write(f"reading the losses: {self.notes}")
+
+    def write(self, line: str, style: str | None = None) -> None:
+        """Write a line of words, if anybody still reads them."""
+        with suppress(OSError):
+            self.screen.note(line, style)
+
+    def terms(self, stats: Mapping[str, float]) -> dict[str, float]:
+        """Return the losses under their short names, the named ones first.
+
+        >>> display = Display(Screen(), {"d/wasserstein": "-w_est"})
+        >>> display.terms({"seconds": 3.0, "g/adv": 1.0, "d/wasserstein": -2.0})
+        {'w_est': 2.0, 'g/adv': 1.0}
+        """
+        keys = [key for key in self.aliases if key in stats]
+        keys += [key for key in stats if "/" in key and key not in self.aliases]
+        named = {}
+        for key in keys:
+            name = self.aliases.get(key, key)
+            named[name.removeprefix("-")] = -stats[key] if name.startswith("-") else stats[key]
+        return named
+
+    def scores(self, stats: Mapping[str, float]) -> dict[str, float] | None:
+        """Return the numbers of a report that is an evaluation, None for one of training."""
+        if "images" in stats:
+            return None
+        return {key.removeprefix("eval/"): value for key, value in stats.items()}
+
+    def seconds_left(self, step: int, stats: Mapping[str, float]) -> float | None:
+        """Return the time to the nearer goal, at the speed of the last report."""
+        left = []
+        if self.steps is not None and stats["img_s"] > 0:
+            left.append((self.steps - step) * self.batch / stats["img_s"])
+        if self.seconds is not None:
+            left.append(self.seconds - stats["seconds"])
+        return max(0.0, min(left)) if left else None
+
+    def share_done(self, step: int, stats: Mapping[str, float]) -> float:
+        """Return how much is done, in [0, 1]."""
+        done = [step / self.steps] if self.steps else []
+        if self.seconds:
+            done.append(stats["seconds"] / self.seconds)
+        return min(1.0, max(done, default=0.0))
+
+
+class Plain(Display):
+    """Writes `step=... kimg=...` lines for pipes and log files, one in 30 seconds."""
+
+    name = "plain"
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+    _next = float("-inf")
+    _held: str | None = None
+
+    def log(self, step: int, stats: dict[str, float]) -> None:
+        """Write the report, or hold it while it may be the last; scores do not wait."""
+        scores = self.scores(stats)
+        if scores is not None:
+            self.write(f"eval step={step} " + words_of(scores))
+            return
+        self._held = self.line(step, stats)
+        if self.clock() >= self._next:
+            self._next = self.clock() + HEARTBEAT
+            self._flush()
+
+    def line(self, step: int, stats: Mapping[str, float]) -> str:
+        """Return one report as key=value words."""
+        place = f"step={step}/{self.steps}" if self.steps else f"step={step}"
+        line = f"{place} kimg={stats['images'] / 1000:.1f} {words_of(self.terms(stats))}"
+        line += f" img_s={stats['img_s']:.4g}"
+        if "mem_gb" in stats:
+            line += f" mem_gb={stats['mem_gb']:.1f}"
+        left = self.seconds_left(step, stats)
+        return line if left is None else f"{line} eta_s={left:.0f}"
+
+    def note(self, step: int, kind: str, message: str) -> None:
+        """Write words at once; checkpoints, which are many, only with --verbose."""
+        if kind != "checkpoint" or self.screen.verbose:
+            self.write(message if kind == "info" else f"{kind} step={step}: {message}")
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Write the last report, if it was held back."""
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._held is not None:
+            self.write(self._held)
+        self._held = None
+
+
+class Lines(Display):
+    """Writes every event as one JSON object on one line of stdout."""
+
+    name = "lines"
+
+    def start(self, run: Run, config: dict[str, Any]) -> None:
+        """Write the whole plan of the run, then that it starts."""
+        super().start(run, config)
+        self._event("plan", config=config)
+        self._event("start", run=str(run.path), id=run.id)
+
+    def log(self, step: int, stats: dict[str, float]) -> None:
+        """Write a report: the raw terms, and the time left."""
+        scores = self.scores(stats)
+        if scores is not None:
+            self._event("eval", step=step, **scores)
+            return
+        left = self.seconds_left(step, stats)
+        self._event("tick", step=step, **stats, eta_s=None if left is None else round(left, 1))
+
+    def picture(self, step: int, name: str, image: np.ndarray, path: Path) -> None:
+        """Write where a picture is."""
+        self._event("sample", step=step, name=name, path=str(path))
+
+    def note(self, step: int, kind: str, message: str) -> None:
+        """Write words; a roll-back is a warning."""
+        event = "warning" if kind == "rollback" else kind
+        self._event(event, step=step, message=message)
+
+    def _event(self, event: str, /, **values: Any) -> None:
+        with suppress(OSError):
+            self.screen.event(event, **values)
+
+
+class Live(Display):
+    """Draws a table that grows by a row a report, above a bar with the time left."""
+
+    name = "live"
+    _shown = float("-inf")
+    _ends: float | None = None
+    _bar: Any = None
+
+    def start(self, run: Run, config: dict[str, Any]) -> None:
+        """Write what begins, and open the bar."""
+        super().start(run, config)
+        from rich import progress
+
+        self._columns: list[str] = []
+        self._words: list[str] = []
+        self._bar = progress.Progress(
+            progress.TextColumn("training"),
+            progress.BarColumn(bar_width=None),
+            progress.TextColumn("{task.percentage:>3.0f} %"),
+            progress.TextColumn("{task.fields[place]}"),
+            _time_left(lambda: self._ends),
+            progress.TextColumn("[dim]Ctrl-C saves and stops[/]"),
+            console=self.screen.err,
+            transient=True,
+            refresh_per_second=2,  # the processor is for training
+            expand=True,
+        )
+        self._task = self._bar.add_task("training", total=1.0, place="")
+        self._bar.start()
+
+    def log(self, step: int, stats: dict[str, float]) -> None:
+        """Move the bar, and add a row where the last one is a second old."""
+        scores = self.scores(stats)
+        if scores is not None:
+            self._words += [f"{name} {number(value)}" for name, value in scores.items()]
+            return
+        left, done = self.seconds_left(step, stats), self.share_done(step, stats)
+        self._ends = None if left is None else time.monotonic() + left
+        place = f"{step:,}/{self.steps:,}" if self.steps else f"step {step:,}"
+        self._bar.update(self._task, completed=done, place=place)
+        if time.monotonic() - self._shown < ROW and done < 1:
+            return
+        self._shown = time.monotonic()
+        cells = {"step": f"{step}", "kimg": f"{stats['images'] / 1000:,.1f}"}
+        cells |= {name: number(value) for name, value in self.terms(stats).items()}
+        cells["img/s"] = number(stats["img_s"])
+        if "mem_gb" in stats:
+            cells["mem"] = f"{stats['mem_gb']:.1f} G"
+        self._row(cells)
+
+    def picture(self, step: int, name: str, image: np.ndarray, path: Path) -> None:
+        """Name the picture in the next row."""
+        self._words.append(f"sample {path.name}")
+
+    def note(self, step: int, kind: str, message: str) -> None:
+        """Name a checkpoint in the next row; write other words at once."""
+        if kind == "checkpoint":
+            self._words.append(message)
+        else:
+            self.write(message, "yellow" if kind in ("warning", "rollback") else None)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Take the bar away; the table stays."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _row(self, cells: dict[str, str]) -> None:
+        if list(cells) != self._columns:
+            self._columns = list(cells)
+            self.write("  ".join(f"{name:>8}" for name in cells) + "  note", "bold")
+        line = "  ".join(f"{text:>8}" for text in cells.values())
+        self.write(f"{line}  {'; '.join(self._words)}".rstrip())
+        self._words.clear()
+
+
+def headlines(name: str, config: Mapping[str, Any]) -> list[str]:
+    """Return what a run begins with: name, data and device, and files left out."""
+    data, resolved, size = config["data"], config["resolved"], config["spec"]["size"]
+    lines = [
+        f"run {name}   data {data['used']:,} images {size}x{size} ({data['where']})"
+        f"   {resolved['device']} {resolved['precision']}"
+    ]
+    if "manifest" in data.get("description", ""):
+        lines.append(f"  {data['description']}")
+    skipped = data["skipped"]
+    lines += [f"  skipped {file}: {reason}" for file, reason in skipped[:LISTED]]
+    if len(skipped) > LISTED:
+        lines.append(f"  and {len(skipped) - LISTED:,} more, all named in the run's config.json")
+    return lines
+
+
+def words_of(values: Mapping[str, float]) -> str:
+    """Return numbers as key=value words.
+
+    >>> words_of({"w_est": 6.3125, "gp": 0.09})
+    'w_est=6.312 gp=0.09'
+    """
+    return " ".join(f"{name}={value:.4g}" for name, value in values.items())
+
+
+def _time_left(ends: Callable[[], float | None]) -> Any:
+    """Return a column that counts down between two reports."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class TimeLeft(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            end = ends()
+            left = "--:--" if end is None else duration(max(0.0, end - time.monotonic()))
+            return Text(f"ETA {left}")
+
+    return TimeLeft()

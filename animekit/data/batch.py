@@ -1,0 +1,27 @@
+"""Batch: the images of one step, and what goes with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass
+class Batch:
+    """One batch: images [N, C, H, W] in [-1, 1], labels [N, L], noise z.
+
+    `others` are images of the second domain where the data are two unpaired sets.
+
+    `target` [N, L] is what fakes are asked to be; in the batch of fakes that an objective sees,
+    it is their `labels`.
+    """
+
+    images: Tensor
+    labels: Tensor | None = None
+    z: Tensor | None = None
+    mask: Tensor | None = None  # [N, L], 1 where the label is known
+    target: Tensor | None = None
+    fake: Tensor | None = None  # [N, C, H, W], drawn once a step, with a graph if "g" is due
+    others: Tensor | None = None  # [N, C, H, W]
+    kept: dict[str, Tensor] = field(default_factory=dict)  # what else prepare() keeps for phases

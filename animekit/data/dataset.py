@@ -1,0 +1,170 @@
+"""Dataset, the base of every way to read images, and how a name or path finds one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from animekit.config import Params
+from animekit.data.spec import ImageSpec
+from animekit.errors import DataError, NotFoundError
+from animekit.images.decode import EXTENSIONS, Header
+from animekit.images.pixels import resize
+from animekit.plugins import Component
+from animekit.text import did_you_mean
+
+if TYPE_CHECKING:
+    from animekit.plugins import Registry
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An item that was found and cannot be used, and why."""
+
+    name: str
+    reason: str
+
+
+class Dataset(Component):
+    """Images, with or without labels, that can be counted, read and recognised.
+
+    `where` is the path, or what follows `NAME:`. `skipped` lists what was found and left out.
+    """
+
+    def __init__(self, where: str, params: Params | None = None, tags: Path | None = None) -> None:
+        self.where = where
+        self.params = params if params is not None else self.Params()
+        self.tags = tags
+        self.skipped: list[Skipped] = []
+
+    @classmethod
+    def matches(cls, where: str) -> bool:
+        """Say whether this class reads such a path without being named."""
+        return False
+
+    @property
+    def description(self) -> str:
+        """A few words for the user: how many images, and where."""
+        return f"{len(self):,} images"
+
+    def spec(self, size: int) -> ImageSpec:
+        """Return what a model sees of these images at a size."""
+        return ImageSpec(size=size)
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return an image uint8 [H, W, 3] and its labels uint8 [L] or None.
+
+        Raises DataError where the item cannot be decoded.
+        """
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        return (self[index] for index in range(len(self)))  # or it would never end
+
+    def render(self, index: int, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return an image uint8 [size, size, 3] and its labels uint8 [L] or None.
+
+        A data set that draws its images may draw at the size instead of scaling.
+        """
+        image, labels = self[index]
+        return resize(image, size), labels
+
+    def mask_of(self, index: int) -> np.ndarray | None:
+        """Return uint8 [L], 1 where a label is known; None where all or none are."""
+        return None
+
+    def header(self, index: int) -> Header | None:
+        """Return the size and format of a file; None where it has none or cannot be read."""
+        return None
+
+    def name_of(self, index: int) -> str:
+        """Return the file name relative to the data set, or another name for the item."""
+        return str(index)
+
+    def fingerprint(self) -> str:
+        """Return a hex hash of all content, names and labels, but not of the place."""
+        raise NotImplementedError
+
+
+def looked_for() -> str:
+    """Return the file extensions that are read, in words."""
+    return " ".join(EXTENSIONS) + " (first frame), recursively"
+
+
+def seen(names: Iterable[str], limit: int = 8) -> str:
+    """Count file names by extension, the commonest first.
+
+    >>> seen(["a.txt", "b.TXT", "README"])
+    '2 .txt, 1 without extension'
+    """
+    counts = Counter(Path(name).suffix.lower() or "without extension" for name in names)
+    if not counts:
+        return "0 files"
+    parts = [f"{count:,} {kind}" for kind, count in counts.most_common(limit)]
+    if len(counts) > limit:
+        parts.append(f"{len(counts) - limit} other kinds")
+    return ", ".join(parts)
+
+
+def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Dataset:
+    """Open "NAME:PATH", or a path with the first data set that matches it.
+
+    Raises NotFoundError where there is no such path or name, and DataError where nothing in it can
+    be used; both say what was seen.
+    """
+    where = str(where)
+    if tags is not None and not Path(tags).is_file():
+        raise NotFoundError(
+            f"no tags file {tags}", _siblings(Path(tags)) or "give --tags a CSV file"
+        )
+    known = registry.all("dataset")
+    name, colon, rest = where.partition(":")
+    if colon and name in known:
+        return known[name](rest, tags=tags)
+    if colon and len(name) > 1 and name.isidentifier() and not Path(where).exists():
+        return registry.get("dataset", name)(rest, tags=tags)
+    if not Path(where).exists():
+        raise nothing_at(where)
+    for dataset in known.values():
+        if dataset.matches(where):
+            return dataset(where, tags=tags)
+    raise DataError(
+        f"{where} is not a data set",
+        "give a folder of images, a .zip of them, synthetic: or fruit:",
+    )
+
+
+def nothing_at(where: str) -> NotFoundError:
+    """Return the error for a path that does not exist: it says what is near."""
+    hints = (
+        f"looked for {looked_for()}; there is no such file or folder",
+        _siblings(Path(where)),
+        "no data yet? animekit demo",
+    )
+    return NotFoundError(
+        f"no images in {where}", "; ".join(filter(None, hints)), code="data.not_found"
+    )
+
+
+def _siblings(path: Path) -> str:
+    """Return a did-you-mean for the last part of a path that is not there, or what is there."""
+    parent = path.parent
+    while not parent.is_dir() and parent != parent.parent:
+        path, parent = parent, parent.parent
+    try:
+        names = sorted(item.name for item in parent.iterdir() if not item.name.startswith("."))
+    except OSError:
+        return ""
+    near = did_you_mean(path.name, names).strip()
+    if near:
+        return near.replace('"', f'"{parent}/' if str(parent) != "." else '"', 1).lower()
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    return f"{parent}/ holds {shown}" if names else f"{parent}/ is empty"

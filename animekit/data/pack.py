@@ -1,0 +1,285 @@
+"""The packed store: every image decoded and resized once, then read as a memory map."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from animekit.data.dataset import Dataset, Skipped
+from animekit.data.spec import ImageSpec
+from animekit.errors import DataError, DeviceError
+from animekit.files import cache_dir
+from animekit.images.decode import ImageError
+
+VERSION = 2  # raise it when decoding, resizing or the layout of the files change
+STALE_SECONDS = 24 * 3600
+BLOCK_BYTES = 32 * 1024 * 1024
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError)
+
+Item = tuple[int, np.ndarray | None, np.ndarray | None, np.ndarray | None, str]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A data set at one size, on disk.
+
+    `images` is uint8 [N, S, S, 3] and read-only; `labels` and `mask` are uint8 [N, L], or None
+    where nothing is labelled. `found` counts what was looked at, the skipped included.
+    """
+
+    folder: Path
+    spec: ImageSpec
+    images: np.ndarray
+    labels: np.ndarray | None
+    mask: np.ndarray | None
+    fingerprint: str
+    skipped: list[Skipped]
+    found: int
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the images, in order."""
+        with _open_text(self.folder / "meta.csv", "r") as file:
+            return [row["name"] for row in csv.DictReader(file)]
+
+    def held_out(self, share: float) -> np.ndarray:
+        """Return bool [N]: the images to be kept out of training, about `share` of all.
+
+        Each image is chosen by the hash of its pixels, so that copies go the same way, and the
+        same images are chosen in any order and in any company.
+        """
+        hashes = (hashlib.blake2b(image.data, digest_size=4).digest() for image in self.images)
+        return np.array([int.from_bytes(each, "little") < share * 2**32 for each in hashes])
+
+    def verify(self) -> bool:
+        """Read all pixels and say whether they are still what was written."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data).hexdigest()
+        return bool(digest == _manifest(self.folder)["sha256"])
+
+
+def pack(
+    dataset: Dataset, size: int, *, folder: Path | None = None, progress: Progress | None = None
+) -> Pack:
+    """Return the packed store of a data set at a size, built if it is not there.
+
+    It lies in `folder`, else in `cache_dir()/packs`, under a name made from the content, so moving
+    or renaming the data finds it again. Items that cannot be decoded are skipped and recorded; a
+    damaged store is built anew. Raises DataError where no image can be used.
+    """
+    root = folder or cache_dir() / "packs"
+    fingerprint = dataset.fingerprint()
+    target = root / hashlib.sha256(f"{VERSION}:{size}:{fingerprint}".encode()).hexdigest()[:32]
+    try:
+        return _open(target)
+    except DAMAGED:
+        pass  # or not built yet
+    with _workplace(root) as temporary:
+        _build(dataset, size, fingerprint, temporary, progress)
+        _move(temporary, target)
+    return _open(target)
+
+
+@contextmanager
+def _workplace(root: Path) -> Iterator[Path]:
+    """Give a folder to build in, gone at the end; a disk that cannot be written is DeviceError."""
+    temporary = None
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root)
+        temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=root))
+        yield temporary
+    except OSError as error:
+        if temporary is not None and error.errno not in FULL:
+            raise
+        raise DeviceError(
+            f"cannot write packed images to {root}: {error.strerror or error}",
+            "free some space, or set ANIMEKIT_HOME to a folder on another disk",
+        ) from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _open(folder: Path) -> Pack:
+    """Open a store; raises one of DAMAGED where it is not whole."""
+    manifest = _manifest(folder)
+    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    if manifest["version"] != VERSION or list(images.shape) != manifest["shape"]:
+        raise ValueError("the manifest does not fit the images")
+    spec = manifest["spec"]
+    labelled = manifest["labelled"]
+    labels = np.load(folder / "labels.npy", allow_pickle=False) if labelled else None
+    mask = np.load(folder / "mask.npy", allow_pickle=False) if labelled else None
+    for values in (labels, mask):
+        if values is not None and values.shape != (len(images), len(spec["labels"])):
+            raise ValueError("the labels do not fit the images")
+    if (folder / "meta.csv").stat().st_size != manifest["meta_bytes"]:
+        raise ValueError("the names are not whole")
+    return Pack(
+        folder=folder,
+        spec=ImageSpec(
+            spec["size"], spec["channels"], tuple(spec["labels"]), tuple(spec["groups"])
+        ),
+        images=images,
+        labels=labels,
+        mask=mask,
+        fingerprint=manifest["fingerprint"],
+        skipped=[Skipped(**item) for item in manifest["skipped"]],
+        found=manifest["found"],
+    )
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    values = json.loads((folder / "manifest.json").read_text("utf-8"))
+    if not isinstance(values, dict):
+        raise ValueError("the manifest is not an object")
+    return values
+
+
+def _build(
+    dataset: Dataset, size: int, fingerprint: str, folder: Path, progress: Progress | None
+) -> None:
+    spec = dataset.spec(size)
+    total, width = len(dataset), len(spec.labels)
+    skipped = list(dataset.skipped)
+    names: list[str] = []
+    labels, mask = np.zeros((2, total, width), np.uint8)
+    digest = hashlib.sha256()
+    with (folder / "images.npy").open("wb") as file:
+        file.write(_header((total, size, size, 3)))
+        for index, image, label, known, reason in _decoded(dataset, size, progress):
+            name = dataset.name_of(index)
+            if image is None:
+                skipped.append(Skipped(name, reason))
+                continue
+            if width and label is not None:
+                labels[len(names)] = label
+                mask[len(names)] = 1 if known is None else known
+            names.append(name)
+            file.write(image.data)
+            digest.update(image.data)
+        file.seek(0)
+        file.write(_header((len(names), size, size, 3)))
+    if not names:
+        raise _nothing(dataset, skipped)
+    if width:
+        np.save(folder / "labels.npy", labels[: len(names)])
+        np.save(folder / "mask.npy", mask[: len(names)])
+    with _open_text(folder / "meta.csv", "w") as text:
+        writer = csv.writer(text)
+        writer.writerow(["index", "name"])
+        writer.writerows(enumerate(names))
+    manifest = {
+        "version": VERSION,
+        "shape": [len(names), size, size, 3],
+        "spec": asdict(spec),
+        "labelled": bool(width),
+        "resize": "centre square, area down, bicubic up",
+        "fingerprint": fingerprint,
+        "sha256": digest.hexdigest(),
+        "meta_bytes": (folder / "meta.csv").stat().st_size,
+        "found": total + len(dataset.skipped),
+        "skipped": [asdict(item) for item in skipped],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+
+
+def _decoded(dataset: Dataset, size: int, progress: Progress | None) -> Iterator[Item]:
+    """Decode every item in order, in blocks, so that memory stays bounded."""
+
+    def work(indices: range) -> list[Item]:
+        return [_item(dataset, index, size) for index in indices]
+
+    total = len(dataset)
+    workers = min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
+    block = max(workers, min(4096, BLOCK_BYTES // (size * size * 3)))
+    part = max(1, min(64, block // workers))
+    with ThreadPoolExecutor(workers, thread_name_prefix="animekit-pack") as pool:
+        for start in range(0, total, block):
+            stop = min(start + block, total)
+            parts = [range(at, min(at + part, stop)) for at in range(start, stop, part)]
+            for items in pool.map(work, parts):
+                yield from items
+            if progress is not None:
+                progress(stop, total)
+
+
+def _item(dataset: Dataset, index: int, size: int) -> Item:
+    try:
+        image, labels = dataset.render(index, size)
+    except ImageError as error:
+        return index, None, None, None, error.reason
+    except DataError as error:
+        return index, None, None, None, error.message
+    return index, image, labels, dataset.mask_of(index), ""
+
+
+def _nothing(dataset: Dataset, skipped: list[Skipped]) -> DataError:
+    reasons: dict[str, int] = {}
+    for item in skipped:
+        reasons[item.reason] = reasons.get(item.reason, 0) + 1
+    common = sorted(reasons.items(), key=lambda pair: -pair[1])[:4]
+    listed = "; ".join(f"{count:,} {reason}" for reason, count in common)
+    return DataError(
+        f"no usable image in {dataset.where}: of {len(skipped):,} found, {listed}",
+        f"for example {skipped[0].name}; no data yet? animekit demo" if skipped else None,
+    )
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """Return the header of a uint8 .npy file, 128 bytes for any number of images."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        buffer, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    return buffer.getvalue()
+
+
+def _open_text(path: Path, mode: str) -> Any:
+    # File names need not be valid UTF-8.
+    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _move(temporary: Path, target: Path) -> None:
+    """Put a finished store in its place; a whole one that came first stays."""
+    try:
+        temporary.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+        try:
+            _open(target)
+        except DAMAGED:
+            shutil.rmtree(target)
+            temporary.rename(target)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed processes left behind; a running one is not that old."""
+    for path in root.glob(".tmp-*"):
+        try:
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue

@@ -1,0 +1,121 @@
+"""The files of a folder that may be pictures: found by one walk, nothing is opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from animekit.data.dataset import Skipped, looked_for, nothing_at, seen
+from animekit.errors import DataError
+from animekit.images.decode import EXTENSIONS, sniff
+
+FOREIGN = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".psd", ".tga", ".svg")
+"""Extensions of pictures that animekit does not read: such files are listed, not passed over."""
+HEAD_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file: its name below the folder, its size, when it was changed."""
+
+    name: str
+    bytes: int
+    mtime_ns: int
+
+
+@dataclass
+class Survey:
+    """What a folder holds: the files that may be pictures, by name.
+
+    `ignored` counts the other files by extension; `skipped` are links and files that cannot be
+    used, and why. Hidden files and folders are not seen at all.
+    """
+
+    folder: Path
+    files: list[File] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def survey(folder: Path) -> Survey:
+    """Find the files of a folder and of all folders in it.
+
+    Links are followed only where they stay inside the folder, and no folder is entered twice.
+    Raises NotFoundError where there is no folder, and DataError where nothing may be a picture.
+    """
+    if not folder.exists():
+        raise nothing_at(str(folder))
+    if not folder.is_dir():
+        hint = "unpack it first" if folder.suffix.lower() == ".zip" else "give the folder it is in"
+        raise DataError(f"{folder} is not a folder, and only a folder can be cleaned", hint)
+    found = Survey(folder)
+    others: list[str] = []
+    for name, entry in _walk(found):
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in EXTENSIONS or suffix in FOREIGN or (not suffix and _is_picture(entry.path)):
+            status = entry.stat()
+            found.files.append(File(name, status.st_size, status.st_mtime_ns))
+        else:
+            others.append(name)
+            found.ignored[suffix] += 1
+    found.files.sort(key=lambda file: file.name)
+    found.skipped.sort(key=lambda item: item.name)
+    if not found.files:
+        listed = seen(others + [item.name for item in found.skipped])
+        hint = f"looked for {looked_for()}; no data yet? animekit demo"
+        raise DataError(f"no images in {folder}: found {listed}", hint)
+    return found
+
+
+def _walk(found: Survey) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield regular files by name."""
+    top = os.path.realpath(found.folder)
+    entered = {top}
+    waiting = [("", str(found.folder))]
+    while waiting:
+        prefix, folder = waiting.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            found.skipped.append(Skipped(prefix or ".", f"cannot be opened: {error.strerror}"))
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            name = prefix + entry.name
+            kind, reason = _kind(entry, top)
+            if kind == "file":
+                yield name, entry
+            elif kind == "folder" and (real := os.path.realpath(entry.path)) not in entered:
+                entered.add(real)
+                waiting.append((f"{name}/", entry.path))
+            elif reason:
+                found.skipped.append(Skipped(name, reason))
+
+
+def _kind(entry: os.DirEntry[str], top: str) -> tuple[str, str]:
+    """Return "file", "folder" or "", and for the last why."""
+    try:
+        if entry.is_symlink():
+            real = os.path.realpath(entry.path)
+            inside = os.path.commonpath([top, real]) == top
+            if not inside:
+                return "", "a link that leads out of the folder"
+        mode = entry.stat().st_mode
+    except OSError as error:
+        return "", "a link to nothing" if entry.is_symlink() else f"{error.strerror}"
+    if stat.S_ISDIR(mode):
+        return "folder", ""
+    return ("file", "") if stat.S_ISREG(mode) else ("", "not a regular file")
+
+
+def _is_picture(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return bool(sniff(file.read(HEAD_BYTES)))
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Evaluation: what `animekit evaluate` and `animekit reconstruct` do."""

@@ -1,0 +1,284 @@
+"""Contender: what is evaluated, a model that draws its images or a set that has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from animekit.errors import NotFoundError, UnusableError
+from animekit.evaluation.image_set import Given, ImageSet, known_colours, open_images
+from animekit.labels import conditions
+from animekit.labels.tags import NAMES, known
+from animekit.models import sampling
+from animekit.models.sampling import attributes_of
+from animekit.models.weights import bundled
+from animekit.runs.checkpoint import MODEL
+from animekit.runs.run import Loaded, Run, list_runs, load_model
+from animekit.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from animekit.plugins import Registry
+
+PART = 256  # images drawn between two words of progress
+
+Progress = Callable[[int, int], None]
+Drawn = tuple[np.ndarray, np.ndarray | None]
+
+
+class Contender(Protocol):
+    """Something that gives fakes uint8 [n, 3, S, S] with labels [n, 23] or None."""
+
+    @property
+    def name(self) -> str:
+        """A short name for a column."""
+
+    @property
+    def origin(self) -> str:
+        """A sentence that says what is used."""
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels."""
+
+    @property
+    def limit(self) -> int | None:
+        """How many images there are at most; None where any number can be drawn."""
+
+    @property
+    def run(self) -> Run | None:
+        """The run that it is of, if any."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it is known what each image was asked to be."""
+
+    def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:
+        """Return the images of a repeat; others have others, as far as there are any."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return where the images come from, for the record."""
+
+
+@dataclass
+class ModelContender:
+    """A model that draws: image i of repeat r has seed first + r * count + i."""
+
+    loaded: Loaded
+    first: int = 0
+    truncation: float | None = None
+    """Factor of z; None is the model's own, as `generate` has it."""
+    asked: Given | None = None
+    """Labels of real images, to draw conditions from as often as they occur there."""
+
+    @property
+    def name(self) -> str:
+        """A short name for a column."""
+        run = self.loaded.run
+        return self.loaded.name if run is None else "-".join(run.id.split("-")[:2])
+
+    @property
+    def origin(self) -> str:
+        """A sentence that says which weights are used."""
+        return self.loaded.origin
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels."""
+        return self.loaded.model.spec.size
+
+    @property
+    def limit(self) -> int | None:
+        """How many images there are at most: any number."""
+        return None
+
+    @property
+    def run(self) -> Run | None:
+        """The run that the weights are of, if any."""
+        return self.loaded.run
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the model is told what to draw."""
+        return bool(self.loaded.model.spec.labels)
+
+    @property
+    def factor(self) -> float:
+        """What z is multiplied by."""
+        own = sampling.own_truncation(self.loaded.model)
+        return own if self.truncation is None else self.truncation
+
+    def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:
+        """Return images of fresh seeds."""
+        model = sampling.as_generating(self.loaded.model)
+        attributes = attributes_of(model)
+        start = self.first + repeat * count
+        seeds = range(start, start + count)
+        labels = self._labels(start, count)
+        images = []
+        for at in range(0, count, PART):
+            z = sampling.noise_of_seeds(model, seeds[at : at + PART])
+            z = attributes.truncated(z, self.factor)
+            given = None if labels is None else labels[at : at + PART]
+            images.append(sampling.draw(model, z, given))
+            progress(min(at + PART, count), count)
+        found = np.ascontiguousarray(np.concatenate(images).transpose(0, 3, 1, 2))
+        names = self.loaded.model.spec.labels
+        return found, None if labels is None else known_colours(labels, names)
+
+    def _labels(self, start: int, count: int) -> np.ndarray | None:
+        """Return label vectors float32 [count, L] of a conditional model, None for another."""
+        spec = self.loaded.model.spec
+        if not spec.labels:
+            return None
+        labels, mask = np.zeros((2, count, len(spec.labels)), np.uint8)
+        if self.asked is not None:
+            rng = np.random.default_rng(derive_seed("labels", start))
+            rows = rng.integers(len(self.asked.labels), size=count)
+            columns = {name: column for column, name in enumerate(self.asked.names)}
+            for place, name in enumerate(spec.labels):
+                if name in columns:
+                    labels[:, place] = self.asked.labels[rows, columns[name]]
+                    mask[:, place] = self.asked.mask[rows, columns[name]]
+        _open_where_none(labels, mask, spec.groups)
+        seeds = range(start, start + count)
+        return conditions.filled(labels, mask, spec.groups, seeds, self.loaded.frequencies())
+
+    def facts(self) -> dict[str, Any]:
+        """Return the weights, the seeds and the truncation."""
+        return {
+            "kind": "model",
+            "name": self.loaded.name,
+            "model": self.loaded.model.name,
+            "step": self.loaded.step,
+            "sha256": self.loaded.sha256,
+            "run": None if self.loaded.run is None else self.loaded.run.id,
+            "size": self.size,
+            "first_seed": self.first,
+            "truncation": self.factor,
+            "batch_norm": "running statistics",
+        }
+
+
+def _open_where_none(labels: np.ndarray, mask: np.ndarray, groups: Sequence[int]) -> None:
+    """Unset the mask of one of several values where the model knows none that was asked."""
+    start = 0
+    for width in groups:
+        part = slice(start, start + width)
+        if width > 1:
+            mask[:, part] &= labels[:, part].any(axis=1, keepdims=True)
+        start += width
+
+
+@dataclass
+class SetContender:
+    """A folder or another set of images that are there already."""
+
+    images: ImageSet
+
+    @property
+    def run(self) -> Run | None:
+        """The run that they are of: none."""
+        return None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any image has a tag."""
+        return self.images.labels is not None
+
+    @property
+    def name(self) -> str:
+        """A short name for a column."""
+        return Path(self.images.name).name or self.images.name
+
+    @property
+    def origin(self) -> str:
+        """A sentence that says which images are used."""
+        return f"using {len(self.images):,} images in {self.images.name}"
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels."""
+        return int(self.images.images.shape[1])
+
+    @property
+    def limit(self) -> int | None:
+        """How many images there are."""
+        return len(self.images)
+
+    def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:
+        """Return a subset that is drawn anew for each repeat, in its order."""
+        rng = np.random.default_rng(derive_seed("subset", repeat))
+        rows = np.sort(rng.permutation(len(self.images))[:count])
+        progress(count, count)
+        return self.images.take(rows)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the path and the content's hash."""
+        return {"kind": "images", "name": self.name, **self.images.facts}
+
+
+def contender(
+    where: str | Path | Run | Loaded | ImageSet | None,
+    registry: Registry,
+    *,
+    size: int | None = None,
+    tags: Path | None = None,
+    checkpoint: str | int = "best",
+    truncation: float | None = None,
+    progress: Progress | None = None,
+) -> Contender:
+    """Return what is evaluated: a run, a checkpoint, weights, or a set of images.
+
+    None means the newest run that has a checkpoint, else the bundled weights.
+    """
+    if isinstance(where, ImageSet):
+        return SetContender(where)
+    if isinstance(where, Loaded):
+        return ModelContender(where, truncation=truncation)
+    if where is not None and not isinstance(where, Run) and _is_images(str(where)):
+        return SetContender(open_images(str(where), size, registry, tags, progress))
+    try:
+        loaded = load_model(where, registry, checkpoint=checkpoint)
+    except NotFoundError as error:
+        if error.code != "model.not_found" or where is None:
+            raise
+        raise NotFoundError(
+            f'no run, checkpoint, weights or folder of images "{where}"',
+            error.hint,
+            code=error.code,
+        ) from None
+    sampling.as_generating(loaded.model)
+    if size not in (None, loaded.model.spec.size):
+        raise UnusableError(
+            f"{loaded.name} makes images of {loaded.model.spec.size} px, not {size}",
+            "leave --size out, or write its images with animekit generate --each DIR --tile"
+            f" {size} and evaluate that folder",
+        )
+    return ModelContender(loaded, truncation=truncation)
+
+
+def _is_images(where: str) -> bool:
+    """Say whether a word names images, and no run, checkpoint or weights."""
+    path = Path(where)
+    if where in bundled() or any(where == run.name for run in list_runs()):
+        return False
+    if path.is_dir():
+        return not ((path / "config.json").is_file() or (path / MODEL).is_file())
+    return path.suffix.lower() == ".zip" or bool(re.match(r"[a-z]\w+:", where))
+
+
+def asked_labels(images: ImageSet) -> Given | None:
+    """Return the labels of the images that have any, to draw conditions from."""
+    given = images.given
+    if given is None and images.labels is not None:
+        mask = np.stack([known(row) for row in images.labels])
+        given = Given(NAMES, images.labels, mask)
+    if given is None or not given.mask.any():
+        return None
+    rows = given.mask.any(axis=1)
+    return Given(given.names, given.labels[rows], given.mask[rows])

@@ -1,0 +1,172 @@
+"""ImageSet: images of one size to be measured, with what is known and what is odd about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from animekit.data.dataset import Dataset, open_dataset
+from animekit.data.pack import pack
+from animekit.errors import DataError
+from animekit.labels import tags
+
+if TYPE_CHECKING:
+    from animekit.plugins import Registry
+
+LOSSY = ("JPEG",)
+
+
+class Oddity(NamedTuple):
+    """Something about the images that a reader of the numbers should know."""
+
+    code: str
+    message: str
+
+
+class Given(NamedTuple):
+    """Labels and mask uint8 [N, L] of a data set, and the names of columns."""
+
+    names: tuple[str, ...]
+    labels: np.ndarray
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images uint8 [N, S, S, 3] and, where they are known, labels uint8 [N, 23].
+
+    Labels are in the order of `animekit.labels.tags.NAMES`, all 0 for an attribute that is not
+    known; `given` are all labels that the data set has.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    oddities: tuple[Oddity, ...] = ()
+    given: Given | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def digests(self) -> np.ndarray:
+        """Hashes of the pixels of each image, uint64 [N]: equal images have equal ones."""
+        hashes = (hashlib.blake2b(each.tobytes(), digest_size=8).digest() for each in self.images)
+        return np.frombuffer(b"".join(hashes), np.uint64)
+
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return some images as metrics want them, uint8 [n, 3, S, S], and their labels."""
+        chosen = np.ascontiguousarray(np.asarray(self.images[rows]).transpose(0, 3, 1, 2))
+        return chosen, None if self.labels is None else self.labels[rows]
+
+
+def open_images(
+    where: str,
+    size: int | None,
+    registry: Registry,
+    labels_file: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImageSet:
+    """Read a folder, a zip or another data set as images of one size.
+
+    Without `size`, that of the images, which must then be square and of one size. Raises
+    NotFoundError and DataError that say what was seen.
+    """
+    dataset = open_dataset(where, registry, labels_file)
+    kinds = Counter(dataset.header(index) for index in range(len(dataset)))
+    sizes = Counter({kind[:2]: count for kind, count in kinds.items() if kind is not None})
+    side = size or _side(where, sizes)
+    packed = pack(dataset, side, progress=progress)
+    names, labels, mask = packed.spec.labels, packed.labels, packed.mask
+    facts = {
+        "path": where,
+        "fingerprint": packed.fingerprint,
+        "n": len(packed),
+        "found": packed.found,
+        "skipped": [[item.name, item.reason] for item in packed.skipped],
+        "sizes": {f"{w}x{h}": count for (w, h), count in sizes.most_common(10)},
+        "size": side,
+        "resize": "centre square, area down, bicubic up",
+    }
+    return ImageSet(
+        name=where,
+        images=np.asarray(packed.images),
+        labels=None if labels is None else known_colours(labels, names),
+        facts=facts,
+        oddities=tuple(_oddities(where, dataset, side, sizes, kinds.keys(), len(packed.skipped))),
+        given=None if labels is None or mask is None else Given(names, labels, mask),
+    )
+
+
+def known_colours(labels: np.ndarray, names: Iterable[str]) -> np.ndarray | None:
+    """Return labels [N, L] of any names as uint8 [N, 23]; None without a colour."""
+    columns = {name: column for column, name in enumerate(names)}
+    found = np.zeros((len(labels), len(tags.NAMES)), np.uint8)
+    shared = [name for name in tags.NAMES if name in columns]
+    for name in shared:
+        found[:, tags.NAMES.index(name)] = labels[:, columns[name]] > 0
+    return found if shared else None
+
+
+def _side(where: str, sizes: Counter[tuple[int, int]]) -> int:
+    if len(sizes) == 1:
+        (width, height), _ = sizes.most_common(1)[0]
+        if width == height:
+            return width
+    seen = ", ".join(f"{count:,} of {w}x{h}" for (w, h), count in sizes.most_common(3))
+    raise DataError(
+        f"{where} has images of several sizes or none that can be told: {seen or 'no headers'}",
+        "say to which side they are to be brought: --size 64",
+        code="data.sizes",
+    )
+
+
+def _oddities(
+    where: str,
+    dataset: Dataset,
+    side: int,
+    sizes: Counter[tuple[int, int]],
+    kinds: Iterable[Any],
+    skipped: int,
+) -> Iterable[Oddity]:
+    total = sum(sizes.values())
+    other = total - sizes[side, side]
+    if other:
+        common = ", ".join(f"{w}x{h}" for (w, h), _ in sizes.most_common(3))
+        more = f" and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
+        yield Oddity(
+            "data.resized",
+            f"{where}: {other:,} of {total:,} images were brought to {side}x{side} from"
+            f" {common}{more}: resizing moves every number",
+        )
+    if any(kind is not None and kind.format in LOSSY for kind in kinds):
+        yield Oddity(
+            "data.jpeg", f"{where}: JPEG files; compression moves SWD and Fréchet distances"
+        )
+    if skipped:
+        yield Oddity("data.skipped", f"{where}: {skipped:,} files could not be read")
+
+
+def compare(real: ImageSet, fake: ImageSet) -> Iterable[Oddity]:
+    """Say what is odd about two sets: copies inside one, and in both."""
+    if len(real) == len(fake) and np.array_equal(np.sort(real.digests), np.sort(fake.digests)):
+        yield Oddity(
+            "data.same", f"{fake.name} holds the same pictures as {real.name}: compare others"
+        )
+        return
+    copies = len(fake) - len(np.unique(fake.digests))
+    if copies:
+        yield Oddity("data.duplicates", f"{fake.name}: {copies:,} images are copies of others")
+    taken = int(np.isin(fake.digests, real.digests).sum())
+    if taken:
+        yield Oddity(
+            "data.copied", f"{fake.name}: {taken:,} images are, pixel for pixel, in {real.name}"
+        )

@@ -1,0 +1,135 @@
+"""The picture of a map of codes: points or small pictures in the colours of an attribute."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from animekit.data.tag_picture import COLOURS
+from animekit.evaluation.latent_map import LatentMap
+from animekit.images.write import KEY, may_replace, write_png
+
+SIDE, TOP, RIGHT, EDGE = 800, 56, 190, 24  # px: of the map, above it, of the legend, around
+SCALE = 2  # points are drawn larger and reduced, for round ones
+RADIUS = 5  # px of a point
+PAPER, GROUND, INK, FADED, RIM = "#ffffff", "#f4f4f6", "#1a1a1a", "#6f6f78", "#77777f"
+OTHERS = (
+    "#4269d0",
+    "#efb118",
+    "#ff725c",
+    "#6cc5b0",
+    "#3ca951",
+    "#ff8ab7",
+    "#a463f2",
+    "#97bbf5",
+    "#9c6b4e",
+    "#9498a0",
+)
+"""Colours of values that are no colours."""
+NEITHER = "#c9c9cf"
+"""The colour of "no ..."."""
+
+
+def save_map(
+    found: LatentMap,
+    path: Path | str,
+    about: dict[str, Any],
+    *,
+    thumbnails: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Write the picture of a map as PNG, with `about` and its facts as metadata.
+
+    A file that animekit did not make is replaced only if `overwrite` is true.
+    """
+    path = Path(path)
+    may_replace(path, ".png", overwrite=overwrite)
+    text = json.dumps({"mode": "map", **about, "map": found.facts()}, ensure_ascii=True)
+    write_png(
+        path, draw_map(found, str(about["model"]["name"]), thumbnails=thumbnails), {KEY: text}
+    )
+    return path
+
+
+def draw_map(found: LatentMap, name: str, *, thumbnails: bool = False) -> np.ndarray:
+    """Return the picture of a map, uint8 [H, W, 3], with a legend and the separation."""
+    side = 2 * SIDE if thumbnails else SIDE
+    colours = colours_of(found.points.names)
+    chart = _pictures(found, side, colours) if thumbnails else _dots(found, side, colours)
+    sheet = Image.new("RGB", (side + RIGHT, side + TOP), PAPER)
+    sheet.paste(chart, (0, TOP))
+    draw = ImageDraw.Draw(sheet)
+    apart = found.separation
+    title = f"{len(found.places):,} codes of {name} by {found.points.attribute}"
+    draw.text((12, 8), title, INK, ImageFont.load_default(17))
+    told = (
+        f"t-SNE; {apart.neighbours} nearest neighbours tell {apart.codes:.0%} of the codes,"
+        f" {apart.map:.0%} on the map; the commonest value is {apart.chance:.0%}"
+    )
+    draw.text((12, 32), told, FADED, ImageFont.load_default(13))
+    _legend(draw, found, colours, side)
+    return np.asarray(sheet)
+
+
+def colours_of(names: tuple[str, ...]) -> list[str]:
+    """Return a colour for each value; hair and eye colours stand for themselves.
+
+    >>> colours_of(("blue hair", "no smile", "smile"))[1:]
+    ['#c9c9cf', '#efb118']
+    """
+    found = []
+    for index, name in enumerate(names):
+        word, _, rest = name.partition(" ")
+        if rest in ("hair", "eyes") and word in COLOURS:
+            found.append(COLOURS[word])
+        else:
+            found.append(NEITHER if word == "no" else OTHERS[(index - 1) % len(OTHERS)])
+    return found
+
+
+def _spots(found: LatentMap, side: int, edge: int) -> np.ndarray:
+    """Return pixels int [N, 2] of the places, x to the right and y up, one scale for both."""
+    low, high = found.places.min(0), found.places.max(0)
+    scale = (side - 2 * edge) / max(float((high - low).max()), 1e-9)
+    centred = (found.places - (low + high) / 2) * scale
+    return np.rint(centred * np.array([1, -1]) + side / 2).astype(int)
+
+
+def _dots(found: LatentMap, side: int, colours: list[str]) -> Image.Image:
+    chart = Image.new("RGB", (side * SCALE, side * SCALE), GROUND)
+    draw = ImageDraw.Draw(chart)
+    radius = RADIUS * SCALE
+    spots = _spots(found, side * SCALE, EDGE * SCALE)
+    for (x, y), value in zip(spots.tolist(), found.points.values, strict=True):
+        box = (x - radius, y - radius, x + radius, y + radius)
+        draw.ellipse(box, fill=colours[value], outline=RIM)
+    return chart.reduce(SCALE)
+
+
+def _pictures(found: LatentMap, side: int, colours: list[str]) -> Image.Image:
+    chart = Image.new("RGB", (side, side), GROUND)
+    draw = ImageDraw.Draw(chart)
+    size = found.points.images.shape[1]
+    for (x, y), value, image in zip(
+        _spots(found, side, size).tolist(), found.points.values, found.points.images, strict=True
+    ):
+        left, top = x - size // 2, y - size // 2
+        draw.rectangle((left - 2, top - 2, left + size + 1, top + size + 1), fill=colours[value])
+        chart.paste(Image.fromarray(image), (left, top))
+    return chart
+
+
+def _legend(draw: ImageDraw.ImageDraw, found: LatentMap, colours: list[str], side: int) -> None:
+    font = ImageFont.load_default(13)
+    counts = np.bincount(found.points.values, minlength=len(colours))
+    for row, (name, colour) in enumerate(zip(found.points.names, colours, strict=True)):
+        top = TOP + 12 + 22 * row
+        if top + 22 > side + TOP:
+            draw.text((side + 14, top), "...", INK, font)
+            return
+        draw.ellipse((side + 14, top, side + 28, top + 14), fill=colour, outline=RIM)
+        draw.text((side + 36, top), f"{name}  {counts[row]:,}", INK, font)

@@ -1,0 +1,100 @@
+"""Metric: numbers from real and fake images, and what it shows beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from animekit.config import Params
+from animekit.plugins import Component
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from animekit.errors import AnimekitError
+    from animekit.plugins import Registry
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What a metric shows beside its numbers: a picture, a table, or both.
+
+    `name` becomes part of a file name; `image` is uint8 [H, W, 3]; `table` maps column names to
+    lists of equal length, of plain values.
+    """
+
+    name: str
+    caption: str
+    image: np.ndarray | None = None
+    table: dict[str, list[Any]] | None = None
+
+
+class Metric(Component):
+    """A number, or several, from real and fake images (uint8 [N, 3, H, W]).
+
+    Keys that end in `_se` or `_sd` are the uncertainty of the key before. `better` says which way
+    is good: lower, higher, or as near as can be to what real images get.
+    """
+
+    better: ClassVar[Literal["lower", "higher", "real"]] = "lower"
+    protocol: ClassVar[str] = ""
+    """Whose definition it is, as in "swd/pggan"; the name where it is our own."""
+    fewest: ClassVar[int] = 2
+    """Images below which the numbers mean nothing: fewer are refused or warned of."""
+    uses_real: ClassVar[bool] = True
+    """Whether the real images change the numbers; if not, they get numbers of their own."""
+    conditional: ClassVar[bool] = False
+    """Whether the labels of the fakes are needed."""
+    by_default: ClassVar[bool] = True
+    """Whether it is computed where no metric is named."""
+
+    def __init__(self, params: Params | None = None) -> None:
+        self.params = params if params is not None else self.Params()
+        self.progress: Callable[[float], None] = lambda share: None
+        """Told the share of one `compute` or `prepare` that is done, 0 to 1."""
+        self.warnings: list[str] = []
+        """What a reader of the last numbers should know."""
+        self.registry: Registry | None = None
+        """The plugins of this evaluation, for a metric that builds a model."""
+        self.real_labels: np.ndarray | None = None
+        """Labels uint8 [M, 23] of the real images, where they are known: for counts in tables."""
+
+    def missing(self) -> AnimekitError | None:
+        """Return the error that `compute` would raise here, for want of weights."""
+        return None
+
+    def definition(self, count: int) -> str:
+        """Return one line that fixes the numbers: protocol, parameters and image count."""
+        values = self.params.model_dump(mode="json")
+        parts = [f"{key} {value}" for key, value in values.items() if value is not None]
+        return ", ".join([self.protocol or self.name, *parts, f"n {count:,}"])
+
+    def prepare(self, real: np.ndarray) -> Any:
+        """Return what `compute` takes in place of the same real images, again and again."""
+        return real
+
+    def export(self, prepared: Any) -> dict[str, np.ndarray] | None:
+        """Return what `prepare` found as arrays without images; None if it cannot."""
+        return None
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> Any:
+        """Return what `prepare` returned, from the arrays of `export`."""
+        raise NotImplementedError
+
+    def compute(
+        self, real: Any, fake: np.ndarray, labels: np.ndarray | None = None
+    ) -> dict[str, float]:
+        """Return the named numbers of this metric.
+
+        `real` are images or what `prepare` returned; `labels` uint8 [N, L] are what the fakes were
+        asked to be, in the order of `animekit.labels.tags.NAMES`, for a metric that is
+        `conditional`.
+        """
+        raise NotImplementedError
+
+    def illustrate(
+        self, real: np.ndarray, fake: np.ndarray, labels: np.ndarray | None = None
+    ) -> list[Exhibit]:
+        """Return pictures and tables for a person to look at; none by default."""
+        return []

@@ -1,0 +1,112 @@
+"""Reference: what metrics need of real images, without the images, in one file.
+
+Somebody who has the data writes it once; others measure against it who may not have the data, or
+not wait for it. It holds statistics, the numbers of real against real, and no picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from animekit.config import Layer, resolve
+from animekit.errors import CheckpointError, NotFoundError, UnusableError
+from animekit.files import write_atomic
+from animekit.models import weights
+
+if TYPE_CHECKING:
+    from animekit.evaluation.metric import Metric
+    from animekit.plugins import Registry
+
+FOLDER = Path(__file__).parents[1] / "assets" / "references"
+FORMAT = 1
+KEYS = ("format", "name", "count", "size", "data", "metrics", "floor")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The real side of metrics, from a file.
+
+    `metrics` maps names to the parameters they were made with, `floor` keys to what real images
+    get against others: {"value", "sd", "n"}.
+    """
+
+    name: str
+    count: int
+    size: int
+    data: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
+    floor: dict[str, dict[str, Any]]
+    arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+    def metric(self, cls: type[Metric], registry: Registry) -> Metric:
+        """Return the metric as in the reference; UnusableError if it has none of it."""
+        if cls.name not in self.metrics:
+            raise UnusableError(
+                f"reference {self.name} has nothing for {cls.name}",
+                f"it has: {' '.join(self.metrics)}; else give the real images: --ref DIR",
+            )
+        made = cls(resolve(cls.Params, [Layer(self.name, self.metrics[cls.name])]).params)
+        made.registry = registry
+        return made
+
+    def prepared(self, metric: Metric) -> Any:
+        """Return what the metric's `compute` takes in place of the real images."""
+        return metric.restore(self.arrays[metric.name]) if metric.uses_real else None
+
+
+def save(reference: Reference, path: Path) -> Path:
+    """Write a reference as safetensors with its facts in the metadata."""
+    tensors = {
+        f"{metric}/{key}": torch.from_numpy(np.array(array, order="C"))
+        for metric, arrays in reference.arrays.items()
+        for key, array in arrays.items()
+    }
+    facts = {key: getattr(reference, key) for key in KEYS if key != "format"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, weights.to_bytes(tensors, {"reference": {"format": FORMAT, **facts}}))
+    return path
+
+
+def load(path: Path) -> Reference:
+    """Read a reference; CheckpointError for any other file."""
+    tensors, about, _ = weights.read(path)
+    facts = about.get("reference")
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT or set(KEYS) - facts.keys():
+        raise CheckpointError(
+            f"{path} is no reference of real images", "animekit evaluate --save-ref FILE writes one"
+        )
+    arrays: dict[str, dict[str, np.ndarray]] = {}
+    for name, tensor in tensors.items():
+        metric, _, key = name.partition("/")
+        arrays.setdefault(metric, {})[key] = tensor.numpy()
+    return Reference(**{key: facts[key] for key in KEYS if key != "format"}, arrays=arrays)
+
+
+def bundled() -> dict[str, Path]:
+    """Return the bundled references, by the name of their data and size."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+
+
+def of_data(about: Mapping[str, Any], size: int) -> Reference | None:
+    """Return the bundled reference of a model's training data, if there is one."""
+    path = bundled().get(f"{about.get('name')}{size}")
+    if path is None:
+        return None
+    found = load(path)
+    return found if found.data.get("fingerprint") == about.get("fingerprint") else None
+
+
+def named(name: str) -> Reference:
+    """Return a reference by its bundled name or its file."""
+    known = bundled()
+    if name in known:
+        return load(known[name])
+    if not Path(name).is_file():
+        raise NotFoundError(f"no reference {name}", f"bundled: {' '.join(known) or 'none'}")
+    return load(Path(name))

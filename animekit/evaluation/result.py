@@ -1,0 +1,228 @@
+"""Evaluation: the numbers of an evaluation with their spread, gates and record."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from animekit.errors import GateError
+from animekit.files import write_atomic
+from animekit.gates import parse_gate
+from animekit.images.write import write_png
+
+if TYPE_CHECKING:
+    from animekit.evaluation.collapse import Verdict
+    from animekit.evaluation.image_set import Oddity
+    from animekit.evaluation.metric import Exhibit
+
+SPREADS = ("_se", "_sd")
+CLOSE = 2.0  # combined standard deviations under which a difference says nothing
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number: its mean over repeats, their spread, and its standard error.
+
+    `value` is None where it is undefined; `reason` then says why.
+    """
+
+    value: float | None
+    sd: float | None = None
+    se: float | None = None
+    n: int = 0
+    repeats: int = 1
+    reason: str | None = None
+
+    @property
+    def spread(self) -> float | None:
+        """The larger of both kinds of uncertainty; None where there is none."""
+        known = [each for each in (self.sd, self.se) if each is not None]
+        return max(known) if known else None
+
+
+@dataclass(frozen=True)
+class Column:
+    """The numbers of one set of images: of a contender, or of real images."""
+
+    name: str
+    kind: str
+    values: dict[str, Value]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def numbers(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the defined values by key, and their spreads."""
+        known = {key: value.value for key, value in self.values.items()}
+        spreads = {key: value.spread for key, value in self.values.items()}
+        return (
+            {key: value for key, value in known.items() if value is not None},
+            {key: spread for key, spread in spreads.items() if spread is not None},
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a key of the table means: its metric, direction and definition."""
+
+    key: str
+    metric: str
+    better: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What came of a gate on the first contender."""
+
+    expr: str
+    key: str
+    value: float | None
+    failed: bool
+
+
+@dataclass
+class Evaluation:
+    """Everything that an evaluation found; `columns[0]` are the real images."""
+
+    rows: list[Row]
+    columns: list[Column]
+    oddities: list[Oddity]
+    verdicts: dict[str, Verdict]
+    provenance: dict[str, Any]
+    exhibits: list[tuple[str, Exhibit]] = field(default_factory=list)
+    gates: list[GateResult] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def real(self) -> Column:
+        """The numbers of real images against other real images."""
+        return self.columns[0]
+
+    def value(self, key: str, column: int = 1) -> float | None:
+        """Return one number of a contender, the first by default."""
+        return self.columns[column].values[key].value
+
+    def check(self, expressions: list[str]) -> None:
+        """Test gates such as "swd_avg>40" (which fails above 40) on the first contender.
+
+        Raises UsageError for what cannot be read or is no key. An undefined number fails.
+        """
+        numbers = {key: value.value for key, value in self.columns[1].values.items()}
+        for text in expressions:
+            gate = parse_gate(text, numbers)
+            self.gates.append(
+                GateResult(gate.text, gate.key, gate.value(numbers), gate.fails(numbers))
+            )
+
+    def failure(self) -> GateError | None:
+        """Return the error of the gates that failed, None if none did."""
+        failed = [gate for gate in self.gates if gate.failed]
+        if not failed:
+            return None
+        seen = "; ".join(
+            f"{gate.expr}: {gate.key} is {'undefined' if gate.value is None else f'{gate.value:g}'}"
+            for gate in failed
+        )
+        return GateError(f"{self.columns[1].name} does not pass: {seen}", "train longer, or clean")
+
+    def differ(self, key: str, first: int, second: int) -> bool | None:
+        """Say whether two columns differ by over two sd; None if that is unknown."""
+        one, two = (self.columns[each].values.get(key) for each in (first, second))
+        if one is None or two is None or one.value is None or two.value is None:
+            return None
+        spread = math.hypot(one.spread or 0.0, two.spread or 0.0)
+        return abs(one.value - two.value) > CLOSE * spread if spread else None
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything as plain values: the `data` of the JSON answer."""
+        return {
+            "metrics": [self._row(row) for row in self.rows],
+            "columns": [
+                {"name": each.name, "kind": each.kind, **each.facts} for each in self.columns
+            ],
+            "verdicts": {name: asdict(verdict) for name, verdict in self.verdicts.items()},
+            "oddities": [oddity._asdict() for oddity in self.oddities],
+            "gates": [asdict(gate) for gate in self.gates],
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "tables": [
+                {"of": owner, "name": each.name, "caption": each.caption, "table": each.table}
+                for owner, each in self.exhibits
+                if each.table is not None
+            ],
+            "provenance": self.provenance,
+        }
+
+    def brief(self) -> dict[str, Any]:
+        """Return the first contender's and the real numbers, for a line of a log."""
+        columns = {"values": self.columns[1], "real": self.real}
+        numbers = {
+            name: {key: value.value for key, value in column.values.items()}
+            for name, column in columns.items()
+        }
+        facts = {key: self.provenance[key] for key in ("n", "repeats", "seed", "size")}
+        of = {key: self.columns[1].facts.get(key) for key in ("step", "sha256")}
+        verdicts = {name: each.level for name, each in self.verdicts.items()}
+        return {**facts, **of, **numbers, "verdicts": verdicts}
+
+    def _row(self, row: Row) -> dict[str, Any]:
+        real, first = (column.values.get(row.key) for column in self.columns[:2])
+        side = re.fullmatch(r"[a-z_]+_(\d+)", row.key)
+        return {
+            "name": row.key,
+            "metric": row.metric,
+            "level": int(side[1]) if side else None,
+            "value": first.value if first else None,
+            "std": first.spread if first else None,
+            "real": real.value if real else None,
+            "n": first.n if first else 0,
+            "better": row.better,
+            "definition": row.definition,
+            "values": {
+                column.name: asdict(column.values[row.key])
+                for column in self.columns
+                if row.key in column.values
+            },
+        }
+
+    def save(self, folder: Path) -> Path:
+        """Write evaluation.json and the pictures to a folder; return the JSON's path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for owner, exhibit in self.exhibits:
+            if exhibit.image is not None:
+                name = re.sub(r"[^\w.-]+", "-", f"{exhibit.name}-{owner}")
+                write_png(folder / f"{name}.png", exhibit.image, {"caption": exhibit.caption})
+        path = folder / "evaluation.json"
+        write_atomic(path, json.dumps(self.facts(), indent=1, allow_nan=False) + "\n")
+        return path
+
+
+def summarise(found: list[dict[str, float] | str], count: int) -> dict[str, Value]:
+    """Return a Value for each key over repeats; text says why there is none.
+
+    >>> summarise([{"a": 1.0, "a_se": 0.5}, {"a": 3.0, "a_se": 0.5}], 8)["a"].value
+    2.0
+    """
+    whole = [each for each in found if isinstance(each, dict)]
+    reasons = [each for each in found if isinstance(each, str)]
+    keys = [key for each in whole[:1] for key in each if not key.endswith(SPREADS)]
+    values = {}
+    for key in keys:
+        numbers = np.array([each[key] for each in whole if key in each], dtype=float)
+        if not np.isfinite(numbers).all():
+            values[key] = Value(None, n=count, reason="it is not finite")
+            continue
+        errors = [each[key + end] for each in whole for end in SPREADS if key + end in each]
+        values[key] = Value(
+            value=float(numbers.mean()),
+            sd=float(numbers.std(ddof=1)) if len(numbers) > 1 else None,
+            se=float(np.mean(errors)) if errors else None,
+            n=count,
+            repeats=len(numbers),
+            reason=reasons[0] if reasons else None,
+        )
+    return values

@@ -1,0 +1,134 @@
+"""Files: written whole or not at all, read line by line, hashed, and where caches lie."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from animekit.errors import (
+    AnimekitError,
+    DeviceError,
+    UnusableError,
+)
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a full disk, or a full quota, says."""
+
+
+def refuse_full(folder: Path) -> None:
+    """Raise UnusableError where a folder is already there and is not empty."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        reason = "is no folder"
+    elif folder.is_dir() and any(folder.iterdir()):
+        reason = "is not empty"
+    else:
+        return
+    raise UnusableError(
+        f"{folder} {reason}: nothing is ever overwritten",
+        "name another folder, or move this one away",
+        code="file.exists",
+    )
+
+
+def move(content: Path, folder: Path) -> Path:
+    """Put an unpacked folder in its place by one rename."""
+    refuse_full(folder)
+    if folder.is_dir():
+        folder.rmdir()
+    return content.rename(folder)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def room_for(target: Path) -> Iterator[None]:
+    """Make the folder of a file to be written; a full disk becomes DeviceError."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise _no_room(target, error.strerror or str(error)) from None
+
+
+def _no_room(target: Path, reason: str) -> DeviceError:
+    return DeviceError(
+        f"no room for {target.name} in {target.parent}: {reason}",
+        "free some space and repeat; ANIMEKIT_HOME moves the store to another disk",
+        code="device.disk_full",
+    )
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def as_error(error: OSError, hint: str) -> AnimekitError:
+    """Return what a failed move means to a user, in one line."""
+    where = error.filename2 or error.filename
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in FULL:
+        words = f" while writing {where}" if where else ""
+        return DeviceError(f"{reason}{words}", hint, code="device.disk_full")
+    if isinstance(error, FileExistsError):
+        return UnusableError(f"{where} is in the way", hint, code="file.exists")
+    return UnusableError(f"cannot use {where}: {reason}" if where else reason, hint, code="path")
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write a file so that a reader or a crash sees the old content or the new."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data.encode("utf-8") if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a JSON-lines file, without what a crash cut off."""
+    if not path.is_file():
+        return []
+    rows: list[dict[str, Any]] = []
+    for line in path.read_bytes().splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return rows
+        if not isinstance(row, dict):
+            return rows
+        rows.append(row)
+    return rows
+
+
+def cache_dir() -> Path:
+    """Return where packs and weights are kept.
+
+    `ANIMEKIT_HOME`, else `$XDG_CACHE_HOME/animekit`, else `~/.cache/animekit`.
+    """
+    if home := os.environ.get("ANIMEKIT_HOME"):
+        return Path(home)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "animekit"
+
+
+def weights_dir() -> Path:
+    """Return where `animekit models pull` keeps weights of others."""
+    return cache_dir() / "weights"

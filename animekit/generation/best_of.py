@@ -1,0 +1,70 @@
+"""Selecting: of several seeds the one whose image shows best what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from animekit.errors import UnusableError
+from animekit.labels.attributes import Attrs
+from animekit.models.tagger import ATTRIBUTES, Classifier
+
+DIGITS = 4  # of a score: more of them would be noise
+
+Draw = Callable[[Sequence[int], Sequence[Attrs]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen seed of one image, what it was chosen from, and its score in [0, 1]."""
+
+    seed: int
+    candidates: list[int]
+    score: float
+
+
+def check(names: Sequence[str], model: str) -> None:
+    """Raise UnusableError where a model has no attribute that a classifier reads."""
+    if not set(ATTRIBUTES) & set(names):
+        raise UnusableError(
+            f"model {model} has no hair or eye colours, by which the best image could be chosen",
+            "leave --best-of out",
+            code="best_of.unreadable",
+        )
+
+
+def select(
+    pools: Sequence[Sequence[int]], attrs: Sequence[Attrs], draw: Draw, classifier: Classifier
+) -> list[Choice]:
+    """Return for each image the seed of its pool that scores best.
+
+    `draw` makes images uint8 [N, H, W, 3] of seeds and attributes. All candidates of an image are
+    asked the same; of equals, the first is taken.
+    """
+    chosen = []
+    for pool, asked in zip(pools, attrs, strict=True):
+        images = draw(pool, [asked] * len(pool))
+        scores = score(images, [asked] * len(pool), classifier)
+        best = int(scores.argmax())
+        chosen.append(Choice(pool[best], list(pool), round(float(scores[best]), DIGITS)))
+    return chosen
+
+
+def score(images: np.ndarray, attrs: Sequence[Attrs], classifier: Classifier) -> np.ndarray:
+    """Return how sure a classifier is that images [N, H, W, 3] show colours: [N].
+
+    It is the product over hair and eyes; the share of an attribute that is asked for in several
+    colours is that of all of them together.
+    """
+    shares = classifier.probabilities(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    total = np.ones(len(images))
+    for name, colours in ATTRIBUTES.items():
+        for row, asked in enumerate(attrs):
+            value = asked.get(name)
+            wanted = value if isinstance(value, list) else [value]
+            places = [colours.index(str(word)) for word in wanted if word in colours]
+            if places:
+                total[row] *= float(shares[name][row, places].sum())
+    return total

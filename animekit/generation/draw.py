@@ -1,0 +1,94 @@
+"""Following a recipe: the only way to images, the first time and when they are made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from animekit.errors import UnusableError, UsageError
+from animekit.generation import plan
+from animekit.generation.interpolation import MODES, journey, segments
+from animekit.generation.recipe import Recipe
+from animekit.generation.result import Generated
+from animekit.labels.attributes import Attributes, Attrs
+from animekit.models import sampling
+from animekit.runs.run import Loaded
+from animekit.seeds import parse_seeds
+
+MAX_BYTES = 4 << 30
+
+
+def follow(
+    loaded: Loaded, recipe: Recipe, rows: np.ndarray | None = None, warnings: Iterable[str] = ()
+) -> Generated:
+    """Draw the images of a recipe; `rows` are the noise where it came from a file.
+
+    What a conditional model must be told and the recipe does not say is drawn from the seeds, and
+    is in the recipe of the result. Raises ConfigError where it says what the model does not know.
+    """
+    model = sampling.as_generating(loaded.model)
+    attributes = sampling.attributes_of(model)
+    seeds = tuple(parse_seeds(recipe.seeds)) if recipe.seeds else ()
+    z = rows if rows is not None else sampling.noise_of_seeds(model, seeds)
+    warnings = list(warnings)
+    if recipe.attrs is not None and not attributes.names:
+        warnings.append(f"{loaded.name} is not told what to draw: the prompts do not count")
+        recipe = recipe.but(attrs=None, prompts=None)
+    if recipe.attrs is None and recipe.labels is None and model.spec.labels:
+        recipe = recipe.but(attrs=_drawn(loaded, seeds or range(len(z))))
+    if recipe.attrs is not None and len(recipe.attrs) != len(z):
+        raise UsageError(f"{len(recipe.attrs)} sets of attributes for {len(z)} images", "one each")
+    z = attributes.placed(z, recipe.attrs or [])
+    labels = _labels(attributes, recipe)
+    if recipe.mode in MODES:
+        lengths = segments(len(seeds), recipe.frames or 60, loop=bool(recipe.loop))
+        z = journey(list(z), lengths, MODES[recipe.mode])
+        if labels is not None:
+            labels = journey(list(labels), lengths, MODES["lerp"])
+    z = attributes.truncated(z, recipe.truncation)
+    if recipe.index is not None:
+        if recipe.index >= len(z):
+            raise UnusableError(
+                f"the recipe names image {recipe.index} of {len(z)}", "name another picture"
+            )
+        z, labels = z[[recipe.index]], None if labels is None else labels[[recipe.index]]
+    _check(model.spec.size, z, labels)
+    images = sampling.draw(model, z, labels)
+    return Generated(images, z, seeds, recipe, loaded.origin, tuple(warnings))
+
+
+def draw(
+    model: object, seeds: Sequence[int], attrs: Sequence[Attrs], truncation: float
+) -> np.ndarray:
+    """Return the images uint8 [N, H, W, 3] of seeds, as `follow` draws them."""
+    generating = sampling.as_generating(model)
+    attributes = sampling.attributes_of(generating)
+    z = attributes.placed(sampling.noise_of_seeds(generating, seeds), attrs)
+    labels = np.stack([attributes.labels(each)[0] for each in attrs])
+    given = labels if labels.shape[1] else None
+    return sampling.draw(generating, attributes.truncated(z, truncation), given)
+
+
+def _drawn(loaded: Loaded, seeds: Sequence[int]) -> list[Attrs]:
+    cells = [plan.Cell(seed) for seed in seeds]
+    attributes = sampling.attributes_of(sampling.as_generating(loaded.model))
+    return plan.settled(cells, attributes, loaded.frequencies())
+
+
+def _labels(attributes: Attributes, recipe: Recipe) -> np.ndarray | None:
+    if recipe.labels is not None:
+        return np.array(recipe.labels, dtype=np.float32)
+    if not attributes.vocabulary.labels:
+        return None
+    return np.stack([attributes.labels(each)[0] for each in recipe.attrs or []])
+
+
+def _check(size: int, z: np.ndarray, labels: np.ndarray | None) -> None:
+    if labels is not None and len(labels) != len(z):
+        raise UsageError(f"{len(labels)} label vectors for {len(z)} images", "give one an image")
+    if len(z) * size**2 * 3 > MAX_BYTES:
+        raise UsageError(
+            f"{len(z):,} images of {size} pixels need more than {MAX_BYTES >> 30} GB",
+            "make them in parts: --seeds 0-9999, then --seeds 10000-19999",
+        )

@@ -1,0 +1,179 @@
+"""How a picture says how it was made: a recipe in its metadata, and the files it may replace."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from animekit.errors import NotFoundError, UnusableError, UsageError
+from animekit.files import write_atomic
+from animekit.generation.interpolation import MODES
+from animekit.images.write import (
+    KEY,
+    _commented,
+    _text,
+    _writing,
+    may_replace,
+    write_gif,
+    write_png,
+)
+from animekit.labels.attributes import Attrs
+from animekit.runs.run import Weights
+from animekit.seeds import parse_seeds
+
+DEFAULT_FPS = 20.0
+MAX_FRAMES = 10_000
+ROWS = ("prompts", "attrs", "candidates", "scores")
+"""Parts of a recipe that have one entry an image, or a point of an interpolation."""
+
+Title = Annotated[str, Field(max_length=200)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoiseFile(_Part):
+    """Which noise a picture was drawn from, where it came from a file or an array."""
+
+    file: str | None = None
+    sha256: str
+
+
+class Layout(_Part):
+    """How images become one picture.
+
+    `columns` are those of a grid; in the strip of an interpolation they are the images that are
+    shown from seed to seed. `tile` is the side of an image in pixels. A table has titles: `heads`
+    above its columns, `sides` beside its rows.
+    """
+
+    style: Literal["plain", "figure", "strip", "gif", "table"] = "plain"
+    columns: int | None = Field(default=None, ge=1)
+    tile: int | None = Field(default=None, ge=8, le=4096)
+    fps: float | None = Field(default=None, ge=0.1, le=50)
+    heads: list[Title] | None = None
+    sides: list[Title] | None = None
+
+
+class Recipe(_Part):
+    """Everything that is needed to make a picture again, byte for byte.
+
+    `prompts` and `attrs` are those of each image, or of each point of an interpolation: what was
+    asked, and all that the model was told. With `best_of` each image is the one of its
+    `candidates` (seeds) that had the best of `scores`; `seeds` are the chosen ones. `matrix` and
+    `vary` name the attributes that the rows and columns of a table show.
+    """
+
+    version: str
+    model: Weights
+    mode: Literal["seeds", "noise", "slerp", "lerp"]
+    seeds: str | None = None
+    noise: NoiseFile | None = None
+    truncation: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    frames: int | None = Field(default=None, ge=2, le=MAX_FRAMES)
+    loop: bool | None = None
+    index: int | None = Field(default=None, ge=0)
+    labels: list[list[float]] | None = None
+    prompts: list[str | None] | None = None
+    attrs: list[Attrs] | None = None
+    matrix: tuple[str, str] | None = None
+    vary: str | None = None
+    best_of: int | None = Field(default=None, ge=2)
+    candidates: list[str] | None = None
+    scores: list[float] | None = None
+    layout: Layout | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Recipe:
+        if self.mode == "noise" and self.noise is None:
+            raise ValueError("noise is missing")
+        points = 0 if self.mode == "noise" else len(parse_seeds(self.seeds or ""))
+        if self.mode in MODES and (self.loop is None or not 2 <= points <= (self.frames or 0)):
+            raise ValueError(f"{self.frames} frames do not join {points} seeds")
+        for name in ROWS:
+            rows = getattr(self, name)
+            if self.mode != "noise" and rows is not None and len(rows) != points:
+                raise ValueError(f"{len(rows)} {name} for {points} seeds")
+        return self
+
+    def text(self) -> str:
+        """Return the recipe as compact JSON."""
+        return json.dumps(self.facts(), separators=(",", ":"))
+
+    def facts(self) -> dict[str, Any]:
+        """Return the recipe as plain values; what does not apply is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def but(self, **changes: Any) -> Recipe:
+        """Return the recipe with some values changed."""
+        return self.model_copy(update=changes)
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Return the recipe in a PNG or GIF that animekit made.
+
+    Raises NotFoundError where there is no file, UnusableError where it holds no recipe.
+    """
+    if not Path(path).is_file():
+        raise NotFoundError(f"no picture {path}", "name a PNG or GIF that animekit generate wrote")
+    text = _text(Path(path))
+    if text is None:
+        raise UnusableError(
+            f"{path} holds no recipe: animekit did not make it, or a program removed its metadata",
+            "name a PNG or GIF as animekit generate wrote it",
+            code="recipe.none",
+        )
+    try:
+        return Recipe.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "recipe"
+        raise _unreadable(path, f"{place}: {first['msg']}") from None
+    except UsageError as error:
+        raise _unreadable(path, error.message) from None
+
+
+def _unreadable(path: Path | str, why: str) -> UnusableError:
+    return UnusableError(
+        f"{path} holds a recipe that this version cannot read ({' '.join(why.split())})",
+        "use the version of animekit that made it",
+        code="recipe.unreadable",
+    )
+
+
+def save_png(path: Path, image: np.ndarray, recipe: Recipe, *, overwrite: bool) -> Path:
+    """Write a PNG with its recipe; see `may_replace`."""
+    may_replace(path, ".png", overwrite=overwrite)
+    with _writing(path):
+        write_png(path, image, {KEY: recipe.text()})
+    return path
+
+
+def save_gif(path: Path, frames: Sequence[np.ndarray], recipe: Recipe, *, overwrite: bool) -> Path:
+    """Write a GIF with its recipe as a comment; see `may_replace`."""
+    may_replace(path, ".gif", overwrite=overwrite)
+    fps = (recipe.layout and recipe.layout.fps) or DEFAULT_FPS
+    with _writing(path), tempfile.TemporaryDirectory(prefix="animekit-") as folder:
+        plain = Path(folder) / "plain.gif"
+        write_gif(plain, frames, fps)
+        write_atomic(path, _commented(plain.read_bytes(), f"{KEY} {recipe.text()}"))
+    return path
+
+
+def save_noise(path: Path, z: np.ndarray, *, overwrite: bool) -> Path:
+    """Write noise as .npy; a file with other noise needs `overwrite`."""
+    buffer = io.BytesIO()
+    np.save(buffer, z, allow_pickle=False)
+    same = path.is_file() and path.read_bytes() == buffer.getvalue()
+    may_replace(path, ".npy", overwrite=overwrite or same)
+    with _writing(path):
+        write_atomic(path, buffer.getvalue())
+    return path

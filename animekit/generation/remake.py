@@ -1,0 +1,101 @@
+"""Remaking: the recipe in a picture read again, its weights and noise found, its images drawn."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from animekit.errors import CheckpointError, NotFoundError, UnusableError
+from animekit.generation.draw import follow
+from animekit.generation.recipe import NoiseFile, Recipe, read_recipe
+from animekit.generation.result import Generated
+from animekit.models import sampling
+from animekit.runs.run import Loaded, Run, Weights, load_model
+
+if TYPE_CHECKING:
+    from animekit.plugins import Registry
+
+
+def like(picture: Path | str) -> dict[str, Any]:
+    """Return the recipe in the metadata of a PNG or GIF that animekit generated."""
+    return read_recipe(picture).facts()
+
+
+def remake(
+    picture: Path | str,
+    model: str | Path | Run | Loaded | None = None,
+    *,
+    noise: str | Path | np.ndarray | None = None,
+    registry: Registry | None = None,
+) -> Generated:
+    """Make the images of a picture again; its `save` then writes the same bytes.
+
+    Without `model`, the weights that the recipe names are looked for: UnusableError if they are
+    gone or have changed. With another model the seeds, prompts and layout are used, and `warnings`
+    says so. A picture from a noise file needs that file: as `noise`, beside the picture, or in this
+    folder.
+    """
+    recipe = read_recipe(picture)
+    if model is None:
+        loaded = _find(recipe, picture, registry)
+    else:
+        loaded = model if isinstance(model, Loaded) else load_model(model, registry)
+    found = loaded.weights
+    warnings = []
+    if found.sha256 != recipe.model.sha256:
+        warnings.append(
+            f"other weights than those of {picture} ({_short(recipe.model)}, now {_short(found)}):"
+            " the images will differ"
+        )
+    rows = None
+    if recipe.noise is not None:
+        place = noise if noise is not None else _beside(Path(picture), recipe.noise)
+        rows = sampling.noise_of_file(place, sampling.as_generating(loaded.model))
+        if sampling.digest(rows) != recipe.noise.sha256:
+            raise UnusableError(
+                f"{place if isinstance(place, (str, Path)) else 'noise'} is not the noise that"
+                f" {picture} was drawn from (another sha256)",
+                "give the file that --noise named then",
+            )
+    return follow(loaded, recipe.but(model=found, version=version("animekit")), rows, warnings)
+
+
+def _find(recipe: Recipe, picture: Path | str, registry: Registry | None) -> Loaded:
+    """Return the weights that a recipe names, wherever they are now."""
+    wanted = recipe.model
+    places: list[dict[str, Any]] = [{"where": wanted.name}, {"where": None}]
+    if wanted.run is not None:
+        places.insert(0, {"where": wanted.run, "checkpoint": wanted.step})
+    seen = []
+    for place in places:
+        try:
+            loaded = load_model(registry=registry, **place)
+        except (NotFoundError, CheckpointError):
+            continue
+        if loaded.sha256 == wanted.sha256:
+            return loaded
+        seen.append(_short(loaded.weights))
+    raise UnusableError(
+        f"the weights of {picture} are not here: {_short(wanted)}"
+        + (f"; found {', '.join(dict.fromkeys(seen))}" if seen else ""),
+        f"animekit generate MODEL --like {picture} draws the same seeds with another model",
+        code="model.changed",
+    )
+
+
+def _short(weights: Weights) -> str:
+    return f"{weights.run or weights.name} step {weights.step}, sha256 {weights.sha256[:12]}"
+
+
+def _beside(picture: Path, noise: NoiseFile) -> Path:
+    name = Path(noise.file or "noise.npy").name
+    for place in (picture.parent / name, Path(name)):
+        if place.is_file():
+            return place
+    raise NotFoundError(
+        f"{picture} was drawn from the noise {name}, sha256 {noise.sha256[:12]}, which is not here",
+        "name the file with --noise",
+    )

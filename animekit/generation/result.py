@@ -1,0 +1,292 @@
+"""Generated: images together with where they came from, and the ways to write them down."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from animekit.errors import UsageError
+from animekit.generation.interpolation import segments
+from animekit.generation.recipe import (
+    DEFAULT_FPS,
+    ROWS,
+    Layout,
+    Recipe,
+    save_png,
+)
+from animekit.generation.recipe import (
+    save_gif as write_gif_file,
+)
+from animekit.generation.recipe import (
+    save_noise as write_noise_file,
+)
+from animekit.images.captions import SMALLEST, table
+from animekit.images.decode import MAX_PIXELS
+from animekit.images.layout import course_figure, grid, strip
+from animekit.images.pixels import resize
+from animekit.images.write import may_replace
+from animekit.labels.attributes import said
+from animekit.seeds import format_seeds
+
+LONGEST = 60
+"""Letters of what a file name says of an image."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Images, the noise they came from, and what is needed to make them again.
+
+    `images` is uint8 [N, H, W, 3]; `z` is float32 [N, ...] as the network saw it; `seeds` holds
+    the seed of each image, or of each point of an interpolation; it is empty for noise from a file.
+    """
+
+    images: np.ndarray
+    z: np.ndarray
+    seeds: tuple[int, ...]
+    how: Recipe
+    origin: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The recipe as plain values, as it is written into a picture."""
+        return self.how.facts()
+
+    def picture(self, layout: Layout | None = None) -> np.ndarray:
+        """Return all images as one picture, uint8 [H, W, 3].
+
+        The course's figure is RGBA, [480, 640, 4].
+        """
+        layout = layout if layout is not None else self._layout(Layout())
+        if layout.style == "figure":
+            return course_figure(self.images)
+        if layout.style == "strip":
+            shown, captions = self._excerpt(layout.columns or 4)
+            return strip(_tiles(self.images[shown], layout.tile), captions)
+        if layout.style == "table":
+            tiles, columns = _tiles(self.images, layout.tile), layout.columns or 1
+            return table(tiles, columns, layout.heads or (), layout.sides or ())
+        return grid(_tiles(self.images, layout.tile), layout.columns or 1)
+
+    def save(
+        self,
+        path: Path | str,
+        *,
+        columns: int | None = None,
+        tile: int | None = None,
+        style: Literal["plain", "figure", "table"] | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write all images as one PNG with the recipe in its metadata; return its path.
+
+        `plain` is a grid without gaps, row by row; `figure` the course's 640x480 figure of 25
+        cells; `table` has titles and is for a matrix and what varies. `tile` is the side of an
+        image in pixels. Left out, the layout is that of the picture that is made again, or near
+        square at the model's own size; an interpolation has one row for each pair of seeds. A name
+        that ends in .gif is handed to `save_gif`. A file that animekit did not make is replaced
+        only if `overwrite` is true.
+        """
+        if Path(path).suffix.lower() == ".gif":
+            return self.save_gif(path, tile=tile, overwrite=overwrite)
+        layout = self._recalled(("plain", "figure", "strip", "table"), style, columns, tile)
+        return self._save(Path(path), layout, overwrite=overwrite)
+
+    def save_strip(
+        self,
+        path: Path | str,
+        *,
+        each: int = 4,
+        tile: int | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write one row of images with their seeds as captions; return its path.
+
+        An interpolation shows `each` of its frames from seed to seed.
+        """
+        layout = self._recalled(("strip",), "strip", each, tile)
+        return self._save(Path(path), layout, overwrite=overwrite)
+
+    def save_gif(
+        self,
+        path: Path | str,
+        *,
+        fps: float | None = None,
+        tile: int | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the images as an endless GIF, 20 a second if nothing else is told."""
+        layout = self._recalled(("gif",), "gif", None, tile, fps)
+        frames = list(_tiles(self.images, layout.tile))
+        recipe = self.how.but(layout=layout)
+        return write_gif_file(Path(path), frames, recipe, overwrite=overwrite)
+
+    def save_each(
+        self, folder: Path | str, *, tile: int | None = None, overwrite: bool = False
+    ) -> list[Path]:
+        """Write each image as its own PNG with its own recipe; return their paths.
+
+        Names are seed0042.png, 007-seed0042-blue-hair.png with a prompt or what varies, row0003.png
+        for noise from a file and frame0003.png for an interpolation. Nothing is written if one of
+        them is a file that animekit did not make.
+        """
+        self._recalled(("plain",), "plain", 1, tile)
+        paths = [Path(folder) / f"{self._name_of(index)}.png" for index in range(len(self.images))]
+        if Path(folder).exists() and not Path(folder).is_dir():
+            raise UsageError(f"{folder} is a file", "name a folder for the single images")
+        for path in paths:
+            may_replace(path, ".png", overwrite=overwrite)
+        for index, path in enumerate(paths):
+            self.one(index).save(path, tile=tile, columns=1, overwrite=overwrite)
+        return list(dict.fromkeys(paths))
+
+    def save_noise(self, path: Path | str, *, overwrite: bool = False) -> Path:
+        """Write z, already truncated, as float32 .npy [N, ...]; return its path.
+
+        `generate(noise=path)` draws the same images from it.
+        """
+        return write_noise_file(Path(path), self.z, overwrite=overwrite)
+
+    def one(self, index: int) -> Generated:
+        """Return one of the images with a recipe of its own."""
+        index = range(len(self.images))[index]
+        seeds, changes = self.seeds, dict[str, Any](index=index)
+        if self.how.mode == "seeds":
+            seeds = (self.seeds[index],)
+            changes = {"seeds": format_seeds(seeds)}
+            for name in ("labels", *ROWS):
+                if getattr(self.how, name) is not None:
+                    changes[name] = [getattr(self.how, name)[index]]
+        elif self.how.index is not None:
+            changes = {}
+        rows = slice(index, index + 1)
+        how = self.how.but(layout=None, **changes)
+        return Generated(self.images[rows], self.z[rows], seeds, how, self.origin, self.warnings)
+
+    def _save(self, path: Path, layout: Layout, *, overwrite: bool) -> Path:
+        recipe = self.how.but(layout=layout)
+        return save_png(path, self.picture(layout), recipe, overwrite=overwrite)
+
+    def _recalled(
+        self,
+        styles: tuple[str, ...],
+        style: str | None,
+        columns: int | None,
+        tile: int | None,
+        fps: float | None = None,
+    ) -> Layout:
+        """Put what is told over the layout of the picture that is made again, if there is one."""
+        _check(styles, style, columns, tile, fps)
+        old = self.how.layout
+        if old is None or old.style not in styles or style not in (None, old.style):
+            kept = old.columns if old is not None and style == "plain" else None
+            old = Layout(style=style or styles[0], columns=kept)
+        told = {"columns": columns, "tile": tile, "fps": fps}
+        return self._layout(
+            old.model_copy(update={key: value for key, value in told.items() if value is not None})
+        )
+
+    def _layout(self, told: Layout) -> Layout:
+        """Fill in what a layout leaves open; UsageError for what cannot be drawn."""
+        count, own = len(self.images), int(self.images.shape[2])
+        if told.style == "figure":
+            if count > 25 or told.columns not in (None, 5) or told.tile not in (None, 64):
+                seen = f"{count} images, {told.columns or 5} columns, {told.tile or 64} px tiles"
+                raise UsageError(
+                    f"the course's figure has 25 cells of 64 pixels in 5 columns, not {seen}",
+                    "--style plain draws any grid",
+                )
+            return Layout(style="figure")
+        tile, columns = told.tile or own, told.columns or self._columns()
+        shown = 1 if told.style == "gif" else math.ceil(count / columns) * columns
+        if shown * tile**2 > MAX_PIXELS:
+            raise UsageError(
+                f"a picture of {count:,} images at {tile} pixels passes {MAX_PIXELS:,} pixels",
+                "--each DIR writes single images; or use a smaller --tile",
+            )
+        if told.style == "gif":
+            return Layout(style="gif", tile=tile, fps=told.fps or DEFAULT_FPS)
+        if told.style == "table":
+            return self._table(told, tile)
+        return Layout(style=told.style, tile=tile, columns=columns)
+
+    def _table(self, told: Layout, tile: int) -> Layout:
+        """Return the layout of a table; UsageError where titles and images do not fit."""
+        if not told.heads and not told.sides:
+            raise UsageError("a table needs titles", "--matrix and --vary make one")
+        columns, rows = told.columns or 0, len(told.sides or ())
+        fits = columns > 0 and len(told.heads or ()) in (0, columns)
+        if not fits or rows * columns not in (0, len(self.images)):
+            raise UsageError(
+                f"a table of {rows}x{columns} titles has other columns than its images",
+                "leave the columns out, or use --style plain",
+            )
+        if tile < SMALLEST:
+            raise UsageError(
+                f"titles beside images of {tile} pixels cannot be read",
+                f"use --tile {SMALLEST} or more, or --style plain",
+            )
+        return told.model_copy(update={"tile": tile, "columns": columns})
+
+    def _columns(self) -> int:
+        count = len(self.images)
+        if self.how.frames and self.how.index is None:
+            return max(segments(len(self.seeds), count, loop=bool(self.how.loop)))
+        return count if count <= 5 else math.ceil(math.sqrt(count))
+
+    def _excerpt(self, each: int) -> tuple[list[int], list[str]]:
+        """Return which images a strip shows, and their captions: seeds where there are."""
+        if self.how.mode == "seeds":
+            return list(range(len(self.images))), [str(seed) for seed in self.seeds]
+        if not self.how.frames or self.how.index is not None:
+            return list(range(len(self.images))), [""] * len(self.images)
+        shown, captions, start = [], [], 0
+        lengths = segments(len(self.seeds), len(self.images), loop=bool(self.how.loop))
+        for seed, length in zip(self.seeds, lengths, strict=True):
+            part = sorted({start + step * length // each for step in range(each)})
+            shown += part
+            captions += [str(seed)] + [""] * (len(part) - 1)
+            start += length
+        return shown, captions
+
+    def _name_of(self, index: int) -> str:
+        if self.how.mode == "seeds":
+            name, words = f"seed{self.seeds[index]:04d}", self._words_of(index)
+            return f"{index:03d}-{name}-{words}" if words else name
+        index = index if self.how.index is None else self.how.index
+        return f"row{index:04d}" if self.how.mode == "noise" else f"frame{index:04d}"
+
+    def _words_of(self, index: int) -> str:
+        """Return the prompt of an image and what varies in it, as a part of a file name."""
+        texts = [] if self.how.prompts is None else [self.how.prompts[index] or ""]
+        swept = (*(self.how.matrix or ()), *(() if self.how.vary is None else (self.how.vary,)))
+        if self.how.attrs is not None:
+            texts += [said(name, self.how.attrs[index].get(name, "")) for name in swept]
+        return re.sub(r"[^a-z0-9]+", "-", " ".join(texts).lower()).strip("-")[:LONGEST].strip("-")
+
+
+def _check(
+    styles: tuple[str, ...],
+    style: str | None,
+    columns: int | None,
+    tile: int | None,
+    fps: float | None,
+) -> None:
+    if style is not None and style not in styles:
+        raise UsageError(f'unknown style "{style}"', "styles: plain figure strip table")
+    if columns is not None and columns < 1:
+        raise UsageError(f"cannot lay out {columns} columns", "use 1 or more")
+    if tile is not None and not 8 <= tile <= 4096:
+        raise UsageError(f"tile {tile} is out of range", "use 8 to 4096 pixels")
+    if fps is not None and not 0.1 <= fps <= 50:
+        raise UsageError(f"{fps} frames a second is out of range", "use 0.1 to 50")
+
+
+def _tiles(images: np.ndarray, tile: int | None) -> np.ndarray:
+    if tile is None or tile == images.shape[1] == images.shape[2]:
+        return images
+    return np.stack([resize(image, tile) for image in images])

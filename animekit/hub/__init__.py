@@ -1,0 +1,1 @@
+"""Hub: what others published, downloaded with care."""

@@ -1,0 +1,1 @@
+"""Labels: tags and prompts to label vectors, and back."""

@@ -1,0 +1,46 @@
+"""Words of a prompt: cut, denied and shown."""
+
+from __future__ import annotations
+
+from animekit.labels import tags
+
+NEGATIONS = frozenset(("no", "not", "without"))
+
+
+Words = tuple[str, ...]
+
+
+_EDGES = "\"'.;:!?()"  # what may stand around a word and says nothing
+
+
+def words_of(text: str) -> Words:
+    """Return the words of a label or a text, in lower case and in one spelling.
+
+    >>> words_of("Grey-eye"), words_of("5_o_Clock_Shadow")
+    (('gray', 'eyes'), ('5', 'o', 'clock', 'shadow'))
+    """
+    parts = (part.strip(_EDGES) for part in text.replace("_", " ").replace("-", " ").split())
+    return tags.words_of(" ".join(parts))
+
+
+def shown(text: str, limit: int = 40) -> str:
+    """Return a text as it may stand in an error: short, and all of it visible.
+
+    >>> shown("a" * 50), shown("tab\\tand\\x07bell")
+    ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...', 'tab?and?bell')
+    """
+    plain = "".join(letter if letter.isprintable() else "?" for letter in text[: limit + 1])
+    return plain if len(plain) <= limit else plain[: limit - 3] + "..."
+
+
+def _words_with_denials(part: str) -> Words:
+    """Return the words of a part; a hyphen in front of a word is the word "no".
+
+    >>> _words_with_denials("-smile open-mouth")
+    ('no', 'smile', 'open', 'mouth')
+    """
+    found: list[str] = []
+    for piece in part.split():
+        found += ["no"] if piece.startswith("-") and piece.strip("-") else []
+        found += words_of(piece)
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Models: the contract that every trainable thing keeps, and their weights."""

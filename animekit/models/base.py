@@ -1,0 +1,86 @@
+"""The words of training: images and labels, batches, phases, and what a model can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+from animekit.config import Params
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
+from animekit.plugins import Component
+
+Losses = dict[str, Tensor]
+"""Named, already weighted terms; their sum is minimised, each is logged as "phase/term"."""
+
+
+class Need(Enum):
+    """What a model needs of its data; it picks the loader."""
+
+    IMAGES = "images"
+    LABELLED = "labelled"
+    UNPAIRED = "unpaired"
+
+
+@dataclass
+class Phase:
+    """One update rule: which networks move, what they minimise, how often.
+
+    `every`: the phase is due in steps that it divides (steps count from 1). `after` runs behind
+    each update. `schedule` maps progress in [0, 1] to a factor of the learning rate.
+    """
+
+    name: str
+    networks: Sequence[nn.Module]
+    loss: Callable[[Batch], Losses]
+    optimizer: Callable[[Iterable[Parameter]], Optimizer]
+    every: int = 1
+    after: Callable[[], None] | None = None
+    schedule: Callable[[float], float] | None = None
+
+    def due(self, step: int) -> bool:
+        """Say whether the phase runs in this step."""
+        return step % self.every == 0
+
+    def parameters(self) -> list[Parameter]:
+        """Return the parameters that this phase moves, each once."""
+        return list(dict.fromkeys(p for network in self.networks for p in network.parameters()))
+
+
+class Model(nn.Module, Component):
+    """A trainable thing: networks from parameters and a spec, and its phases.
+
+    Anything carried from step to step must be a parameter, a buffer or an optimiser state, so that
+    a resumed run equals an uninterrupted one.
+    """
+
+    data: ClassVar[Need] = Need.IMAGES
+    keeps_all_labels: ClassVar[bool] = False
+    """Whether labels that no image of the data has are learned all the same."""
+    averaged: ClassVar[tuple[str, ...]] = ()
+    """Names of the submodules whose moving average is kept and used to sample."""
+    aliases: ClassVar[dict[str, str]] = {}
+    """Names and order of terms for the user: {"d/wasserstein": "-w_est"} shows minus the term."""
+    notes: ClassVar[str] = ""
+    """How to read this model's losses, for the user."""
+
+    def __init__(self, params: Params, spec: ImageSpec) -> None:
+        super().__init__()
+        self.params = params
+        self.spec = spec
+
+    def phases(self) -> list[Phase]:
+        """Return the update rules, in the order in which they run within a step."""
+        raise NotImplementedError
+
+    def prepare(self, batch: Batch, due: Sequence[str]) -> None:
+        """Draw what several phases of a step share; `due` names the phases of this step."""
+
+    def validate(self) -> None:
+        """Raise ConfigError where params and spec do not fit, before training starts."""

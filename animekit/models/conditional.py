@@ -1,0 +1,85 @@
+"""ConditionalModel: an adversarial model whose generator is told which labels to draw."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from animekit import config
+from animekit.data.batch import Batch
+from animekit.data.spec import ImageSpec
+from animekit.errors import ConfigError
+from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.base import Need
+
+
+class ConditionalParams(AdversarialParams):
+    """What every conditional objective can be told."""
+
+    soft_labels: float = Field(
+        0.0, ge=0, lt=1, description="conditions are pulled towards 1/2 by this share"
+    )
+
+
+class ConditionalModel(AdversarialModel):
+    """A generator that is told labels: a subclass says two losses.
+
+    The generator sees z and the label vector side by side. In training a fake is asked to be what
+    the real image beside it is; where that is not known, a random value of the attribute.
+    """
+
+    data = Need.LABELLED
+    Params: ClassVar[type[config.Params]] = ConditionalParams
+    params: ConditionalParams
+
+    def __init__(self, params: config.Params, spec: ImageSpec) -> None:
+        self.conditions = len(spec.labels)
+        super().__init__(params, spec)
+
+    def targets(self, batch: Batch) -> Tensor:
+        """Return the labels of the batch, each unknown attribute with a random value."""
+        if batch.mask is None:
+            return labels_of(batch)
+        parts = []
+        pairs = zip(
+            labels_of(batch).split(self.spec.groups, 1),
+            batch.mask.split(self.spec.groups, 1),
+            strict=True,
+        )
+        for labels, known in pairs:
+            parts.append(torch.where(known > 0, labels, _random_like(labels)))
+        return torch.cat(parts, 1)
+
+    def fakes(self, z: Tensor, target: Tensor | None) -> Tensor:
+        """Return the images [N, C, S, S] of a step, with their graph."""
+        return self.sample(z, target)
+
+    def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and labels [N, L]."""
+        if labels is None:
+            raise ConfigError(f"model {self.name} draws nothing without labels", "give a prompt")
+        images: Tensor = self.generator(torch.cat([z, self.soften(labels).to(z.dtype)], 1))
+        return images
+
+    def soften(self, labels: Tensor) -> Tensor:
+        """Return labels pulled towards 1/2 by the share `soft_labels`."""
+        share = self.params.soft_labels
+        return labels * (1 - share) + share / 2 if share else labels
+
+
+def labels_of(batch: Batch) -> Tensor:
+    """Return the labels [N, L] of a batch; those of labelled data all have them."""
+    assert batch.labels is not None
+    return batch.labels
+
+
+def _random_like(labels: Tensor) -> Tensor:
+    """Return one random value for each row: one-hot [N, K], or 0 and 1 where K is 1."""
+    count, width = labels.shape
+    if width == 1:
+        return torch.randint(2, (count, 1), device=labels.device).to(labels.dtype)
+    chosen = torch.randint(width, (count,), device=labels.device)
+    return torch.nn.functional.one_hot(chosen, width).to(labels.dtype)

@@ -1,0 +1,1 @@
+"""Networks and what they minimise: layers, architectures, losses, schedules."""

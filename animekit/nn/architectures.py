@@ -1,0 +1,123 @@
+"""Generators and discriminators by named architecture, for square images of 32 to 256 pixels."""
+
+from __future__ import annotations
+
+from animekit.nn.conditional_nets import (
+    MatchingDiscriminator,
+    odena_discriminator,
+    odena_generator,
+    seed002_discriminator,
+    text_discriminator,
+    text_generator,
+)
+from animekit.nn.convnets import (
+    course_discriminator,
+    course_generator,
+    dcgan_discriminator,
+    dcgan_generator,
+    resnet_discriminator,
+    resnet_generator,
+    seed000_discriminator,
+    seed000_generator,
+)
+from animekit.nn.infogan_nets import infogan_discriminator, infogan_generator
+from animekit.nn.networks import Architecture, Discriminator, Generator, HeadedDiscriminator, Shape
+from animekit.nn.srresnet import (
+    preactivation_discriminator,
+    preactivation_generator,
+    srresnet_discriminator,
+    srresnet_generator,
+)
+
+__all__ = [
+    "ARCHITECTURES",
+    "Architecture",
+    "Discriminator",
+    "Generator",
+    "HeadedDiscriminator",
+    "MatchingDiscriminator",
+    "Shape",
+    "dcgan_discriminator",
+    "dcgan_generator",
+]
+
+ARCHITECTURES = {
+    entry.name: entry
+    for entry in (
+        Architecture(
+            "dcgan", "Radford et al., 2016", dcgan_generator, dcgan_discriminator, d_norm="batch"
+        ),
+        Architecture(
+            "course",
+            "NTU MLDS 2018 homework 3 baseline",
+            course_generator,
+            course_discriminator,
+            init="default",
+            power_of_two=False,
+        ),
+        Architecture(
+            "seed000",
+            "MLDS 2018 group report, table III",
+            seed000_generator,
+            seed000_discriminator,
+            init="default",
+            power_of_two=False,
+        ),
+        Architecture(
+            "resnet",
+            "Gulrajani et al., 2017",
+            resnet_generator,
+            resnet_discriminator,
+            d_norm="layer",
+            init="he",
+            pools=False,
+        ),
+        Architecture(
+            "seed000-text",
+            "MLDS 2018 group report, text-to-image",
+            text_generator,
+            text_discriminator,
+            init="default",
+            pools=False,
+        ),
+        Architecture(
+            "seed002",
+            "DLCV homework report, ACGAN",
+            dcgan_generator,
+            seed002_discriminator,
+            d_norm="batch",
+        ),
+        Architecture(
+            "infogan",
+            "Chen et al., 2016",
+            infogan_generator,
+            infogan_discriminator,
+            d_norm="batch",
+            pools=False,
+        ),
+        Architecture(
+            "odena",
+            "Odena et al., 2017",
+            odena_generator,
+            odena_discriminator,
+            d_norm="batch",
+            pools=False,
+        ),
+        Architecture(
+            "srresnet",
+            "Jin et al., 2017",
+            srresnet_generator,
+            srresnet_discriminator,
+            init="he",
+            pools=False,
+        ),
+        Architecture(
+            "srresnet-pre",
+            "Jin et al., 2017, with the blocks of He et al., 2016",
+            preactivation_generator,
+            preactivation_discriminator,
+            init="he",
+            pools=False,
+        ),
+    )
+}

@@ -1,0 +1,190 @@
+"""Architectures of images alone: DCGAN, the course's baseline, seed 000, residual networks."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+
+from animekit.nn.layers import (
+    MinibatchStd,
+    ResBlock,
+    Same,
+    activation_layer,
+    norm_layer,
+    pool_layer,
+)
+from animekit.nn.networks import Discriminator, Generator, Shape, auto, doublings
+
+
+def dcgan_generator(shape: Shape) -> Generator:
+    """Return the transposed-convolution generator of Radford et al., 2016.
+
+    Layers of width x 8, 4, 2, 1 at 64 px; larger images begin wider, up to x 16.
+    """
+    norm, act = auto(shape.norm, "batch"), auto(shape.activation, "relu")
+    widths = [shape.width * min(2**k, 16) for k in reversed(range(doublings(shape.size)))]
+    layers: list[nn.Module] = []
+    last = shape.inputs
+    for index, width in enumerate(widths):
+        stride, pad = (1, 0) if index == 0 else (2, 1)
+        layers += [nn.ConvTranspose2d(last, width, 4, stride, pad, bias=norm == "none")]
+        layers += [*norm_layer(norm, width)]
+        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += [activation_layer(act)]
+        last = width
+    layers += [nn.ConvTranspose2d(last, shape.channels, 4, 2, 1, bias=norm == "none"), nn.Tanh()]
+    return Generator(nn.Sequential(*layers), spatial=True)
+
+
+def dcgan_discriminator(shape: Shape) -> Discriminator:
+    """Return the strided-convolution discriminator of Radford et al., 2016.
+
+    With pool avg or max the convolutions keep the size and a 2x2 pool halves it.
+    """
+    norm, act = auto(shape.norm, "batch"), auto(shape.activation, "lrelu")
+    pool = auto(shape.pool, "stride")
+    layers: list[nn.Module] = []
+    last = shape.channels
+    for index in range(doublings(shape.size)):
+        width = shape.width * min(2**index, 16)
+        bias = norm == "none"
+        if pool == "stride":
+            layers += [nn.Conv2d(last, width, 4, 2, 1, bias=bias)]
+        else:
+            layers += [nn.Conv2d(last, width, 3, 1, 1, bias=bias), pool_layer(pool, 2)]
+        layers += norm_layer(norm, width) if index else []
+        layers += [activation_layer(act)]
+        last = width
+    if shape.minibatch_std:
+        layers += [MinibatchStd()]
+    last += int(shape.minibatch_std)
+    layers += [nn.Conv2d(last, 1 + shape.labels, 4, 1, 0, bias=norm == "none")]
+    return Discriminator(nn.Sequential(*layers))
+
+
+def course_generator(shape: Shape) -> Generator:
+    """Return the course's baseline generator: dense, then 4x4 convolutions."""
+    norm, act = auto(shape.norm, "none"), auto(shape.activation, "relu")
+    side, wide = shape.size // 4, 2 * shape.width
+    layers: list[nn.Module] = [
+        nn.Linear(shape.inputs, wide * side * side),
+        activation_layer(act),
+        nn.Unflatten(1, (wide, side, side)),
+    ]
+    for last, width in ((wide, wide), (wide, shape.width)):
+        layers += [nn.Upsample(scale_factor=2), Same(4), nn.Conv2d(last, width, 4)]
+        layers += [*norm_layer(norm, width)]
+        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += [activation_layer(act)]
+    layers += [Same(4), nn.Conv2d(shape.width, shape.channels, 4), nn.Tanh()]
+    return Generator(nn.Sequential(*layers), spatial=False)
+
+
+def course_discriminator(shape: Shape) -> Discriminator:
+    """Return the course's baseline discriminator: four 4x4 convolutions.
+
+    Strides 2, 2, 2, 1 and the zero padding behind the second layer follow the Keras original.
+    """
+    norm, act = auto(shape.norm, "none"), auto(shape.activation, "relu")
+    pool = auto(shape.pool, "stride")
+    layers: list[nn.Module] = []
+    last, side = shape.channels, shape.size
+    for index, (factor, stride) in enumerate(((1, 2), (2, 2), (4, 2), (8, 1))):
+        width = shape.width * factor
+        # "Same" padding: an odd side of 17 px takes 2 + 1, an even one 1 + 1.
+        pad = (1, 2, 1, 2) if stride == 1 or side % 2 else (1, 1, 1, 1)
+        if pool == "stride" or stride == 1:
+            layers += [nn.ZeroPad2d(pad), nn.Conv2d(last, width, 4, stride)]
+        else:
+            layers += [Same(4), nn.Conv2d(last, width, 4), pool_layer(pool, 2 + side % 2)]
+        side = math.ceil(side / stride)
+        layers += norm_layer(norm, width) if index else []
+        if index == 1:
+            layers += [nn.ZeroPad2d((0, 1, 0, 1))]
+            side += 1
+        layers += [activation_layer(act)]
+        last = width
+    layers += [MinibatchStd()] if shape.minibatch_std else []
+    last += int(shape.minibatch_std)
+    layers += [nn.Flatten(), nn.Linear(last * side * side, 1 + shape.labels)]
+    return Discriminator(nn.Sequential(*layers))
+
+
+def seed000_generator(shape: Shape) -> Generator:
+    """Return the generator of seed 000, table III, in its repaired reading."""
+    norm, act = auto(shape.norm, "batch"), auto(shape.activation, "selu")
+    side, wide, narrow = shape.size // 4, 2 * shape.width, shape.width
+    layers: list[nn.Module] = [
+        nn.Linear(shape.inputs, wide * side * side),
+        activation_layer(act),
+        nn.Unflatten(1, (wide, side, side)),
+        *norm_layer(norm, wide),
+        nn.ConvTranspose2d(wide, wide, 16, 2, 7),
+        activation_layer(act),
+        Same(4),
+        nn.Conv2d(wide, wide, 4),
+        activation_layer(act),
+        nn.ConvTranspose2d(wide, narrow, 4, 2, 1),
+        activation_layer(act),
+        *norm_layer(norm, narrow),
+    ]
+    layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+    layers += [Same(4), nn.Conv2d(narrow, shape.channels, 4), nn.Tanh()]
+    return Generator(nn.Sequential(*layers), spatial=False)
+
+
+def seed000_discriminator(shape: Shape) -> Discriminator:
+    """Return the discriminator of seed 000, table III: each layer with a pool."""
+    norm, act = auto(shape.norm, "none"), auto(shape.activation, "relu")
+    pool = auto(shape.pool, "avg")
+    layers: list[nn.Module] = []
+    last, side = shape.channels, shape.size
+    for kernel, factor in ((8, 1), (6, 1), (4, 2), (3, 4)):
+        width = shape.width * factor
+        stride = 2 if pool == "stride" else 1
+        layers += [Same(kernel), nn.Conv2d(last, width, kernel, stride)]
+        layers += [*norm_layer(norm, width), activation_layer(act)]
+        layers += [] if pool == "stride" else [pool_layer(pool, 3)]
+        last, side = width, side // 2
+    layers += [MinibatchStd()] if shape.minibatch_std else []
+    last += int(shape.minibatch_std)
+    dense = 16 * shape.width
+    layers += [nn.Flatten(), nn.Linear(last * side * side, dense), activation_layer(act)]
+    layers += [nn.Linear(dense, dense), activation_layer(act)]
+    layers += [nn.Linear(dense, 1 + shape.labels)]
+    return Discriminator(nn.Sequential(*layers))
+
+
+def resnet_generator(shape: Shape) -> Generator:
+    """Return the residual generator of WGAN-GP for 64 px."""
+    norm, act = auto(shape.norm, "batch"), auto(shape.activation, "relu")
+    stages = doublings(shape.size)
+    widths = [shape.width * min(2**k, 8) for k in reversed(range(stages))]
+    last = shape.width * min(2**stages, 8)
+    layers: list[nn.Module] = [
+        nn.Linear(shape.inputs, last * 16),
+        nn.Unflatten(1, (last, 4, 4)),
+    ]
+    for width in widths:
+        layers += [ResBlock(last, width, resample="up", norm=norm, act=act)]
+        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        last = width
+    layers += [*norm_layer(norm, last), activation_layer(act)]
+    layers += [nn.Conv2d(last, shape.channels, 3, 1, 1), nn.Tanh()]
+    return Generator(nn.Sequential(*layers), spatial=False)
+
+
+def resnet_discriminator(shape: Shape) -> Discriminator:
+    """Return the residual critic of WGAN-GP for 64 px, with layer normalisation."""
+    norm, act = auto(shape.norm, "layer"), auto(shape.activation, "relu")
+    layers: list[nn.Module] = [nn.Conv2d(shape.channels, shape.width, 3, 1, 1)]
+    last = shape.width
+    for index in range(doublings(shape.size)):
+        width = shape.width * min(2 ** (index + 1), 8)
+        layers += [ResBlock(last, width, resample="down", norm=norm, act=act)]
+        last = width
+    layers += [MinibatchStd()] if shape.minibatch_std else []
+    last += int(shape.minibatch_std)
+    layers += [nn.Flatten(), nn.Linear(last * 16, 1 + shape.labels)]
+    return Discriminator(nn.Sequential(*layers))

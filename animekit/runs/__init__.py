@@ -1,0 +1,1 @@
+"""Runs: a folder for each training, and its checkpoints."""

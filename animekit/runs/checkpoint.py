@@ -1,0 +1,192 @@
+"""Checkpoints: a folder a step, written atomically, verified on reading, self-describing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from animekit.errors import CheckpointError
+from animekit.files import write_atomic
+from animekit.models import weights
+from animekit.models.base import Model
+from animekit.models.weights import describe
+
+CHECKPOINTS, SAMPLES = "checkpoints", "samples"
+"""Folders in the folder of a run."""
+MODEL, AVERAGE, STATE = "model.safetensors", "ema.safetensors", "state.pt"
+
+
+def save(
+    folder: Path,
+    config: dict[str, Any],
+    step: int,
+    model: Model,
+    average: dict[str, Tensor],
+    state: dict[str, Any],
+    *,
+    keep: int = 3,
+    best: bool = False,
+) -> Path:
+    """Write checkpoints/STEP in the folder of a run, and return its folder.
+
+    `last` (and `best`) point at it; `config` are the values of the run, for its weights.
+    The folder appears by one rename after everything in it reached the disk, so a crash at any
+    moment leaves the older checkpoints whole. The newest `keep` and the best stay.
+    """
+    about = describe(model, step, config)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    files = {
+        MODEL: weights.to_bytes(model.state_dict(), {**about, "part": "model"}),
+        AVERAGE: weights.to_bytes(average, {**about, "part": "average"}),
+        STATE: buffer.getvalue(),
+    }
+    name = f"{step:06d}"
+    place = folder / CHECKPOINTS
+    made = place / name
+    temporary = place / f".tmp-{name}-{os.getpid()}"
+    manifest = {
+        "step": step,
+        "files": {
+            file: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            for file, data in files.items()
+        },
+    }
+    try:
+        temporary.mkdir(parents=True)
+        for file, data in files.items():
+            _write_through(temporary / file, data)
+        _write_through(temporary / "manifest.json", json.dumps(manifest, indent=2).encode())
+        _sync(temporary)
+        if made.exists():  # a damaged one that a resumed run comes by again
+            shutil.rmtree(made)
+        temporary.replace(made)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync(place)
+    write_atomic(place / "last", name + "\n")
+    if best:
+        write_atomic(place / "best", name + "\n")
+    prune(folder, step, keep)
+    return made
+
+
+def prune(folder: Path, step: int, keep: int) -> None:
+    """Remove all checkpoints but the best and the newest `keep` up to a step.
+
+    Those of later steps were damaged, so that the run went on from an earlier one: they go too.
+    """
+    best = pointer(folder, "best")
+    past = [path for path in steps_of(folder) if int(path.name) <= step]
+    for path in steps_of(folder):
+        if path not in past or (path.name != best and path not in past[-keep:]):
+            shutil.rmtree(path)
+
+
+def clean(folder: Path) -> None:
+    """Remove half-written folders and files that a crash left."""
+    for path in (folder / CHECKPOINTS).glob(".tmp-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for part in (folder, folder / CHECKPOINTS, folder / SAMPLES):
+        for path in part.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
+
+def steps_of(folder: Path) -> list[Path]:
+    """Return the checkpoint folders of a run, oldest first."""
+    found = (path for path in (folder / CHECKPOINTS).glob("[0-9]*") if path.name.isdecimal())
+    return sorted((path for path in found if path.is_dir()), key=lambda path: int(path.name))
+
+
+def pointer(folder: Path, name: str) -> str | None:
+    """Return which checkpoint folder `last` or `best` names, if it is there."""
+    try:
+        text = (folder / CHECKPOINTS / name).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return text if text in [path.name for path in steps_of(folder)] else None
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a whole checkpoint, else raise CheckpointError."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if folder.name.isdecimal() and int(folder.name) != manifest["step"]:
+            raise ValueError(f"it is of step {manifest['step']}")
+        facts = {file: manifest["files"][file] for file in (MODEL, AVERAGE, STATE)}
+        expected = {file: (int(f["bytes"]), str(f["sha256"])) for file, f in facts.items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"checkpoint {folder} has no sound manifest.json ({error!r})", "use another checkpoint"
+        ) from None
+    for file, (size, sha256) in expected.items():
+        path = folder / file
+        data = path.read_bytes() if path.is_file() else b""
+        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
+            raise CheckpointError(
+                f"checkpoint {folder} is damaged: {file} has {len(data):,} of {size:,} bytes, or"
+                " another sha256 than its manifest",
+                "use another checkpoint",
+            )
+    assert isinstance(manifest, dict)
+    return manifest
+
+
+def newest_sound(folder: Path) -> Path:
+    """Return the newest checkpoint that verifies, else raise CheckpointError."""
+    problems = []
+    for each in reversed(steps_of(folder)):
+        try:
+            verify(each)
+        except CheckpointError as error:
+            problems.append(error.message)
+        else:
+            return each
+    raise CheckpointError(
+        f"run {folder.name} has no usable checkpoint" + "".join(f"; {line}" for line in problems),
+        "start a new run",
+        code="checkpoint.none",
+    )
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """Return a checkpoint's training state, of tensors and plain values alone."""
+    path = folder / STATE
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of any kind, from the unpickler; never try again without it
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it asks for {refused[1]}" if refused else str(error).partition("\n")[0]
+        raise CheckpointError(
+            f"{path} is refused: {reason}", "only tensors and plain values are read"
+        ) from None
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is no training state", "use another checkpoint")
+    return state
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there, and needs no sync
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,312 @@
+"""Run: one folder that holds everything of one training."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from animekit import plugins
+from animekit.errors import CheckpointError, NotFoundError
+from animekit.files import read_jsonl, write_atomic
+from animekit.models import weights
+from animekit.models.base import Model
+from animekit.models.weights import build
+from animekit.plugins import Registry
+from animekit.runs.checkpoint import AVERAGE, CHECKPOINTS, MODEL, SAMPLES, pointer, steps_of, verify
+from animekit.text import did_you_mean
+
+RUNS = Path("runs")
+
+
+class Run:
+    """A run folder: config.json, metrics.jsonl, samples/, checkpoints/, log.txt.
+
+    `where` is a folder, a run id ("0007-wgangp-faces64"), the beginning of one ("0007-wg") or its
+    number ("7").
+    """
+
+    def __init__(self, where: str | Path, runs: Path = RUNS) -> None:
+        path = Path(where)
+        self.path = path if (path / "config.json").is_file() else _find(str(where), runs)
+
+    @classmethod
+    def create(cls, model: str, data: str, config: dict[str, Any], runs: Path = RUNS) -> Run:
+        """Make the folder of a new run, numbered behind the newest, and its config.json."""
+        import filelock
+
+        runs.mkdir(parents=True, exist_ok=True)
+        label = re.sub(r"[^\w.-]+", "-", data).strip("-.") or "data"
+        with filelock.FileLock(runs / ".lock"):  # two processes would take the same number
+            numbers = [number_of(path) for path in list_runs(runs, complete=False)]
+            path = runs / f"{max(numbers, default=0) + 1:04d}-{model}-{label}"
+            path.mkdir()
+        for name in (SAMPLES, CHECKPOINTS):
+            (path / name).mkdir()
+        write_config(path, config)
+        return cls(path)
+
+    @classmethod
+    def newest(cls, model: str | None = None, runs: Path = RUNS) -> Run:
+        """Return the newest run (of one model); NotFoundError where there is none."""
+        found = [cls(path) for path in list_runs(runs)]
+        if model is not None:
+            found = [run for run in found if _model_of(run) == model]
+        if not found:
+            what = f"{model} run" if model else "run"
+            raise NotFoundError(
+                f"no {what} in {runs}",
+                f"train one: animekit train {model or 'wgangp'}",
+                code="run.not_found",
+            )
+        return found[-1]
+
+    @property
+    def id(self) -> str:
+        """The folder's name, as in "0007-wgangp-faces64"."""
+        return self.path.resolve().name
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Every resolved value of the run, as config.json holds it."""
+        try:
+            config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+            if not isinstance(config, dict):
+                raise ValueError("it holds no object")
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointError(
+                f"{self.path / 'config.json'} cannot be read: {error}", "name another run"
+            ) from None
+        return config
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / CHECKPOINTS
+
+    @property
+    def samples(self) -> Path:
+        """The folder of the sample grids."""
+        return self.path / SAMPLES
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return every report of metrics.jsonl; a half-written last line is left out."""
+        return read_jsonl(self.path / "metrics.jsonl")
+
+    def model(
+        self,
+        registry: Registry | None = None,
+        *,
+        checkpoint: str | int = "best",
+        ema: bool = True,
+    ) -> Model:
+        """Return the trained model in eval mode, with its averaged weights.
+
+        `checkpoint` is "best" (the last one where nothing was evaluated), "last" or a step.
+        """
+
+        return load_model(self, registry, checkpoint=checkpoint, ema=ema).model
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write the config.json that makes a folder a run."""
+    write_atomic(folder / "config.json", json.dumps(config, indent=2) + "\n")
+
+
+def list_runs(runs: Path = RUNS, *, complete: bool = True) -> list[Path]:
+    """Return the run folders, oldest first; complete ones have their config.json."""
+    if not runs.is_dir():
+        return []
+    found = (path for path in runs.iterdir() if re.match(r"\d{4,}-", path.name) and path.is_dir())
+    kept = (path for path in found if not complete or (path / "config.json").is_file())
+    return sorted(kept, key=lambda path: (number_of(path), path.name))
+
+
+def number_of(path: Path) -> int:
+    """Return the number that a run folder's name begins with."""
+    return int(path.name.partition("-")[0])
+
+
+def _model_of(run: Run) -> str | None:
+    try:
+        return str(run.config.get("model"))
+    except CheckpointError:
+        return None  # a damaged run does not hide the others
+
+
+def _find(where: str, runs: Path) -> Path:
+    known = {path.name: path for path in list_runs(runs)}
+    if where in known:
+        return known[where]
+    if where.isdecimal():
+        matches = [path for path in known.values() if number_of(path) == int(where)]
+    else:
+        matches = [path for name, path in known.items() if where and name.startswith(where)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise NotFoundError(
+            f'"{where}" can be {", ".join(path.name for path in matches)}',
+            "give the whole name",
+            code="run.not_found",
+        )
+    raise NotFoundError(
+        f'no run "{where}" in {runs}.{did_you_mean(where, known)}',
+        "known runs: " + " ".join(known) if known else "train one: animekit train wgangp",
+        code="run.not_found",
+    )
+
+
+class Weights(BaseModel):
+    """Which weights drew a picture; `run` only where they are a run's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    run: str | None = None
+    step: int
+    sha256: str
+
+
+@dataclass
+class Loaded:
+    """A model ready to use (eval mode), and where it came from."""
+
+    model: Model
+    name: str
+    step: int
+    sha256: str
+    origin: str
+    """A sentence for the user: "using run 0007-..., checkpoint best (step 18000)"."""
+    run: Run | None = None
+    config: dict[str, Any] | None = None
+
+    @property
+    def weights(self) -> Weights:
+        """Which weights these are, as a recipe says it."""
+        run = None if self.run is None else self.run.id
+        return Weights(name=self.name, run=run, step=self.step, sha256=self.sha256)
+
+    def frequencies(self) -> np.ndarray | None:
+        """Return how often each label [L] occurred in training, None if not counted.
+
+        For a yes or no it is a share of the images where it is known, 1/2 if there are none; one of
+        several values of which none occurs is left even.
+        """
+        spec = self.model.spec
+        data = (self.config or {}).get("data", {})
+        counts = _counts(data.get("label_counts"), spec.labels)
+        if counts is None:
+            return None
+        known = _counts(data.get("label_known"), spec.labels)
+        start = 0
+        for width in spec.groups:
+            part = slice(start, start + width)
+            if width == 1:
+                total = 0 if known is None else known[start]
+                counts[part] = min(1.0, counts[start] / total) if total else 0.5
+            elif not counts[part].any():
+                counts[part] = 1
+            start += width
+        return counts
+
+
+def load_model(
+    where: str | Path | Run | None = None,
+    registry: Registry | None = None,
+    *,
+    checkpoint: str | int = "best",
+    ema: bool = True,
+) -> Loaded:
+    """Load a model from a run, a checkpoint folder, a weights file or a bundled name.
+
+    None means the newest run that has a checkpoint, else the bundled weights. The averaged
+    weights are used unless ema is False.
+    """
+    registry = registry if registry is not None else plugins.load()
+    run, path, origin = _locate(where, checkpoint)
+    if path.is_dir():
+        verify(path)
+    main = path / MODEL if path.is_dir() else path
+    tensors, about, digest = weights.read(main)
+    if path.is_dir() and ema and (path / AVERAGE).is_file():
+        average, _, digest = weights.read(path / AVERAGE)
+        tensors |= average
+    model = build(about, tensors, registry, main)
+    step = about.get("step", 0)
+    name = run.id if run is not None else path.stem
+    return Loaded(model, name, step, digest, f"{origin} (step {step})", run, about)
+
+
+def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run | None, Path, str]:
+    """Return the run (if any), the checkpoint folder or file, and the sentence that says it."""
+    known = weights.bundled()
+    if where is None:
+        runs = (Run(path) for path in reversed(list_runs(RUNS)))
+        newest = next((run for run in runs if steps_of(run.path)), None)
+        if newest is not None:
+            return _of_run(newest, checkpoint)
+        if not known:
+            raise NotFoundError("no run and no bundled weights", "train one: animekit train wgangp")
+        where = "faces64" if "faces64" in known else next(iter(known))
+    if isinstance(where, Run):
+        return _of_run(where, checkpoint)
+    if str(where) in known:
+        return None, known[str(where)], f"using the bundled weights {where}"
+    if str(where) in weights.imported():
+        return None, weights.imported()[str(where)], f"using the imported weights {where}"
+    path = Path(where)
+    if path.is_file():
+        return None, path, f"using {path}"
+    if (path / MODEL).is_file():
+        owner = path.resolve().parent.parent
+        run = Run(owner) if (owner / "config.json").is_file() else None
+        return run, path, f"using checkpoint {path}"
+    try:
+        return _of_run(Run(where), checkpoint)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f'no run, checkpoint, file or bundled weights "{where}"',
+            f"bundled: {' '.join(known)}; {error.hint}",
+            code="model.not_found",
+        ) from None
+
+
+def _of_run(run: Run, checkpoint: str | int) -> tuple[Run, Path, str]:
+    have = [path.name for path in steps_of(run.path)]
+    if isinstance(checkpoint, int):
+        name: str | None = f"{checkpoint:06d}"
+    else:
+        name = pointer(run.path, checkpoint)
+        if name is None and have and checkpoint in ("best", "last"):
+            checkpoint, name = "last", pointer(run.path, "last") or have[-1]
+    if name is None or name not in have:
+        raise NotFoundError(
+            f"run {run.id} has no checkpoint {checkpoint}",
+            f"it has: {' '.join(have) or 'none'}",
+            code="model.not_found",
+        )
+    return (
+        run,
+        run.checkpoints / name,
+        f"using run {run.id}, checkpoint {checkpoint}",
+    )
+
+
+def _counts(found: object, labels: Sequence[str]) -> np.ndarray | None:
+    """Return counts by label as an array; None for what a damaged file holds in their place."""
+    if not labels or not isinstance(found, dict):
+        return None
+    values = [found.get(name) for name in labels]
+    if not all(isinstance(value, int) and value >= 0 for value in values):
+        return None
+    return np.array(values, dtype=np.float64)

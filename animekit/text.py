@@ -1,0 +1,63 @@
+"""Words for people: the nearest name, numbers, durations, names that print."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def shown_name(name: str) -> str:
+    """Return a file name as one line of valid text without control characters.
+
+    >>> shown_name("a\\nb\\u202egnp.png")
+    'a�b�gnp.png'
+    """
+    text = name.encode("utf-8", "replace").decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def printable(name: str) -> str:
+    """Return a file name for a terminal: control characters are spelled out.
+
+    >>> printable("a\\x1b[31m.png")
+    'a\\\\x1b[31m.png'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a person reads it.
+
+    >>> duration(211), duration(59.6), duration(7384)
+    ('03:31', '01:00', '2:03:04')
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+def number(value: float) -> str:
+    """Return a number in about three digits, thousands marked.
+
+    >>> [number(x) for x in (4180, 14.23, -3.1, 0.3126, 0.00012, 0, 1e9)]
+    ['4,180', '14.2', '-3.10', '0.313', '0.00012', '0', '1,000,000,000']
+    """
+    size = abs(value)
+    if size >= 100:
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    if size >= 1:
+        return f"{value:.2f}"
+    return f"{value:.3f}" if size >= 0.01 else f"{value:.2g}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ' Did you mean "x"?' for the nearest known word, or an empty string.
+
+    >>> did_you_mean("wganpg", ["wgangp", "lsgan"])
+    ' Did you mean "wgangp"?'
+    """
+    spelled = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(spelled), n=1, cutoff=0.6)
+    return f' Did you mean "{spelled[near[0]]}"?' if near else ""

@@ -1,0 +1,1 @@
+"""Training: what `animekit train` does."""

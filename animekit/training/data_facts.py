@@ -1,0 +1,65 @@
+"""What a run says of the data that it is trained on, and what it calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from animekit.data.occurring import label_counts
+from animekit.data.pack import Pack
+from animekit.data.unpaired import both_fingerprints, names_of
+
+
+def data_name(where: str) -> str:
+    """Return what a user calls the data, as "faces"; of two sets, both names.
+
+    >>> data_name("synthetic:200"), data_name("photos/cats,photos/dogs")
+    ('synthetic', 'cats-dogs')
+    >>> data_name("fruit:apples,fruit:oranges")
+    'apples-oranges'
+    """
+    if len(names_of(where)) > 1:
+        return "-".join(data_name(part) for part in names_of(where))
+    name, _, rest = where.partition(":")
+    path = next((text for text in (where, rest) if text and Path(text).exists()), name)
+    path = rest if path == name and rest.isalpha() else path
+    return Path(path).resolve().stem or "data"
+
+
+def fingerprint_of(packs: Sequence[Pack]) -> str:
+    """Return a hash of all content: of one set, or of two in this order."""
+    return packs[0].fingerprint if len(packs) == 1 else both_fingerprints(*packs)
+
+
+def data_facts(
+    where: str,
+    description: str,
+    packs: Sequence[Pack],
+    rows: Sequence[np.ndarray | None],
+    *,
+    labelled: bool,
+) -> dict[str, Any]:
+    """Return what config.json holds of one pack or two.
+
+    `rows` are the images that are trained on, None where all are.
+    """
+    pairs = list(zip(packs, rows, strict=True))
+    facts = {
+        "where": where,
+        "name": data_name(where),
+        "description": description,
+        "fingerprint": fingerprint_of(packs),
+        "found": sum(pack.found for pack in packs),
+        "used": sum(len(pack) for pack in packs),
+        "held_out": sum(0 if kept is None else len(pack) - len(kept) for pack, kept in pairs),
+        "skipped": [[item.name, item.reason] for pack in packs for item in pack.skipped],
+    }
+    if len(packs) > 1:
+        facts["domains"] = [
+            {"fingerprint": pack.fingerprint, "found": pack.found, "used": len(pack)}
+            for pack in packs
+        ]
+    return facts | (label_counts(packs[0], rows[0]) if labelled else {})

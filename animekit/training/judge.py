@@ -1,0 +1,57 @@
+"""Judging a model while it trains: one number against real images, to keep the best weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from animekit.data.pack import Pack
+from animekit.errors import AnimekitError
+from animekit.plugins import Registry
+
+METRIC, KEY = "swd", "swd_avg"
+
+
+class Judging(Protocol):
+    """What a judge needs of a metric."""
+
+    def prepare(self, real: np.ndarray) -> Any:
+        """Return what `compute` takes in place of the same real images."""
+
+    def compute(self, real: Any, fake: np.ndarray) -> dict[str, float]:
+        """Return the named numbers for fakes uint8 [N, 3, H, W]."""
+
+
+@dataclass
+class Judge:
+    """A metric with its real images prepared once; lower `key` is better."""
+
+    metric: Judging
+    prepared: Any
+    count: int
+    key: str
+
+    @classmethod
+    def make(cls, registry: Registry, pack: Pack, size: int, count: int, seed: int) -> Judge | None:
+        """Return a judge over `count` real images; None if the metric cannot take them."""
+        if METRIC not in registry.all("metric"):
+            return None
+        metric = registry.get("metric", METRIC)()
+        count = min(count, len(pack))
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(pack))[:count])
+        edge = (pack.images.shape[1] - size) // 2
+        real = np.asarray(pack.images[chosen])[:, edge : edge + size, edge : edge + size]
+        try:
+            prepared = metric.prepare(real.transpose(0, 3, 1, 2))
+        except AnimekitError:
+            return None  # a size that the metric does not know: train without a best
+        return cls(metric, prepared, count, KEY)
+
+    def scores(self, fakes: np.ndarray) -> dict[str, float]:
+        """Return the numbers for fakes uint8 [N, H, W, 3].
+
+        Raises UnusableError where they have none, as flat pictures of a collapsed generator.
+        """
+        return self.metric.compute(self.prepared, fakes.transpose(0, 3, 1, 2))

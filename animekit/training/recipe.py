@@ -1,0 +1,150 @@
+"""Recipe: everything that a run is told, resolved once, with the origin of each value."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from animekit import config
+from animekit.config import Layer, Params, Preset
+from animekit.errors import NotFoundError, PluginError
+from animekit.plugins import Registry
+from animekit.text import did_you_mean
+
+if TYPE_CHECKING:
+    from animekit.models.base import Model
+
+
+class TrainOptions(Params):
+    """What the training loop can be told, whatever the model."""
+
+    data: str = Field("data/faces", description="folder, zip, synthetic:COUNT, or two of them")
+    tags: str | None = Field(None, description="tags file of the data")
+    size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
+    batch: int = Field(64, ge=1, description="images in a batch")
+    steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
+    minutes: float | None = Field(None, gt=0, description="minutes to train, in place of steps")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
+    gpu: str = Field("auto", description="auto, cpu, or the number of a CUDA device")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "fp32", description="auto: bf16 where the hardware multiplies it natively"
+    )
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto", description="torch.compile; auto: on a GPU in runs of 2,000 steps or more"
+    )
+    channels_last: bool = Field(True, description="memory order of images: channels last")
+    threads: int | None = Field(None, ge=1, description="CPU threads (default: all cores)")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
+    flip: bool = Field(False, description="mirror images at random")
+    balance: bool = Field(
+        False, description="draw all values of each attribute equally often, the rare ones too"
+    )
+    crop: int = Field(0, ge=0, description="cut the images out of ones this many pixels larger")
+    holdout: float = Field(
+        0.0, ge=0, lt=1, description="share of the images, chosen by content, kept out of training"
+    )
+    report_every: int = Field(100, ge=1, description="steps between reports")
+    sample_every: int = Field(500, ge=1, description="steps between sample grids")
+    save_every: int = Field(1000, ge=1, description="steps between checkpoints")
+    keep: int = Field(3, ge=1, description="newest checkpoints to keep, beside the best")
+    eval_every: int = Field(5000, ge=0, description="steps between evaluations (0: never)")
+    eval_num: int = Field(1024, ge=64, description="images of an evaluation")
+    name: str | None = Field(None, description="name of the run folder, in place of the data's")
+
+    def total_steps(self) -> int | None:
+        """Return the number of steps, None where --minutes decides."""
+        if self.steps is None:
+            return None if self.minutes is not None else 20_000
+        return self.steps
+
+
+RESUMABLE = frozenset(
+    {"steps", "minutes", "gpu", "threads", "keep", "report_every", "sample_every", "save_every"}
+    | {"data", "tags"}  # which may move; their content is compared
+)
+"""Options that a resumed run may change: none changes what a step before its end computes."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model, its parameters and options, and where each value came from."""
+
+    model: type[Model]
+    params: Params
+    options: TrainOptions
+    origins: dict[str, str]
+    preset: str | None
+    plugin: dict[str, str]
+
+
+def make(
+    model: str,
+    registry: Registry,
+    *,
+    preset: str | None = None,
+    config_file: Path | str | None = None,
+    values: Mapping[str, Any] | None = None,
+    origin: str = "--set",
+) -> Recipe:
+    """Resolve everything that a run is told.
+
+    Order: default < preset < configuration files < ANIMEKIT_* < `values`. The keys of parameters
+    and of options share one namespace, so that `--set` reaches both.
+    """
+    cls = registry.get("model", model)
+    fields, options = set(cls.Params.model_fields), set(TrainOptions.model_fields)
+    if fields & options:
+        raise PluginError(
+            f"model {model}: parameter {sorted(fields & options)[0]} is also a training option",
+            "rename the parameter",
+        )
+    known = fields | options
+    layers = []
+    if preset is not None:
+        layers.append(find_preset(cls, preset).layer(model))
+    layers += config.config_layers(config_file, model, known)
+    layers.append(config.from_environment(known - {"data", "name"}))
+    layers.append(Layer(origin, dict(values or {})))
+    for layer in layers:
+        for key in layer.values:
+            if key not in known:
+                raise config.unknown_key(key, known, layer.origin)
+    params = config.resolve(cls.Params, [_only(layer, fields) for layer in layers])
+    chosen = config.resolve(TrainOptions, [_only(layer, options) for layer in layers])
+    source = registry.sources[cls]
+    return Recipe(
+        model=cls,
+        params=params.params,
+        options=chosen.params,
+        origins={**params.origins, **chosen.origins},
+        preset=preset,
+        plugin={"module": source.module, "origin": source.origin, "version": source.version},
+    )
+
+
+def _only(layer: Layer, keys: set[str]) -> Layer:
+    return Layer(layer.origin, {k: v for k, v in layer.values.items() if k in keys})
+
+
+def presets_of(cls: type[Model]) -> dict[str, Preset]:
+    """Return the presets of a model: TOML files in `presets/` beside its plugin."""
+    module = sys.modules[cls.__module__]
+    folder = Path(str(module.__file__)).parent / "presets"
+    return config.presets([folder], cls.name)
+
+
+def find_preset(cls: type[Model], name: str) -> Preset:
+    """Return one preset; NotFoundError with the known ones."""
+    found = presets_of(cls)
+    if name not in found:
+        raise NotFoundError(
+            f'model {cls.name} has no preset "{name}".{did_you_mean(name, found)}',
+            "presets: " + (" ".join(found) or "none"),
+            code="preset.not_found",
+        )
+    return found[name]

@@ -1,0 +1,117 @@
+"""What a run tells: metrics.jsonl, sample grids, the timeline, log.txt, and its loggers."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from animekit.files import read_jsonl, write_atomic
+from animekit.images.layout import strip
+from animekit.images.write import write_gif, write_png
+from animekit.runs.run import Run
+from animekit.training.logger import Logger
+
+FRAMES = 60  # of the timeline GIF
+COLUMNS = 10  # of the timeline strip
+
+
+class Reporter:
+    """Writes the run's own files and passes every word on to the loggers.
+
+    A logger that raises is dropped with a word in log.txt: a run never dies of its display.
+    """
+
+    def __init__(self, run: Run, loggers: Sequence[Logger]) -> None:
+        self.run = run
+        self.loggers = list(loggers)
+
+    def start(self, config: dict[str, Any], step: int) -> None:
+        """Begin, or go on behind `step`."""
+        self.rewind(step)
+        self._tell("start", self.run, config)
+
+    def rewind(self, step: int) -> None:
+        """Take away what was reported behind `step`: those steps come again."""
+        path = self.run.path / "metrics.jsonl"
+        kept = [row for row in read_jsonl(path) if row.get("step", 0) <= step]
+        write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept))
+        for sample in self._samples():
+            if int(sample.stem) > step:
+                sample.unlink()
+
+    def _samples(self) -> list[Path]:
+        found = (path for path in self.run.samples.glob("*.png") if path.stem.isdecimal())
+        return sorted(found, key=lambda path: int(path.stem))
+
+    def report(self, step: int, stats: dict[str, float]) -> None:
+        """Append one report; what is not finite is left out."""
+        finite = {key: value for key, value in stats.items() if math.isfinite(value)}
+        row = {"step": step, **{key: float(f"{value:.6g}") for key, value in finite.items()}}
+        with (self.run.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self._tell("log", step, finite)
+
+    def note(self, step: int, kind: str, message: str) -> None:
+        """Write a word to log.txt and pass it on."""
+        with (self.run.path / "log.txt").open("a", encoding="utf-8") as file:
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+            file.write(f"{stamp} step {step} {kind}: {message}\n")
+        self._tell("note", step, kind, message)
+
+    def picture(self, step: int, name: str, image: np.ndarray) -> Path:
+        """Write a picture below samples/ and pass it on."""
+        path = self.run.samples / f"{name}.png"
+        write_png(path, image)
+        self._tell("picture", step, name, image, path)
+        return path
+
+    def timeline(self, tile: int, columns: int) -> None:
+        """Write timeline.png (corners of up to ten grids) and timeline.gif (all grids)."""
+        paths = self._samples()
+        if len(paths) < 2:
+            return
+        corner = tile * min(3, columns)
+        chosen = [paths[i] for i in spread(len(paths), COLUMNS)]
+        corners = [_open(path)[:corner, :corner] for path in chosen]
+        labels = [f"{int(path.stem):,}" for path in chosen]
+        write_png(self.run.path / "timeline.png", strip(np.stack(corners), labels))
+        frames = [_open(paths[i]) for i in spread(len(paths), FRAMES)]
+        write_gif(self.run.path / "timeline.gif", frames, fps=8)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End every logger."""
+        self._tell("close", error)
+
+    def _tell(self, method: str, *arguments: Any) -> None:
+        for logger in list(self.loggers):
+            if logger not in self.loggers:
+                continue  # dropped meanwhile, by a word about another one
+            try:
+                getattr(logger, method)(*arguments)
+            except Exception as error:
+                self.loggers = [other for other in self.loggers if other is not logger]
+                name = type(logger).__name__
+                self.note(0, "warning", f"logger {name} failed and is off: {error!r}")
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Return up to `most` indices below `count`, evenly spread from first to last.
+
+    >>> spread(5, 3), spread(2, 3)
+    ([0, 2, 4], [0, 1])
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
+
+
+def _open(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

@@ -1,0 +1,268 @@
+"""One training step, whatever the model: phases, optimisers, averages; it knows no files."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from animekit.data.batch import Batch
+from animekit.data.sampler import Loader
+from animekit.errors import CheckpointError
+from animekit.models.abilities import Generates
+from animekit.models.base import Losses, Model, Phase
+from animekit.seeds import derive_seed
+from animekit.training.ema import Average
+from animekit.training.engine import LocalEngine
+
+LossFunction = Callable[[Batch], Losses]
+
+
+class Stepper:
+    """Runs a model's phases step by step; every draw is a function of (seed, step).
+
+    `stream` numbers the random streams: a roll-back takes the next one, else the same numbers
+    would lead to the same end.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        engine: LocalEngine,
+        loader: Callable[[int], Loader],
+        *,
+        seed: int,
+        ema: float,
+        total: int | None = None,
+    ) -> None:
+        self.engine = engine
+        self.model = engine.setup(model).train()
+        self.phases = model.phases()
+        self.optimizers = {phase.name: phase.optimizer(phase.parameters()) for phase in self.phases}
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
+        self.average = Average(model, ema)
+        self.stats = Stats()
+        self.seed, self.total = seed, total
+        self.done, self.images, self.updates = 0, 0, 0
+        self._make_loader = loader
+        self.stream = 0
+        self.loader = loader(derive_seed(seed, "stream", 0))
+        self._averaged = _averaged_phases(model, self.phases)
+        self._prepare: Callable[[Batch, Sequence[str]], None] = model.prepare
+        self._losses: dict[str, LossFunction] = {phase.name: phase.loss for phase in self.phases}
+
+    def draw(self, step: int) -> Batch:
+        """Return the batch of a step with its noise; seed all else that is random."""
+        seed = derive_seed(self.seed, "step", self.stream, step)
+        torch.manual_seed(seed)
+        batch = self.loader.batch(step)
+        if not self.engine.channels_last:  # pixels lie so in the store
+            batch.images = batch.images.contiguous()
+            batch.others = None if batch.others is None else batch.others.contiguous()
+        if isinstance(self.model, Generates):
+            generator = torch.Generator().manual_seed(derive_seed(seed, "z"))
+            batch.z = self.model.noise(len(batch.images), generator).to(self.engine.device)
+        return batch
+
+    def step(self) -> None:
+        """Take the next step: every due phase, its optimiser, then the averages."""
+        step = self.done + 1
+        batch = self.draw(step)
+        due = [phase for phase in self.phases if phase.due(step)]
+        self.model.requires_grad_(True)
+        with self.engine.autocast():
+            self._prepare(batch, [phase.name for phase in due])
+        for phase in due:
+            self._update(phase, batch, step)
+        if any(phase.name in self._averaged for phase in due):
+            self.average.update()
+            self.updates += 1
+        self.done = step
+        self.images += len(batch.images)
+
+    def _update(self, phase: Phase, batch: Batch, step: int) -> None:
+        optimizer = self.optimizers[phase.name]
+        if phase.schedule is not None and self.total:
+            factor = phase.schedule((step - 1) / self.total)
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+        optimizer.zero_grad(set_to_none=True)
+        losses = self._differentiate(phase, batch, self._losses[phase.name])
+        optimizer.step()
+        if phase.after is not None:
+            phase.after()
+        self.stats.add(phase.name, losses)
+
+    def _differentiate(self, phase: Phase, batch: Batch, loss: LossFunction) -> Losses:
+        """Add the gradients of a phase's terms to its own parameters; return the terms."""
+        with only(self.model, phase):
+            with self.engine.autocast():
+                terms = loss(batch)
+            self.engine.backward(torch.stack(list(terms.values())).sum())
+        return terms
+
+    def compile(self) -> str | None:
+        """Compile phases and draws, and compare their gradients with the eager ones.
+
+        Returns a warning where they differ or cannot be compiled; the steps then stay eager.
+        """
+        eager = self._gradients(self.model.prepare, self._losses)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what the compiler says to its own authors
+                prepare = self.engine.compile(self.model.prepare)
+                losses = {name: self.engine.compile(loss) for name, loss in self._losses.items()}
+                compiled = self._gradients(prepare, losses)
+        except Exception as error:  # whatever the compiler raises, training can go on without it
+            lines = [line for line in str(error).splitlines() if line] or [type(error).__name__]
+            reason = " ".join(lines[:2])[:200]  # the first says which backend, the second why
+            return f"cannot compile ({reason}): training without it"
+        tolerance = 1e-3 if self.engine.precision == "fp32" else 0.1
+        for key, value in eager.items():
+            gap = (compiled[key] - value).norm() / value.norm().clamp(min=1e-12)
+            if not gap <= tolerance:
+                return f"compiled gradients of {key[0]} differ by {gap:.1e}: training without them"
+        self._prepare, self._losses = prepare, losses
+        return None
+
+    def _gradients(
+        self, prepare: Callable[[Batch, Sequence[str]], None], losses: dict[str, LossFunction]
+    ) -> dict[tuple[str, ...], Tensor]:
+        """Return the gradients of every phase on the first batch, leaving the model as it was.
+
+        Keys are a phase and all phases of its step: fakes that the generator also needs carry a
+        graph, others none, and a compiler makes each case a program of its own.
+        """
+        saved = {name: value.clone() for name, value in self.model.state_dict().items()}
+        found = {}
+        for due in self._due_together():
+            names = [each.name for each in due]
+            for phase in due:
+                batch = self.draw(self.done + 1)
+                self.model.requires_grad_(True)
+                self.model.zero_grad(set_to_none=True)
+                try:
+                    with self.engine.autocast():
+                        prepare(batch, names)
+                    self._differentiate(phase, batch, losses[phase.name])
+                    found[phase.name, *names] = _gradient(phase)
+                finally:
+                    self.model.load_state_dict(saved)
+                    self.model.zero_grad(set_to_none=True)
+        return found
+
+    def _due_together(self) -> list[list[Phase]]:
+        """Return every set of phases that some step has."""
+        steps = range(1, math.lcm(*(phase.every for phase in self.phases)) + 1)
+        found = {
+            tuple(phase.name for phase in due): due
+            for due in ([phase for phase in self.phases if phase.due(step)] for step in steps)
+        }
+        return [due for due in found.values() if due]
+
+    def switch_stream(self, stream: int) -> None:
+        """Take another stream of random numbers, for data and noise alike."""
+        self.stream = stream
+        self.loader = self._make_loader(derive_seed(self.seed, "stream", stream))
+
+    def healthy(self) -> bool:
+        """Say whether all losses since the last report, and all state, are finite."""
+        values = [*self.stats.sums.values(), *self.model.state_dict().values()]
+        values += self.average.state.values()
+        for optimizer in self.optimizers.values():
+            for moments in optimizer.state.values():
+                values += [value for value in moments.values() if isinstance(value, Tensor)]
+        sums = [value.detach().sum() for value in values if value.is_floating_point()]
+        return bool(torch.isfinite(torch.stack(sums)).all()) if sums else True
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint needs beside the weights: tensors, plain values."""
+        return {
+            "step": self.done,
+            "images": self.images,
+            "updates": self.updates,
+            "stream": self.stream,
+            "ema_updates": self.average.updates,
+            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+        }
+
+    def load(
+        self, state: dict[str, Any], model: dict[str, Tensor], average: dict[str, Tensor]
+    ) -> None:
+        """Go on from a checkpoint's state, weights and averages."""
+        try:
+            self.model.load_state_dict(model)
+            self.average.load(average, state["ema_updates"])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+            self.done, self.images = state["step"], state["images"]
+            self.updates = state["updates"]
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"the checkpoint does not fit the model: {str(error).splitlines()[0]}",
+                "resume with the plugin version that made it",
+            ) from None
+        self.switch_stream(state["stream"])
+        self.stats = Stats()
+
+
+@contextmanager
+def only(model: Model, phase: Phase) -> Iterator[None]:
+    """Let gradients flow to the parameters of one phase alone within the block."""
+    moving = {id(parameter) for parameter in phase.parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in moving)
+    try:
+        yield
+    finally:
+        model.requires_grad_(True)
+
+
+def _gradient(phase: Phase) -> Tensor:
+    """Return a copy of the gradients of a phase as one vector."""
+    grads = [p.new_zeros(p.shape) if p.grad is None else p.grad for p in phase.parameters()]
+    return torch.cat([grad.flatten() for grad in grads])
+
+
+def _averaged_phases(model: Model, phases: Iterable[Phase]) -> set[str]:
+    averaged = {
+        id(parameter)
+        for name in model.averaged
+        for parameter in model.get_submodule(name).parameters()
+    }
+    return {phase.name for phase in phases if averaged & {id(p) for p in phase.parameters()}}
+
+
+@dataclass
+class Stats:
+    """Sums of loss terms between two reports, on the device: no step waits."""
+
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, phase: str, losses: Losses) -> None:
+        """Add the terms of one update of a phase."""
+        for name, value in losses.items():
+            key = f"{phase}/{name}"
+            value = value.detach().float()
+            self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
+            self.counts[key] = self.counts.get(key, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each term, with one transfer, and begin anew."""
+        if not self.sums:
+            return {}
+        values = torch.stack(list(self.sums.values())).tolist()
+        means = {
+            key: value / self.counts[key] for key, value in zip(self.sums, values, strict=True)
+        }
+        self.sums, self.counts = {}, {}
+        return means

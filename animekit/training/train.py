@@ -1,0 +1,329 @@
+"""Training: from a recipe to a run folder, with reports, roll-backs and exact resume."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import torch
+
+from animekit import plugins
+from animekit.device import threads
+from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
+from animekit.images.layout import grid
+from animekit.images.pixels import to_uint8
+from animekit.models import weights
+from animekit.models.abilities import Generates, Illustrates
+from animekit.models.sampling import noise_of_seeds
+from animekit.plugins import Registry
+from animekit.runs import checkpoint
+from animekit.runs.run import Run, write_config
+from animekit.seeds import derive_seed
+from animekit.signals import StopSignals
+from animekit.training import samples
+from animekit.training.job import Job, Progress, given, job_of_run
+from animekit.training.job import job as make_job
+from animekit.training.judge import Judge
+from animekit.training.logger import Logger
+from animekit.training.reporter import Reporter
+
+ROLLBACKS = 3
+GRID = 8  # a sample grid has 8 x 8 images
+
+
+def train(
+    model: str,
+    data: str | Path | None = None,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    params: Mapping[str, Any] | None = None,
+    preset: str | None = None,
+    config: Path | str | None = None,
+    resume: str | bool | Path | None = None,
+    loggers: Sequence[Logger] = (),
+    registry: Registry | None = None,
+    runs: Path = Path("runs"),
+    progress: Progress | None = None,
+    **options: Any,
+) -> Run:
+    """Train a model on a data set and return its run.
+
+    `params` are the model's parameters, `options` those of `TrainOptions` (size, batch, seed...).
+    `resume` goes on with a run (True: the newest of this model) exactly where its last checkpoint
+    was. Raises AnimekitError kinds: Stopped after a signal, once the state is saved; DivergedError
+    when three roll-backs did not help.
+    """
+    registry = registry if registry is not None else plugins.load()
+    goal = {"data": data, "steps": steps, "minutes": minutes}
+    values = {**(params or {}), **options, **given(goal)}
+    with ExitStack() as stack:
+        if resume:
+            run = Run.newest(model, runs) if resume is True else Run(resume, runs)
+            stack.enter_context(_lock(run))
+            job = job_of_run(run, registry, values, model)
+            return Trainer(job, run, loggers, stack, registry).fit()
+        job = make_job(model, registry, values, preset=preset, config=config, progress=progress)
+        run = Run.create(model, job.label, job.config(), runs)
+        stack.enter_context(_lock(run))
+        return Trainer(job, run, loggers, stack, registry).fit()
+
+
+def _lock(run: Run) -> AbstractContextManager[Any]:
+    """Return the held lock of a run folder: two trainers in one folder would destroy it."""
+    try:
+        return filelock.FileLock(run.path / ".lock").acquire(timeout=0)
+    except filelock.Timeout:
+        raise UnusableError(
+            f"run {run.id} is being trained by another process", "wait for it, or stop it first"
+        ) from None
+
+
+class Trainer:
+    """Drives a Stepper to the end of its job and keeps everything on disk in order."""
+
+    def __init__(
+        self,
+        job: Job,
+        run: Run,
+        loggers: Sequence[Logger],
+        stack: ExitStack,
+        registry: Registry,
+    ) -> None:
+        self.job, self.run, self.options = job, run, job.recipe.options
+        self.threads = stack.enter_context(threads(self.options.threads))
+        self.stepper = job.stepper()
+        self.reporter = Reporter(run, loggers)
+        self.signals = stack.enter_context(StopSignals())
+        self.registry = registry
+        self.best: float | None = None
+        self.rollbacks = 0
+        self.seconds = 0.0
+        # Killed before its first checkpoint, a run has nothing to lose and begins again.
+        self.fresh = not checkpoint.steps_of(run.path) and not run.metrics()
+
+    def fit(self) -> Run:
+        """Train until the steps or the minutes are over; return the run."""
+        checkpoint.clean(self.run.path)
+        if not self.fresh:
+            self._restore(checkpoint.newest_sound(self.run.path))
+        try:
+            # A later --resume with no flag goes on to where this one wants to go.
+            options = self.options.model_dump(mode="json")
+            write_config(self.run.path, {**self.run.config, "options": options})
+            self.reporter.start(self.run.config, self.stepper.done)
+            self._begin()
+            self._loop()
+        except OSError as error:
+            self.reporter.close(error)
+            raise DeviceError(
+                f"cannot write in {self.run.path}: {error.strerror or error}",
+                f"its checkpoints are whole; make room, then --resume {self.run.path}",
+                code="device.disk",
+            ) from error
+        except torch.OutOfMemoryError as error:
+            self.reporter.close(error)
+            raise DeviceError(
+                f"out of memory on {self.stepper.engine.device} at batch {self.options.batch}",
+                f"try --batch {max(1, self.options.batch // 2)}",
+                code="device.memory",
+            ) from error
+        except BaseException as error:
+            self.reporter.close(error)
+            raise
+        self.reporter.close()
+        return self.run
+
+    def _begin(self) -> None:
+        self._since = time.monotonic()
+        for warning in self.job.warnings:
+            self.reporter.note(self.stepper.done, "warning", warning)
+        if self.fresh:
+            reals = samples.draw_reals(self.stepper.loader, GRID * GRID, GRID)
+            self.reporter.picture(0, "reals", reals)
+            self._sample()
+            self._save()
+        if self.stepper.engine.compiled:
+            trouble = self.stepper.compile()
+            if trouble is not None:
+                self.reporter.note(self.stepper.done, "warning", trouble)
+        self._report_clock()
+
+    def _loop(self) -> None:
+        stepper, options = self.stepper, self.options
+        every = options.eval_every
+        last = self._finished()  # asked once a step: time that runs out later is for the next
+        if last:
+            self.reporter.note(stepper.done, "info", f"already finished at step {stepper.done:,}")
+        while not last:
+            stepper.step()
+            step, last = stepper.done, self._finished()
+            stopped = self.signals.received
+            saving = step % options.save_every == 0 or last or stopped
+            judging = every and (step % every == 0 or (last and self.best is not None))
+            if step % options.report_every == 0 or saving or judging:
+                if not stepper.healthy():
+                    self._roll_back()
+                    last = self._finished()
+                    continue
+                self._report()
+            if step % options.sample_every == 0 or last:
+                self._sample()
+            improved = judging and self._evaluate()
+            if saving or improved:
+                self._save(best=bool(improved))
+            if stopped and not last:
+                self._timeline()
+                raise stopped(
+                    f"stopped at step {step:,}; everything is saved",
+                    f"go on: animekit train {self.job.recipe.model.name} --resume {self.run.path}",
+                )
+        self._timeline()
+
+    def _finished(self) -> bool:
+        total = self.options.total_steps()
+        if total is not None and self.stepper.done >= total:
+            return True
+        minutes = self.options.minutes
+        return minutes is not None and self._elapsed() >= 60 * minutes
+
+    def _elapsed(self) -> float:
+        return self.seconds + time.monotonic() - self._since
+
+    def _report_clock(self) -> None:
+        self.seconds, self._since = self._elapsed(), time.monotonic()
+        self._marked = (self.seconds, self.stepper.images)
+
+    def _report(self) -> None:
+        elapsed = self._elapsed()
+        seconds, seen = self._marked
+        stats = self.stepper.stats.means()
+        stats |= {
+            "seconds": elapsed,
+            "images": float(self.stepper.images),
+            "generator_updates": float(self.stepper.updates),
+            "img_s": (self.stepper.images - seen) / max(elapsed - seconds, 1e-9),
+        }
+        if self.stepper.engine.device.type == "cuda":
+            stats["mem_gb"] = torch.cuda.max_memory_allocated() / 1e9
+        self.reporter.report(self.stepper.done, stats)
+        self._report_clock()
+
+    def _sample(self) -> None:
+        pictures = self._draw(GRID * GRID, offset=0)
+        if pictures is not None:
+            picture = grid(pictures, GRID)
+        elif isinstance(self.stepper.model, Illustrates):
+            autocast = self.stepper.engine.autocast()
+            with self.stepper.average as model, torch.inference_mode(), autocast:
+                assert isinstance(model, Illustrates)
+                picture = samples.draw_sheet(model, self.stepper.loader, GRID)
+        else:
+            return
+        self.reporter.picture(self.stepper.done, f"{self.stepper.done:06d}", picture)
+
+    def _draw(self, count: int, *, offset: int) -> np.ndarray | None:
+        """Return images of fixed seeds from the averaged weights, uint8 [N, H, W, 3].
+
+        A conditional model is asked for what real images from all parts of the data are.
+        """
+        if not isinstance(self.stepper.model, Generates):
+            return None
+        pictures = []
+        asked = samples.labels_of(self.stepper.loader, count) if self.job.spec.labels else None
+        with self.stepper.average as model, torch.inference_mode(), self.stepper.engine.autocast():
+            assert isinstance(model, Generates)
+            for start in range(offset, offset + count, GRID * GRID):
+                seeds = range(start, min(start + GRID * GRID, offset + count))
+                z = torch.from_numpy(noise_of_seeds(model, seeds)).to(self.stepper.engine.device)
+                labels = None if asked is None else asked[start - offset :][: len(z)]
+                pictures.append(to_uint8(model.sample(z, labels)))
+        return np.concatenate(pictures)
+
+    @cached_property
+    def judge(self) -> Judge | None:
+        """What scores the model; made when needed, since it looks at many images."""
+        return self.job.judge(self.registry)
+
+    def _evaluate(self) -> bool:
+        """Score the model, log it, and say whether it is the best so far."""
+        if self.judge is None:
+            return False
+        fakes = self._draw(self.judge.count, offset=derive_seed("evaluation") >> 32)
+        assert fakes is not None
+        try:
+            scores = self.judge.scores(fakes)
+        except UnusableError as error:
+            self.reporter.note(self.stepper.done, "warning", error.message)
+            return False
+        self._report_clock()
+        self.reporter.report(
+            self.stepper.done, {f"eval/{key}": value for key, value in scores.items()}
+        )
+        value = scores[self.judge.key]
+        if not math.isfinite(value) or (self.best is not None and value >= self.best):
+            return False
+        self.best = value
+        self.reporter.note(self.stepper.done, "info", f"best so far: {self.judge.key} {value:.2f}")
+        return True
+
+    def _save(self, *, best: bool = False) -> None:
+        state = self.stepper.state()
+        state |= {"seconds": self._elapsed(), "rollbacks": self.rollbacks, "best": self.best}
+        checkpoint.save(
+            self.run.path,
+            self.run.config,
+            self.stepper.done,
+            self.stepper.model,
+            self.stepper.average.state,
+            state,
+            keep=self.options.keep,
+            best=best,
+        )
+        if self.stepper.done:
+            self.reporter.note(self.stepper.done, "checkpoint", f"saved step {self.stepper.done}")
+
+    def _restore(self, folder: Path) -> None:
+        state = checkpoint.read_state(folder)
+        model, _, _ = weights.read(folder / checkpoint.MODEL)
+        average, _, _ = weights.read(folder / checkpoint.AVERAGE)
+        self.stepper.load(state, model, average)
+        self.rollbacks, self.best = state["rollbacks"], state["best"]
+        self.seconds = state["seconds"]
+
+    def _roll_back(self) -> None:
+        """Return to the last checkpoint with other random numbers, at most three times."""
+        step = self.stepper.done
+        if self.rollbacks >= ROLLBACKS:
+            raise DivergedError(
+                f"training diverged at step {step:,} after {ROLLBACKS} roll-backs: losses or"
+                " weights are not finite",
+                "lower the learning rate (--set lr=...), or try --precision fp32",
+            )
+        rollbacks = self.rollbacks + 1
+        elapsed = self._elapsed()
+        try:
+            self._restore(checkpoint.newest_sound(self.run.path))
+        except CheckpointError as error:
+            raise DivergedError(f"training diverged at step {step:,}", error.message) from error
+        self.rollbacks = rollbacks
+        self.stepper.switch_stream(rollbacks)
+        self.seconds, self._since = elapsed, time.monotonic()
+        self._report_clock()
+        self.reporter.rewind(self.stepper.done)
+        self.reporter.note(
+            step,
+            "rollback",
+            f"not finite at step {step:,}: back to step {self.stepper.done:,} with other random"
+            f" numbers ({rollbacks} of {ROLLBACKS})",
+        )
+
+    def _timeline(self) -> None:
+        self.reporter.timeline(self.job.spec.size, GRID)

@@ -1,0 +1,1 @@
+"""Translation: what `animekit transfer` does."""

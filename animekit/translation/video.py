@@ -1,0 +1,154 @@
+"""Pictures that move: GIF, animated WebP and PNG by Pillow, videos and cameras by OpenCV."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from animekit.errors import DeviceError
+from animekit.images.decode import FORMATS, ImageError, quiet
+from animekit.translation.photo import Alpha, Photo, as_image, frame
+
+ANIMATED = ("GIF", "WEBP", "PNG")
+MAX_FRAME_PIXELS = 1_000_000_000
+"""Pixels that all frames of an animation may have together: they wait in memory."""
+CODES = {".webm": "VP80", ".avi": "MJPG", ".ogv": "VP80", ".mpg": "PIM1", ".mpeg": "PIM1"}
+DEFAULT_CODE = "mp4v"  # its builds cannot write H.264
+DEFAULT_FPS = 25.0
+Draw = Callable[[list[Photo]], list[Photo]]
+"""Translates frames of one size, a few at a time."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How an animation runs: milliseconds of each frame, and its loops (0: for ever)."""
+
+    durations: tuple[int, ...]
+    loop: int | None
+
+
+def read_animation(data: bytes, name: str, alpha: Alpha) -> tuple[list[Photo], Timing]:
+    """Decode all frames of a GIF, animated WebP or PNG. Raises ImageError."""
+    try:
+        with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            count = int(getattr(image, "n_frames", 1))
+            pixels = image.width * image.height * count
+            if pixels > MAX_FRAME_PIXELS:
+                raise ImageError(name, f"{pixels:,} pixels in {count:,} frames", "too_large")
+            loop = image.info.get("loop")
+            frames, durations = [], []
+            for index in range(count):
+                image.seek(index)
+                frames.append(frame(image, alpha))
+                durations.append(round(float(image.info.get("duration", 100) or 100)))
+    except ImageError:
+        raise
+    except Exception as error:  # decoders of damaged data raise nearly anything
+        raise ImageError(name, f"damaged animation ({error})", "damaged") from None
+    return frames, Timing(tuple(durations), None if loop is None else int(loop))
+
+
+def encode_animation(frames: list[Photo], timing: Timing, kind: str) -> bytes:
+    """Return an animation; in a format for still pictures, its first frame."""
+    buffer = io.BytesIO()
+    images = [as_image(each, kind) for each in frames]
+    if kind not in ANIMATED:
+        images[0].save(buffer, kind)
+        return buffer.getvalue()
+    how: dict[str, Any] = {} if timing.loop is None else {"loop": timing.loop}
+    if kind == "WEBP":
+        how |= {"quality": 90, "loop": timing.loop or 0}
+    if kind == "GIF":
+        images = [_with_palette(image) for image in images]
+        how |= {"disposal": 2} if any(each.alpha is not None for each in frames) else {}
+    images[0].save(
+        buffer,
+        kind,
+        save_all=True,
+        append_images=images[1:],
+        duration=list(timing.durations),
+        **how,
+    )
+    return buffer.getvalue()
+
+
+def _with_palette(image: Image.Image) -> Image.Image:
+    """Give a frame 256 colours of its own; Pillow itself finds those of one with alpha."""
+    return image if image.mode == "RGBA" else image.quantize(256, Image.Quantize.MEDIANCUT)
+
+
+class Video:
+    """A video or a camera that OpenCV reads frame by frame. There is no sound in it."""
+
+    def __init__(self, where: Path | int, name: str) -> None:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # else it writes itself
+        self.name, self.is_camera = name, isinstance(where, int)
+        self.capture = cv2.VideoCapture(where if isinstance(where, int) else str(where))
+        if not self.capture.isOpened():
+            if isinstance(where, int):
+                raise DeviceError(
+                    f"no camera {where}: OpenCV cannot open it",
+                    "is it plugged in, and may this user read /dev/video*? Else name a video file",
+                    code="device.camera",
+                )
+            raise ImageError(name, "not a video that OpenCV reads", "video")
+        fps = self.capture.get(cv2.CAP_PROP_FPS)
+        self.fps = float(fps) if 0.1 <= fps <= 1000 else DEFAULT_FPS
+        self.count = max(0, int(self.capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield frames uint8 [H, W, 3], RGB."""
+        while True:
+            there, picture = self.capture.read()
+            if not there:
+                return
+            yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+    def close(self) -> None:
+        """Let go of the file or the camera."""
+        self.capture.release()
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class VideoFile:
+    """A video that gets its name when it is whole."""
+
+    def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.size = path, (width, height)
+        self.temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        letters = cv2.VideoWriter.fourcc(*CODES.get(path.suffix.lower(), DEFAULT_CODE))
+        self.writer = cv2.VideoWriter(str(self.temporary), letters, fps, self.size)
+        if not self.writer.isOpened():
+            self.temporary.unlink(missing_ok=True)
+            raise ImageError(path.name, f"this OpenCV writes no {path.suffix} videos", "video")
+
+    def write(self, pictures: Iterable[np.ndarray]) -> None:
+        """Add frames uint8 [H, W, 3], RGB."""
+        for picture in pictures:
+            self.writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+    def finish(self) -> Path:
+        """Close the video and give it its name."""
+        self.writer.release()
+        self.temporary.replace(self.path)
+        return self.path
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self.writer.release()
+        self.temporary.unlink(missing_ok=True)

@@ -1,0 +1,187 @@
+"""Names of a transfer: from a word to weights that translate, and to the pictures beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from animekit.data.unpaired import find_domains, find_tests
+from animekit.errors import CheckpointError, NotFoundError, UnusableError, UsageError
+from animekit.hub import catalog
+from animekit.models import weights
+from animekit.models.abilities import Translates
+from animekit.runs.checkpoint import MODEL, steps_of
+from animekit.runs.run import RUNS, Loaded, Run, list_runs, load_model
+from animekit.text import did_you_mean
+
+if TYPE_CHECKING:
+    from animekit.plugins import Registry
+
+
+@dataclass(frozen=True)
+class Named:
+    """Weights that translate, under the name that was asked for."""
+
+    loaded: Loaded
+    name: str
+
+    @property
+    def model(self) -> Translates:
+        """The model, in eval mode."""
+        model = self.loaded.model
+        assert isinstance(model, Translates)
+        return model
+
+    @property
+    def data_name(self) -> str:
+        """What the data were called that it was trained on; "" where nobody knows."""
+        return str((self.loaded.config or {}).get("data", {}).get("name", ""))
+
+    def facts(self) -> dict[str, Any]:
+        """Return which weights these are."""
+        run = self.loaded.run
+        return {
+            "name": self.loaded.name,
+            "model": self.loaded.model.name,
+            "run": None if run is None else run.id,
+            "step": self.loaded.step,
+            "sha256": self.loaded.sha256,
+        }
+
+
+def find_weights(
+    model: str, name: str, registry: Registry, *, checkpoint: str | int = "best"
+) -> Named:
+    """Return the weights that NAME means for a model.
+
+    It is a run, a checkpoint or weights file, a bundled name, or a data set: then the newest run of
+    the model on it, or the bundled or imported weights MODEL-NAME. Raises
+    NotFoundError that says how to train or download some, and UnusableError for another model's.
+    """
+    cls = registry.get("model", model)
+    if not hasattr(cls, "translate"):
+        able = [key for key, each in registry.all("model").items() if hasattr(each, "translate")]
+        raise UnusableError(
+            f"{model} does not translate pictures",
+            f"models that do: {' '.join(able) or 'none'}",
+            code="model.not_translating",
+        )
+    for place in _places(model, name):
+        loaded = load_model(place, registry, checkpoint=checkpoint)
+        if loaded.model.name != model:
+            raise UnusableError(
+                f"{name} is of {loaded.model.name}, not {model}",
+                f"animekit transfer {loaded.model.name} {name}",
+                code="model.other",
+            )
+        return Named(loaded, name)
+    raise _missing(model, name)
+
+
+def _places(model: str, name: str) -> Iterator[str | Run | Path]:
+    """Yield where the weights may be, the nearest meaning first."""
+    path = Path(name)
+    known = {**weights.bundled(), **weights.imported()}
+    if path.is_file() or (path / MODEL).is_file() or (path / "config.json").is_file():
+        yield path
+    if name in known:
+        yield name
+    if name[:1].isdecimal():
+        try:
+            yield Run(name)
+        except NotFoundError as error:
+            if " can be " in error.message:  # the beginning of several runs
+                raise
+    yield from (run for run in _runs_on(model, name))
+    if f"{model}-{name}" in known:
+        yield f"{model}-{name}"
+
+
+def _runs_on(model: str, name: str) -> Iterator[Run]:
+    """Yield the newest run of a model on a data set that has a checkpoint."""
+    for path in reversed(list_runs(RUNS)):
+        run = Run(path)
+        try:
+            config = run.config
+        except CheckpointError:
+            continue
+        data = config.get("data", {})
+        names = {str(data.get("name")), str(data.get("where")), Path(str(data.get("where"))).name}
+        if config.get("model") == model and name in names and steps_of(run.path):
+            yield run
+            return
+
+
+def _missing(model: str, name: str) -> NotFoundError:
+    hints = [f"train: animekit train {model} --data data/{Path(name).name}"]
+    entry = next(
+        (e for key in (f"{model}/{name}", name) if (e := catalog.entries("weights").get(key))),
+        None,
+    )
+    if entry is not None and catalog.state_of(entry) == "here":
+        hints.append(f"or convert what was pulled: animekit models import {entry.name}")
+    elif entry is not None:
+        size = f"{entry.size / 1e6:.0f} MB, " if entry.size else ""
+        hints.append(f"or download ({size}sha256 shown first): animekit models pull {entry.name}")
+    here = {**weights.bundled(), **weights.imported()}
+    known = [each.removeprefix(f"{model}-") for each in here if each.startswith(f"{model}-")]
+    if known:
+        hints.append(f"here already: {' '.join(known)}.{did_you_mean(name, known)}")
+    return NotFoundError(f'no weights for "{name}"', "\n".join(hints), code="weights.missing")
+
+
+ALL = ""
+"""The key of test pictures that are for every target."""
+
+
+def own_tests(named: Named) -> dict[str, str]:
+    """Return the places of test pictures, by direction or under `ALL`.
+
+    For a model with two directions these are testA and testB of its data, or A and B where there
+    are no others; for a model with attributes the folder test. Where the data are not here, these
+    are the examples that come with bundled weights. Raises UsageError where there are none.
+    """
+    both = bool(set(named.model.directions) & {"a2b", "b2a"})
+    places = list(_data_places(named))
+    for place in places:
+        found = _domains_in(place) if both else _folder_in(place)
+        if found:
+            return found
+    looked = " ".join(places) or "no data set is known"
+    raise UsageError(
+        f"no pictures were named, and {named.name} has no {'testA and testB' if both else 'test'}"
+        f" here ({looked})",
+        "name a picture, a folder, a pattern, a video, - or cam:0",
+    )
+
+
+def _domains_in(place: str) -> dict[str, str]:
+    found = find_tests(place)
+    if found is None and Path(place).is_dir():
+        try:
+            found = find_domains(place)
+        except (NotFoundError, UnusableError):
+            found = None
+    return {} if found is None else dict(zip(("a2b", "b2a"), found, strict=True))
+
+
+def _folder_in(place: str) -> dict[str, str]:
+    folder = Path(place) / "test"
+    return {ALL: str(folder)} if folder.is_dir() else {}
+
+
+def _data_places(named: Named) -> Iterator[str]:
+    run = named.loaded.run
+    if run is not None:
+        where = run.config.get("data", {}).get("where")
+        if isinstance(where, str):
+            yield where
+    for name in dict.fromkeys((named.name, named.data_name)):
+        if name:
+            yield name
+            yield str(Path("data") / name)
+    examples = weights.examples(named.loaded.name) if run is None else None
+    if examples is not None:
+        yield str(examples)

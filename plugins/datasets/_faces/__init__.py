@@ -1,0 +1,1 @@
+"""Drawn anime faces whose hair and eyes are known."""

@@ -1,0 +1,1 @@
+"""Metrics on the features of a network: extractors, and what the metrics share."""

@@ -1,0 +1,156 @@
+"""The report of a cleaning: whole in one file, bounded, and deaf to hostile names."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from animekit.cleaning import report
+from animekit.cleaning.clean import Cleaning, clean
+from animekit.cleaning.sheets import Thumbs, shelves, write_sheets
+from animekit.plugins import Registry
+
+HOSTILE = [
+    "<script>alert(1)<&script>.png",
+    '"onmouseover="alert(2)".png',
+    "'x' & y.png",
+    "javascript:alert(3).png",
+    "\u202egnp.exe.png",
+]
+CHECKS = ("size", "duplicate", "blur", "mono", "flat", "exposure", "corrupt")
+VOID = {"meta", "img", "br", "rect", "line"}
+
+
+class Reader(HTMLParser):
+    """Reads a page strictly: every element is closed, and all attributes are kept."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.seen if name == tag]
+
+
+@pytest.fixture(scope="module")
+def cleaning(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Cleaning:
+    """Clean pictures of noise, copies, flat ones and a damaged one, with names that attack."""
+    folder = tmp_path_factory.mktemp("data") / "<b>faces & more"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for index in range(30):
+        small = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        image = Image.fromarray(small).resize((80, 80), Image.Resampling.BICUBIC)
+        image.save(folder / f"{index:02d}.png")
+    for name in HOSTILE:
+        image.save(folder / name)
+        Image.new("RGB", (70, 70), (9, 9, 9)).save(folder / f"flat {name}")
+    (folder / "<i>broken.png").write_bytes(b"<html>")
+    (folder / "truncated.png").write_bytes((folder / "00.png").read_bytes()[:300])
+    return clean(folder, checks=CHECKS, registry=registry, workers=1)
+
+
+def page_of(cleaning: Cleaning, tmp_path: Path) -> str:
+    thumbs = Thumbs(Path(cleaning.summary["path"]))
+    made = shelves(cleaning)
+    sheets = write_sheets(made, thumbs, tmp_path / "sheets")
+    return report.render(cleaning, made, sheets, thumbs)
+
+
+@pytest.fixture(scope="module")
+def page(cleaning: Cleaning, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page_of(cleaning, tmp_path_factory.mktemp("report"))
+
+
+def test_the_report_is_one_file_that_asks_for_no_other(page: str) -> None:
+    reader = Reader(page)
+    assert reader.open == []
+    assert {tag for tag, _ in reader.seen}.isdisjoint({"script", "link", "iframe", "object"})
+    assert reader.all("img")
+    for image in reader.all("img"):
+        assert str(image["src"]).startswith("data:image/webp;base64,")
+    for link in reader.all("a"):
+        assert re.fullmatch(r"#\w+|sheets/\w+\.png", str(link["href"]))
+    assert "http:" not in page and "https:" not in page and "@import" not in page
+    assert "default-src 'none'" in str(reader.all("meta"))
+
+
+def test_hostile_names_are_text_and_nothing_else(page: str) -> None:
+    reader = Reader(page)
+    attributes = {name for _, given in reader.seen for name in given}
+    assert not [name for name in attributes if name.startswith("on")]
+    assert reader.all("b") == reader.all("i") == []
+    assert "<script>alert(1)<&script>.png" in reader.text
+    assert '"onmouseover="alert(2)".png' in reader.text
+    assert "<b>faces & more" in reader.text
+    assert "\u202e" not in page
+    titles = [str(figure.get("title", "")) for figure in reader.all("figure")]
+    assert any("alert(2)" in title for title in titles)  # inside the quotes
+
+
+def test_every_reason_is_counted_and_shown(page: str, cleaning: Cleaning) -> None:
+    reader = Reader(page)
+    sections = [section["id"] for section in reader.all("section")]
+    counts = cleaning.summary["by_reason"]
+    assert sorted(map(str, sections)) == sorted(counts)
+    assert {"duplicate", "flat", "corrupt", "not_image"} & set(counts) >= {"duplicate", "flat"}
+    row = re.search(r'href="#duplicate".*?<td class="number">(\d+)</td>', page, re.DOTALL)
+    assert row is not None and int(row[1]) == counts["duplicate"]
+    assert f"{cleaning.summary['files']:,}" in reader.text
+    assert "animekit clean" in reader.text and "--undo" in reader.text
+    assert "<svg" in page and 'class="bad"' in page
+
+
+def test_the_kept_one_of_each_group_is_marked(page: str, cleaning: Cleaning) -> None:
+    kept = [figure for figure in Reader(page).all("figure") if figure.get("class") == "kept"]
+    groups = {finding.group for finding in cleaning.findings if finding.group is not None}
+    assert len(kept) == len(groups) == 2
+
+
+def test_files_that_cannot_be_shown_are_listed_with_their_reason(page: str) -> None:
+    listed = re.search(r'<section id="corrupt">.*?</section>', page, re.DOTALL)
+    assert listed is not None
+    assert "truncated.png</bdi>: truncated" in listed[0]
+
+
+def test_pictures_together_stay_within_their_bytes(
+    cleaning: Cleaning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Reader(page_of(cleaning, tmp_path)).all("img")
+    monkeypatch.setattr(report, "PICTURE_BYTES", 3000)
+    monkeypatch.setattr(report.Embedded.__init__, "__defaults__", (3000, 0))
+    small = page_of(cleaning, tmp_path)
+    assert 0 < len(Reader(small).all("img")) < len(full)
+    assert sum(len(str(image["src"])) for image in Reader(small).all("img")) < 3000 * 4 / 3 + 400
+    assert re.search(r"\d+ pictures were left out", small)
+
+
+def test_a_clean_folder_has_a_report_too(
+    tmp_path: Path, pictures: Path, registry: Registry
+) -> None:
+    made = clean(pictures, checks=["corrupt"], registry=registry, out=tmp_path / "out")
+    path = report.write_report(made, [], [], Thumbs(pictures))
+    assert "Nothing was flagged." in Reader(path.read_text(encoding="utf-8")).text

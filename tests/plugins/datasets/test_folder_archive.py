@@ -1,0 +1,116 @@
+"""Zip archives of images: read as folders are, and never trusted."""
+
+from __future__ import annotations
+
+import stat
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from animekit.data.pack import pack
+from animekit.errors import DataError
+from animekit_plugins.datasets.folder import Folder
+from tests.support import fill, names, picture, reasons, words, zipped
+
+
+def test_an_archive_reads_as_its_folder_does(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "set", "a/0.png", "a/1.png", "2.png")
+    (folder / "tags.csv").write_text("0,red hair\n2,blue eyes\n")
+    members = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.*")}
+    members |= {".hidden.png": picture(), "__MACOSX/._0.png": b"junk"}
+    flat, archive = Folder(str(folder)), Folder(str(zipped(tmp_path / "set.zip", members)))
+    assert names(archive) == names(flat)
+    assert archive.fingerprint() == flat.fingerprint()
+    for index in range(3):
+        assert np.array_equal(archive[index][0], flat[index][0])
+        assert words(archive, index) == words(flat, index)
+
+
+def test_an_archive_with_everything_in_one_folder_finds_its_tags(tmp_path: Path) -> None:
+    members = {"set/images/0.png": picture(), "set/tags.csv": b"0,red hair\n"}
+    assert words(Folder(str(zipped(tmp_path / "a.zip", members))), 0) == ["red hair"]
+
+
+def test_an_archive_writes_nothing_and_its_odd_members_are_skipped(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("link.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = tmp_path / "in" / "a.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("ok.png", "../up.png", "/abs.png", "C:/drive.png", "a\\..\\..\\b.png"):
+            archive.writestr(name, picture())
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("bz.png", picture(), zipfile.ZIP_BZIP2)
+    before = {item: item.stat().st_mtime_ns for item in tmp_path.rglob("*")}
+    dataset = Folder(str(path))
+    pack(dataset, 4)
+    out = "its name leads out of the archive"
+    assert names(dataset) == ["ok.png"]
+    assert reasons(dataset) == {
+        "../up.png": out,
+        "/abs.png": out,
+        "C:/drive.png": out,
+        "a/../../b.png": out,
+        "link.png": "not a regular file",
+        "bz.png": "packed with method 12, not deflate",
+    }
+    assert {item: item.stat().st_mtime_ns for item in tmp_path.rglob("*")} == before
+
+
+def test_a_member_that_unpacks_to_too_much_is_never_unpacked(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"bomb.png": bytes(70_000_000), "ok.png": picture()})
+    assert path.stat().st_size < 100_000
+    dataset = Folder(str(path))
+    assert names(dataset) == ["ok.png"]
+    assert reasons(dataset) == {"bomb.png": "larger than 64 MB"}
+
+
+def test_members_that_overlap_are_a_bomb(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {f"{i:03}.png": bytes(1_000_000) for i in range(2)})
+    data = path.read_bytes()
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    entry = data[start : start + (end - start) // 2]
+    many = 60
+    tail = bytearray(data[end:])
+    tail[8:12] = many.to_bytes(2, "little") * 2
+    tail[12:16] = (many * len(entry)).to_bytes(4, "little")
+    path.write_bytes(data[:start] + entry * many + tail)
+    with zipfile.ZipFile(path) as archive:
+        assert sum(member.file_size for member in archive.infolist()) == 60_000_000
+    with pytest.raises(DataError, match="zip bomb"):
+        Folder(str(path))
+
+
+def test_a_damaged_member_is_skipped_and_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a.png": picture(1, 40), "b.png": picture(2, 40)})
+    data = bytearray(path.read_bytes())
+    data[40] ^= 0xFF  # in the packed bytes of a.png
+    path.write_bytes(data)
+    store = pack(Folder(str(path)), 4, folder=tmp_path / "packs")
+    assert store.names == ["b.png"]
+    assert reasons(store)["a.png"].startswith("damaged in the archive")
+    path.write_bytes(data[:60])
+    with pytest.raises(DataError, match="not a readable zip archive"):
+        Folder(str(path))
+
+
+def test_an_archive_is_read_from_many_threads(tmp_path: Path) -> None:
+    members = {f"{i}.png": picture(i) for i in range(200)}
+    dataset = Folder(str(zipped(tmp_path / "a.zip", members)))
+    wrong: list[int] = []
+
+    def work() -> None:
+        for index in range(len(dataset)):
+            value = int(dataset.name_of(index).removesuffix(".png"))
+            if dataset[index][0][0, 0, 0] != value:
+                wrong.append(value)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

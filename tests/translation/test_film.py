@@ -1,0 +1,177 @@
+"""Pictures that move: animations keep their timing, videos their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from animekit import transfer
+from animekit.errors import DeviceError
+from animekit.plugins import load
+from animekit.translation import video
+from animekit.translation.result import Transferred
+from animekit.translation.transfer import prepare
+from animekit.translation.video import Video, VideoFile, cv2
+from tests.translation.models import plugin, swap_weights
+
+COLOURS = [(200, 30, 30), (180, 90, 10), (120, 10, 60), (240, 20, 90)]
+EXACT: dict[str, Any] = {"gpu": "cpu", "precision": "fp32", "threads": 1}
+
+
+@pytest.fixture
+def swap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Transferred]:
+    """Return `transfer` with a model that turns red into blue."""
+    monkeypatch.chdir(tmp_path)
+    registry = load(plugin(tmp_path / "plugins"))
+    swap_weights(tmp_path / "swap.safetensors")
+
+    def run(*words: str, **wishes: Any) -> Transferred:
+        settings = {**EXACT, "registry": registry, **wishes}
+        return transfer("swap", "swap.safetensors", list(words), "out", **settings)
+
+    return run
+
+
+def frames(size: tuple[int, int] = (33, 22)) -> list[Image.Image]:
+    return [Image.new("RGB", size, colour) for colour in COLOURS]
+
+
+def facts(path: Path | str) -> tuple[list[int], Any, list[Any]]:
+    """Return the durations, the loop, and the middle pixel of each frame."""
+    durations, pixels = [], []
+    with Image.open(path) as image:
+        for index in range(getattr(image, "n_frames", 1)):
+            image.seek(index)
+            pixels.append(image.convert("RGB").getpixel((9, 9)))
+            durations.append(round(image.info["duration"]))
+        return durations, image.info.get("loop"), pixels
+
+
+@pytest.mark.parametrize("loop", [None, 0, 3])
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
+def test_an_animation_keeps_frames_durations_and_loop(
+    name: str, loop: int | None, swap: Callable[..., Transferred]
+) -> None:
+    if loop is None and name != "a.gif":
+        pytest.skip("only a GIF can say nothing of its loops")
+    first, *others = frames()
+    how: dict[str, Any] = {"duration": [40, 100, 250, 70], "append_images": others}
+    how |= {} if loop is None else {"loop": loop}
+    how |= {"lossless": True} if name == "a.webp" else {}
+    first.save(name, save_all=True, **how)
+    made = swap(name)
+    assert made.items[0].frames == 4
+    assert facts(f"out/{name}")[:2] == facts(name)[:2] == ([40, 100, 250, 70], loop)
+    for before, after in zip(facts(name)[2], facts(f"out/{name}")[2], strict=True):
+        assert np.abs(np.subtract(before[::-1], after)).max() <= 6
+
+
+def test_transparent_frames_stay_so(swap: Callable[..., Transferred]) -> None:
+    images = [image.convert("RGBA") for image in frames()]
+    for image in images:
+        image.paste((0, 0, 0, 0), (0, 0, 10, 22))
+    images[0].save("a.gif", save_all=True, append_images=images[1:], duration=80, disposal=2)
+    swap("a.gif")
+    with Image.open("out/a.gif") as made:
+        for index in range(4):
+            made.seek(index)
+            pixels = made.convert("RGBA")
+            assert pixels.getpixel((3, 9))[3] == 0  # type: ignore[index]
+            assert pixels.getpixel((20, 9))[3] == 255  # type: ignore[index]
+
+
+def test_a_still_format_takes_the_first_frame(swap: Callable[..., Transferred]) -> None:
+    first, *others = frames()
+    first.save("a.gif", save_all=True, append_images=others, duration=50)
+    made = swap("a.gif", ext="jpg")
+    assert made.items[0].frames == 1
+    with Image.open("out/a.jpg") as image:
+        assert np.abs(np.subtract(image.getpixel((9, 9)), COLOURS[0][::-1])).max() <= 6
+
+
+def test_an_animation_that_breaks_off_is_listed(swap: Callable[..., Transferred]) -> None:
+    first, *others = frames()
+    first.save("a.gif", save_all=True, append_images=others, duration=50)
+    data = Path("a.gif").read_bytes()
+    Path("b.gif").write_bytes(data[: len(data) // 2])
+    made = swap("a.gif", "b.gif", html=False)
+    assert [item.source.name for item in made.items] == ["a.gif"]
+    assert [each.path.name for each in made.failed] == ["b.gif"]
+
+
+def test_an_animation_of_too_many_pixels_is_refused(
+    swap: Callable[..., Transferred], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = frames()
+    first.save("a.gif", save_all=True, append_images=others, duration=50)
+    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 33 * 22 * 3)
+    assert [each.code for each in swap("a.gif").failed] == ["image.too_large"]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "ü b.avi"])
+def test_a_video_keeps_its_frames_and_speed(name: str, swap: Callable[..., Transferred]) -> None:
+    video = VideoFile(Path(name), 32, 24, 12.5)
+    video.write(np.full((24, 32, 3), COLOURS[index // 5], np.uint8) for index in range(20))
+    video.finish()
+    item = swap(name).items[0]
+    assert (item.width, item.height, item.frames) == (32, 24, 20)
+    with Video(Path("out") / name, name) as made:
+        assert made.fps == pytest.approx(12.5)
+        pixels = [frame[12, 16] for frame in made.frames()]
+    assert len(pixels) == 20
+    for index in (2, 7, 12, 17):
+        expected = COLOURS[index // 5][::-1]
+        assert np.abs(np.subtract(pixels[index].astype(int), expected)).max() < 20
+    assert not [path for path in Path("out").iterdir() if path.name.startswith(".") and path.suffix]
+
+
+def test_what_is_no_video_is_listed(swap: Callable[..., Transferred]) -> None:
+    Path("a.mp4").write_bytes(b"nothing")
+    assert [each.code for each in swap("a.mp4").failed] == ["image.video"]
+
+
+class Eye:
+    """A camera that sees six frames."""
+
+    def __init__(self, number: int) -> None:
+        self.left = 6 if number == 3 else 0
+
+    def isOpened(self) -> bool:  # as OpenCV calls it
+        return bool(self.left)
+
+    def get(self, what: int) -> float:
+        return 0.0
+
+    def read(self) -> tuple[bool, Any]:
+        self.left -= 1
+        return self.left >= 0, np.full((25, 33, 3), COLOURS[0][::-1], np.uint8)
+
+    def release(self) -> None:
+        self.left = 0
+
+
+@pytest.fixture
+def eye(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a camera in the place of OpenCV's."""
+    real = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda w: Eye(w) if isinstance(w, int) else real(w))
+
+
+@pytest.mark.usefixtures("eye", "swap")
+def test_a_camera_becomes_a_video(tmp_path: Path) -> None:
+    registry = load(tmp_path / "plugins")
+    job = prepare("swap", "swap.safetensors", ["-"], "o", registry=registry, limit=4, **EXACT)
+    result = job.film(3, Path("cam.mp4"))
+    assert (result.items[0].frames, result.items[0].width) == (4, 32)
+    with Video(Path("cam.mp4"), "cam") as video:
+        seen = [frame[12, 16] for frame in video.frames()]
+    assert len(seen) == 4
+    assert np.abs(np.subtract(seen[0].astype(int), COLOURS[0][::-1])).max() < 20
+    with pytest.raises(DeviceError, match="no camera 0"):
+        job.film(0, Path("none.mp4"))
+    assert not Path("none.mp4").exists()
