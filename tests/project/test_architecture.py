@@ -5,13 +5,39 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.project.house import ROOT, Source, sources, within
+from tests.project.house import (
+    GROUND,
+    LAYERS,
+    ROOT,
+    VERBS,
+    Source,
+    arrows,
+    circles,
+    climbs,
+    sources,
+    within,
+)
 
 MAX_LINES = 350
 MAX_FUNCTION_LINES = 60  # "about 40" is for people; this is what nobody calls short
+MAX_AT_THE_TOP = 12  # ground files: what a reader sees first
+MAX_IN_A_ROOM = 20
+MAX_DEPTH = 3  # animekit/cli/clean/command.py
+ENDINGS = re.compile(r"(s|ed|ing|er|or)$")
+NO_NAMES = {"utils", "util", "helpers", "misc", "common", "base_utils", "shared_utils"}
+OTHER_VERBS = {  # public names that are no file of their own: what they belong to
+    "Run": "runs/run.py",
+    "AnimekitError": "errors.py",
+    "merge": "cleaning/clean.py",
+    "interpolate": "generation/generate.py",
+    "remake": "generation/remake.py",
+    "like": "generation/remake.py",
+    "demo": "demonstration.py",
+}
 
 SCREEN = {"typer", "rich", "click"}
 SCREEN_MODULES = ("animekit.cli", "animekit.cli._console")
@@ -303,6 +329,150 @@ def test_no_rule_catches_what_is_allowed(name: str, module: str, code: str) -> N
 
 def test_every_rule_has_something_that_breaks_it() -> None:
     assert set(BAD) == set(RULES)
+
+
+def core() -> list[Source]:
+    return [source for source in SOURCES if not source.is_plugin]
+
+
+def test_an_import_goes_down_or_stays_in_its_room() -> None:
+    assert climbs(SOURCES) == []
+
+
+def test_no_import_closes_a_circle_not_even_one_for_types() -> None:
+    # animekit/__init__.py hands out public names when they are asked for: it stands above all
+    graph = {name: set(targets) - {"animekit"} for name, targets in arrows(core()).items()}
+    graph.pop("animekit")
+    assert circles(graph) == []
+
+
+def test_no_verb_imports_another_and_no_plugin_the_command_line() -> None:
+    wrong = [
+        f"{source.name}:{found.line} imports {found.module}"
+        for source in SOURCES
+        for found in source.imports
+        if (
+            source.room in VERBS
+            and not source.is_plugin
+            and any(within(found.module, f"animekit.{o}") for o in VERBS if o != source.room)
+        )
+        or (source.is_plugin and within(found.module, "animekit.cli", "animekit.testing"))
+    ]
+    assert wrong == []
+
+
+def test_the_layers_name_every_room_and_the_ground() -> None:
+    assert {source.room for source in core()} == set(LAYERS)
+    files = {path.stem for path in (ROOT / "animekit").glob("*.py")}
+    assert files == {"__init__", "__main__", "demonstration", *GROUND}
+
+
+def test_what_a_climb_and_a_circle_are() -> None:
+    def named(**files: str) -> list[Source]:
+        return [Source("animekit." + name.replace("__", "."), text) for name, text in files.items()]
+
+    types = "if TYPE_CHECKING:\n    from animekit.cleaning.clean import clean"
+    assert climbs(named(data__pack=types, cleaning__clean="x = 1"))
+    assert climbs(named(training__train="import animekit.cleaning.clean", cleaning__clean=""))
+    assert climbs(named(errors="from animekit import plugins", plugins=""))
+    assert climbs([*named(data__pack="from animekit import train"), Source("animekit", "")])
+    assert not climbs(named(plugins="def f():\n    from animekit import errors", errors=""))
+    assert not climbs(named(cleaning__clean="import animekit.cleaning.move", cleaning__move=""))
+    assert circles({"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}) == [["a", "b", "c"]]
+
+
+def test_the_top_and_the_rooms_are_small_and_flat() -> None:
+    top = [path for path in (ROOT / "animekit").glob("*.py") if path.name != "__init__.py"]
+    assert len(top) <= MAX_AT_THE_TOP
+    for folder in {path.parent for path in (ROOT / "animekit").rglob("*.py")}:
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= MAX_IN_A_ROOM, f"{folder.relative_to(ROOT)} has {len(files)} files"
+    assert not [s.name for s in SOURCES if len(s.name.split(".")) > MAX_DEPTH + 1]
+
+
+def stem(name: str) -> str:
+    """Return a name without what makes it a plural, a participle or who does it."""
+    plain = name.strip("_")
+    while (shorter := ENDINGS.sub("", plain)) != plain and len(shorter) > 3:
+        plain = shorter
+    return plain
+
+
+def twins(names: set[str]) -> list[set[str]]:
+    """Return the names of one folder that differ only by an ending; `_x` is a part of `x`."""
+    plain = {name.strip("_") for name in names}
+    return [{a, b} for a in plain for b in plain if a < b and stem(a) == stem(b)]
+
+
+def test_no_two_names_of_a_folder_differ_by_an_ending() -> None:
+    assert twins({"cleaned", "cleaning"}) == [{"cleaned", "cleaning"}]
+    assert twins({"_colorizer", "_colorizing"}) == [{"colorizer", "colorizing"}]
+    assert twins({"crop", "crop_list", "sheets", "move", "move_plan", "swd", "_swd"}) == []
+    found = {
+        str(folder.relative_to(ROOT)): pairs
+        for top in ("animekit", "plugins")
+        for folder in {path.parent for path in (ROOT / top).rglob("*.py")}
+        if (pairs := twins({path.stem for path in folder.iterdir() if _counts(path)}))
+    }
+    assert found == {}
+
+
+def _counts(path: Path) -> bool:
+    hidden = path.name.startswith(("__", "."))
+    return not hidden and (path.is_dir() or path.suffix == ".py")
+
+
+def test_no_file_is_called_after_nothing() -> None:
+    names = {part for source in SOURCES for part in source.name.split(".")}
+    assert not names & NO_NAMES
+
+
+def test_every_command_has_a_file_of_its_name() -> None:
+    from animekit.cli import COMMANDS
+
+    names = [module.__name__.split(".")[2] for module in COMMANDS]
+    for name in names:
+        places = [ROOT / "animekit/cli" / name / "command.py", ROOT / f"animekit/cli/{name}.py"]
+        assert sum(place.is_file() for place in places) == 1, name
+
+
+def test_every_public_name_is_defined_where_a_reader_looks() -> None:
+    import animekit
+
+    for name in set(animekit.__all__) - {"__version__", "plugins"}:
+        home = animekit._HOMES[name].removeprefix("animekit.").replace(".", "/") + ".py"
+        wanted = OTHER_VERBS.get(name)
+        assert home == wanted if wanted else Path(home).stem == name, f"{name} lies in {home}"
+    assert not set(animekit.__all__) & set(LAYERS) - {"plugins"}
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for source in SOURCES:
+        for node in source.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(source.name)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+ROOMS_OF_TESTS = {  # where the files lie that a folder of tests is about
+    "ground": "animekit",
+    **{room: f"animekit/{room}" for room in LAYERS if (ROOT / "animekit" / room).is_dir() and room},
+}
+
+
+def test_tests_mirror_the_rooms() -> None:
+    wrong = []
+    for folder, room in ROOMS_OF_TESTS.items():
+        files = sorted((ROOT / "tests" / folder).glob("test_*.py"))
+        names = [path.stem.strip("_") for path in (ROOT / room).iterdir() if _counts(path)]
+        if not files:
+            wrong.append(f"{room} has no tests in tests/{folder}")
+        for path in files:
+            about = path.stem.removeprefix("test_")
+            if not any(about == name or about.startswith(name + "_") for name in names):
+                wrong.append(f"{path.relative_to(ROOT)} is named after no file of {room}")
+    assert wrong == []
 
 
 def test_every_import_is_a_declared_dependency() -> None:
