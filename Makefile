@@ -26,7 +26,7 @@ slow: setup ## the tests that take minutes: learning, packaging, kill and resume
 	$(PYTEST) -m slow
 
 bench: setup ## time animekit beside its peers, as ratios
-	for file in benchmarks/*_speed.py; do $(PYTHON_IN) "$$file" || exit 1; done
+	$(PYTHON_IN) -m benchmarks
 
 docs: setup ## write the generated parts of the documentation again
 	$(PYTHON_IN) -m cogapp -I docs -r $(GENERATED)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +25,7 @@ from animekit.runs.checkpoint import newest_sound
 from animekit.runs.run import Run, load_model
 from animekit.testing.tiny import tiny_dataset
 from animekit.training.job import job, job_of_run
-
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-kill_test = importlib.import_module("kill_test")
+from tests.attacks import kill_runs
 
 SEEN = ("red hair", "pink hair", "blue hair", "green eyes", "blue eyes")
 TAGS = ("blue hair green eyes", "red hair blue eyes", "pink hair", "blue hair blue eyes")
@@ -128,7 +124,7 @@ def test_a_run_on_some_of_the_labels_resumes_exactly(
     straight = tiny("cwgangp", data=faces, steps=3, **values)
     cut = tiny("cwgangp", data=faces, steps=1, **values)
     tiny("cwgangp", resume=cut.path, steps=3)
-    assert kill_test.differences(straight, cut) == []
+    assert kill_runs.differences(straight, cut) == []
 
 
 def test_a_run_that_began_with_all_labels_goes_on_with_all(

@@ -1,6 +1,6 @@
 """How sharp a VAE draws beside a GAN and beside real pictures (seed 002, question 2-5).
 
-    python benchmarks/vae_sharpness.py RUN_OF_A_VAE [--gan faces64] [--data FOLDER] [--num 1000]
+    python benchmarks/recipes/vae_sharpness.py RUN [--gan faces64] [--data FOLDER] [--num 1000]
 
 Two numbers a picture, on its grey values in [0, 255]: the variance of the Laplacian, and the
 sharpness of `animekit clean`, the standard deviation of the Laplacian over that of the picture,

@@ -1,7 +1,7 @@
 """Time the metrics beside plain numpy and scipy, in one process, and print the ratios.
 
-    python benchmarks/metrics_speed.py [--num 1024] [--rounds 2] [--threads 2] [--peers]
-    python benchmarks/metrics_speed.py --full
+    python benchmarks/speed/metrics.py [--num 1024] [--rounds 2] [--threads 2] [--peers]
+    python benchmarks/speed/metrics.py --full
 
 The references are the definitions written down in numpy and scipy, as one would without thinking
 of speed but without waste: float32 pictures in minibatches of 128, scipy's filters with the 5x5

@@ -4,9 +4,9 @@ The tagger that comes with animekit learned from two sets of the course: human t
 (`train_tag_dict.txt`) and the tags of the extra data. One image in ten, chosen by its pixels so
 that copies stay together, was kept out; this prints how it reads those.
 
-    python benchmarks/tagger.py --make tagdata FACES EXTRA     one folder with tags.csv
+    python benchmarks/recipes/tagger.py --make tagdata FACES EXTRA     one folder with tags.csv
     animekit train tagger --data tagdata --steps 3600 --batch 128 --precision bf16 --holdout 0.1
-    python benchmarks/tagger.py tagdata --model tagger
+    python benchmarks/recipes/tagger.py tagdata --model tagger
 
 FACES is a folder with faces/ and train_tag_dict.txt, EXTRA one with images/ and tags.csv.
 """

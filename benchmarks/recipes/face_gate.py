@@ -5,8 +5,8 @@ The course's check reads the figure as grey, equalises its histogram and calls O
 24 pixels on. An OpenCV without cascades, as the plain build of 5 is, makes no difference: then
 `animekit.cleaning.cascade_numpy` finds the same boxes.
 
-    python benchmarks/face_gate.py samples/gan.png --cascade lbpcascade_animeface.xml
-    python benchmarks/face_gate.py --model 0007 --figures 20 --real data/faces --cascade ...
+    python benchmarks/recipes/face_gate.py samples/gan.png --cascade lbpcascade_animeface.xml
+    python benchmarks/recipes/face_gate.py --model 0007 --figures 20 --real data/faces --cascade ...
 
 The cascade is nagadomi's lbpcascade_animeface.xml (MIT).
 """

@@ -1,6 +1,6 @@
 """What a CycleGAN does to test pictures of two domains that colour tells apart.
 
-    python benchmarks/fruit_colours.py cyclegan-apple2orange data/apples_oranges
+    python benchmarks/recipes/fruit_colours.py cyclegan-apple2orange data/apples_oranges
 
 Prints, for each direction: the cycle error (mean distance of a picture and its way back, in levels
 of 255), what is changed of pictures that are of the target domain already, and the share of

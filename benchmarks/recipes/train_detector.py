@@ -1,6 +1,6 @@
 """Train the network of the detector `own` and write its weights.
 
-    python benchmarks/train_detector.py ../shared/data --minutes 40 --out facefinder.safetensors
+    python benchmarks/recipes/train_detector.py DATA --minutes 40 --out facefinder.safetensors
 
 The data folder has `mlds_faces`, `mlds_extra`, `getchu64` (crops of anime faces), `apples_oranges`
 and `celeba` (photographs). The pictures that `mlds_faces/labels.csv` names and all illustrations

@@ -1,6 +1,6 @@
 """What a StarGAN of hair colours does to real faces: is the hair as asked, is the rest kept?
 
-    python benchmarks/edited_hair.py 0003-stargan-hair data/extra_gray --num 500 --holdout 0.05
+    python benchmarks/recipes/edited_hair.py RUN data/extra_gray --num 500 --holdout 0.05
 
 Every face is given every hair colour. The bundled tagger reads hair and eyes of the results; what
 it reads of the untouched faces stands beside, for it errs too. Distances are means over pixels, in

@@ -1,8 +1,8 @@
 """How fast a training step is: each switch of animekit, and a plain loop beside it.
 
-    python benchmarks/training_speed.py                  # gan, DCGAN 64 px: 7 minutes on 2 cores
-    python benchmarks/training_speed.py --quick          # does it run at all
-    python benchmarks/training_speed.py --model wgangp --set n_critic=1 --only fp32,bf16
+    python benchmarks/speed/training.py                  # gan, DCGAN 64 px: 7 minutes on 2 cores
+    python benchmarks/speed/training.py --quick          # does it run at all
+    python benchmarks/speed/training.py --model wgangp --set n_critic=1 --only fp32,bf16
 
 All variants train the same networks in one process, in rounds that visit each of them once, so that
 a machine that slows down slows all. A ratio is taken within a round; printed are the median and the

@@ -1,6 +1,6 @@
 """Kill test: SIGKILL at random moments, resume, and compare with the run that was left alone.
 
-    python benchmarks/kill_test.py [--runs 20] [--kills 3] [--seed 0] [--fresh]
+    python -m tests.attacks.kill_runs [--runs 20] [--kills 3] [--seed 0] [--fresh]
 
 Each run is killed up to `--kills` times, then goes on to its end; every tensor of its last
 checkpoint (weights, average, optimisers) and every report must equal those of an undisturbed run.

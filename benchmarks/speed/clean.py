@@ -1,6 +1,6 @@
 """Time `animekit clean` beside the course's own loop over the same pictures, in one process.
 
-    python benchmarks/clean_speed.py data/faces --cascade lbpcascade_animeface.xml [--num 2000]
+    python benchmarks/speed/clean.py data/faces --cascade lbpcascade_animeface.xml [--num 2000]
 
 The course's loop reads a picture with OpenCV, equalises its grey and calls `detectMultiScale` with
 an LBP cascade (scale 1.1, 5 neighbours, faces from 24 pixels on): one question a picture. Ours

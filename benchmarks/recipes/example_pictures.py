@@ -1,7 +1,7 @@
 """Draw the example pictures of the bundled translators, and what these make of them.
 
-    python benchmarks/example_pictures.py animekit/assets/weights/examples
-    python benchmarks/example_pictures.py animekit/assets/weights/examples --samples samples
+    python benchmarks/recipes/example_pictures.py animekit/assets/weights/examples
+    python benchmarks/recipes/example_pictures.py animekit/assets/weights/examples --samples samples
 
 Fruit is drawn by `fruit:`, faces by the bundled `cfaces64`; not a real picture is among them.
 """

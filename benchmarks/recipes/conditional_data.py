@@ -1,6 +1,6 @@
 """Makes the data of the bundled conditional models: the extra data, with gray eyes painted.
 
-    python benchmarks/conditional_data.py EXTRA OUT
+    python benchmarks/recipes/conditional_data.py EXTRA OUT
 
 EXTRA is the course's extra data (images/ and tags.csv). It has ten eye colours of the vocabulary's
 eleven: no gray. Images whose eyes are blue, aqua or green while nothing else near the eyes has that

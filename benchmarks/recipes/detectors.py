@@ -1,7 +1,8 @@
 """Compare face detectors on hand-labelled pictures: what they keep, catch, find and cost.
 
-    python benchmarks/detectors.py ../shared/data
-    python benchmarks/detectors.py ../shared/data --detectors own lbp --cascade FILE.xml --peers
+    python benchmarks/recipes/detectors.py ../shared/data
+    python benchmarks/recipes/detectors.py ../shared/data \\
+        --detectors own lbp --cascade FILE.xml --peers
 
 `mlds_faces/labels.csv` says of crops whether they show a face (`random` rows give the rate of
 faces kept, `hard` rows what is caught of the rest; ambiguous rows are left out),

@@ -3,13 +3,13 @@
 Both models learn from the same images with the same seeds, preset, objective and budget; then both
 draw the same prompts, and condition accuracy, SWD and MS-SSIM stand beside those of real images.
 
-    python benchmarks/two_stage.py DATA --tags tags.csv --minutes 25 --seeds 0,1
+    python benchmarks/recipes/two_stage.py DATA --tags tags.csv --minutes 25 --seeds 0,1
 
 trains one after the other and compares. On several cores, side by side and then compared:
 
-    python benchmarks/two_stage.py DATA --minutes 25 --only twostage &
-    python benchmarks/two_stage.py DATA --minutes 25 --only acgan & wait
-    python benchmarks/two_stage.py DATA --minutes 25 --compare
+    python benchmarks/recipes/two_stage.py DATA --minutes 25 --only twostage &
+    python benchmarks/recipes/two_stage.py DATA --minutes 25 --only acgan & wait
+    python benchmarks/recipes/two_stage.py DATA --minutes 25 --compare
 
 A run that is there and finished is not trained again; one that was cut goes on. Where other work
 disturbs the clock, `--steps N` gives N steps to acgan and as many to twostage as cost the same

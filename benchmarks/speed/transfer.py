@@ -1,7 +1,7 @@
 """Pictures per second of `animekit transfer` beside a loop that takes them one by one.
 
-    python benchmarks/transfer_speed.py                       # 12 pictures of 256 px, 2 threads
-    python benchmarks/transfer_speed.py --width 32 --blocks 6 --pictures 24
+    python benchmarks/speed/transfer.py                       # 12 pictures of 256 px, 2 threads
+    python benchmarks/speed/transfer.py --width 32 --blocks 6 --pictures 24
 
 The loop is the plain way to apply a published generator: open a picture with Pillow, resize it
 bicubically, one batch of one, float32, write a PNG. Both use the same weights and the same drawn
