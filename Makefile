@@ -2,7 +2,7 @@
 PYTHON_IN := .venv/bin/python
 # One thread a process: two test processes on two cores, and sums in one order.
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n 2 --dist loadfile
-GENERATED := docs/reference/*.md
+GENERATED := README.md docs/reference/*.md
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test slow bench docs fix demo

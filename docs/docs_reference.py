@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -127,7 +128,9 @@ def hooks() -> str:
         if name.startswith("animekit_"):
             signature = str(inspect.signature(function)).replace("'", "")
             code = f"```python\ndef {name}{signature}: ...\n```\n"
-            parts.append(f"### {name}\n\n{_first(function)}\n\n{code}")
+            kind = name.removeprefix("animekit_").removesuffix("s")
+            base = f"Its classes derive from `{plugins.HOMES[kind]}.{kind.capitalize()}`."
+            parts.append(f"### {name}\n\n{_first(function)} {base}\n\n{code}")
     parts.append("## What the classes may define\n")
     for base in BASES:
         parts.append(f"### {base.__name__}\n\n`{base.__module__}`: {_first(base)}\n")
@@ -158,6 +161,23 @@ def models() -> str:
         rows = [(f"`{preset.name}`", preset.description) for preset in found]
         parts.append(_table(("preset", "what it is"), rows))
     return "\n".join(parts)
+
+
+def models_of_readme() -> str:
+    """Return the models with the lines of their plugins, parts of their own included."""
+    rows = []
+    for name, model in registry().all("model").items():
+        rows.append((f"`{name}`", model.summary(), _lines_of(model)))
+    return _table(("model", "what it is", "lines of plugin"), rows)
+
+
+def _lines_of(model: type[Any]) -> int:
+    """Return the lines of the file of a plugin, and of the files beside it that it imports."""
+    file = Path(inspect.getfile(model))
+    text = file.read_text(encoding="utf-8")
+    parts = set(re.findall(r"from (?:animekit_plugins\.models)?\.(_\w+) import", text))
+    texts = [text, *(file.with_name(f"{part}.py").read_text(encoding="utf-8") for part in parts)]
+    return sum(len(each.splitlines()) for each in texts)
 
 
 def adversarial() -> str:

@@ -279,8 +279,8 @@ def pages_of_make_docs() -> list[Path]:
     """Return the files that `make docs` writes."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "cogapp -I docs -r $(GENERATED)" in makefile
-    (pattern,) = re.findall(r"^GENERATED := (\S+)$", makefile, flags=re.MULTILINE)
-    return sorted(ROOT.glob(pattern))
+    (patterns,) = re.findall(r"^GENERATED := (.+)$", makefile, flags=re.MULTILINE)
+    return sorted(path for pattern in patterns.split() for path in ROOT.glob(pattern))
 
 
 def test_generated_pages_are_as_make_docs_would_write_them(
@@ -297,7 +297,11 @@ def test_generated_pages_are_as_make_docs_would_write_them(
     arguments = ["cog", "--check", "-I", str(ROOT / "docs")]
     assert cogapp.Cog().main([*arguments, *map(str, files)]) == 0, "run make docs"
     stale = tmp_path / "cli.md"
-    stale.write_text(files[0].read_text(encoding="utf-8").replace("| `--", "| `--old-", 1))
+    stale.write_text(
+        (ROOT / "docs/reference/cli.md")
+        .read_text(encoding="utf-8")
+        .replace("| `--", "| `--old-", 1)
+    )
     assert cogapp.Cog().main([*arguments, str(stale)]) != 0
 
 
@@ -437,3 +441,39 @@ def test_targets_and_scripts_that_do_not_exist_are_found() -> None:
         == []
     )
     assert lost_names("`make sense`\n```\n./run_none.sh\n```\n") == ["make sense", "run_none.sh"]
+
+
+def lost_files(text: str) -> list[str]:
+    """Return the Python files that a page names in back-quotes and the repository lacks.
+
+    A path begins at the top, or in animekit/.
+    """
+    found = re.findall(r"`((?:[\w-]+/)+\w+\.py)`", text)
+    return [
+        name
+        for name in found
+        if not re.search(r"\b[A-Z]{2,}\b|^my_plugins/", name)  # a blank to be filled in
+        and not any((place / name).is_file() for place in (ROOT, ROOT / "animekit"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.parent.name != "decisions"], ids=lambda page: page.name
+)
+def test_files_of_code_that_a_document_names_exist(page: Path) -> None:
+    assert lost_files(page.read_text(encoding="utf-8")) == []
+
+
+def test_files_of_code_that_do_not_exist_are_found() -> None:
+    text = "`animekit/plugins.py` `cleaning/clean.py` `cleaning/cleaner.py` `animekit/no.py`"
+    assert lost_files(text) == ["cleaning/cleaner.py", "animekit/no.py"]
+
+
+def test_the_tree_of_the_guide_is_the_tree() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tree = blocks(text.partition("## Where things go")[2])[0]
+    rooms = {f"{path.parent.name}/" for path in (ROOT / "animekit").glob("*/__init__.py")}
+    named = set(re.findall(r"\b\w+/", tree)) - {"animekit/", "plugins/", "assets/", "KIND/", "_x/"}
+    assert named == rooms | {f"{kind}s/" for kind in KINDS}
+    ground = {path.stem for path in (ROOT / "animekit").glob("*.py")}
+    assert ground <= set(re.findall(r"\w+", tree))
