@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -22,3 +23,14 @@ class ImageSpec:
     def shape(self) -> tuple[int, int, int]:
         """Shape of one image: (channels, size, size)."""
         return (self.channels, self.size, self.size)
+
+    def parts(self) -> Iterator[slice]:
+        """Yield the slice of the label vector that each attribute has.
+
+        >>> list(ImageSpec(64, labels=("red", "blue", "hat"), groups=(2, 1)).parts())
+        [slice(0, 2, None), slice(2, 3, None)]
+        """
+        start = 0
+        for width in self.groups:
+            yield slice(start, start + width)
+            start += width
