@@ -1,4 +1,4 @@
-"""Filming: pictures that move through a translator, frame by frame."""
+"""Film: pictures that move through a translator, frame by frame."""
 
 from __future__ import annotations
 
@@ -6,67 +6,82 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from animekit.images.decode import KINDS, ImageError
 from animekit.translation.photo import Photo, write_whole
+from animekit.translation.plan import PlannedFile
 from animekit.translation.result import Item
-from animekit.translation.targets import Column
+from animekit.translation.session import TransferSession
+from animekit.translation.targets import Target
 from animekit.translation.video import Video, VideoFile, encode_animation, read_animation
-
-if TYPE_CHECKING:
-    from animekit.translation.pipeline import Flow
-    from animekit.translation.plan import Work
 
 PART = 8  # frames of a video that are read at a time
 MEASURED = 8  # frames by which the speed of a camera's video is known
 
 
-def animation(flow: Flow, work: Work, data: bytes) -> None:
-    """Translate all frames of a GIF, an animated WebP or PNG. Raises ImageError."""
-    frames, timing = read_animation(data, str(work.source.path), flow.wishes.alpha)
-    frames = [flow.sized(photo) for photo in frames]
-    labels = flow.source.labels(frames[0].pixels)
-    before = flow.small(work, frames[0].flat())
-    for column, path in work.targets:
-        made = _translated(flow, frames, column, labels)
+def film(session: TransferSession, planned: PlannedFile, data: bytes | None = None) -> None:
+    """Translate what moves: a video, a camera, or an animation.
+
+    `data` are the bytes of an animation. A video that is stopped leaves nothing; Ctrl-C is how a
+    camera ends. Raises ImageError, and DeviceError without a camera.
+    """
+    if data is not None:
+        items = _animation(session, planned, data)
+    elif planned.source.camera is not None:
+        items = _camera(session, planned, planned.source.camera)
+    else:
+        items = _video(session, planned)
+    made = 0
+    for item in items:  # one by one: what was done before a failure stays
+        session.add([item])
+        made += 1
+    if made == len(planned.outputs):
+        session.tell(1)
+
+
+def _animation(session: TransferSession, planned: PlannedFile, data: bytes) -> Iterator[Item]:
+    """Translate all frames of a GIF, an animated WebP or PNG."""
+    source = planned.source.path
+    frames, timing = read_animation(data, str(source), session.request.alpha)
+    frames = [session.sized(photo) for photo in frames]
+    labels = session.reader.labels(frames[0].pixels)  # of the first frame, for all
+    before = session.small(planned, frames[0].flat())
+    for target, path in planned.outputs:
+        made = _translated(session, frames, target, labels)
         kind = KINDS.get(path.suffix.lower(), frames[0].format)
         write_whole(path, encode_animation(made, timing, kind))
-        size, count = frames[0].size, len(made)
-        item = Item(work.source.path, path, column.name, *size, count, before)
-        flow.result.items.append(item)
-    flow.tell(1)
+        yield Item(source, path, target.name, *frames[0].size, len(made), before)
 
 
-def video(flow: Flow, work: Work) -> None:
-    """Translate a video; one that is stopped leaves nothing. Raises ImageError."""
-    source = work.source.path
-    for column, path in work.targets:
+def _video(session: TransferSession, planned: PlannedFile) -> Iterator[Item]:
+    """Translate a video, from its beginning for each target."""
+    source = planned.source.path
+    for target, path in planned.outputs:
         with Video(source, str(source)) as file:
-            item = _film(flow, file, column, path, work)
+            item = _copy(session, file, target, path, planned)
         if item is None:
             return
-        flow.result.items.append(item)
-    flow.tell(1)
+        yield item
 
 
-def camera(flow: Flow, number: int, column: Column, path: Path, limit: int | None) -> Item:
-    """Translate what a camera sees until Ctrl-C, or `limit` frames, into one video.
+def _camera(session: TransferSession, planned: PlannedFile, number: int) -> Iterator[Item]:
+    """Translate what a camera sees until Ctrl-C, or as many frames as asked, into one video.
 
-    Its frame rate is that of the translation. Raises DeviceError without a camera.
+    Its frame rate is that of the translation.
     """
+    source, ((target, path), *_) = planned.source.path, planned.outputs
     first: list[np.ndarray] = []
     file, count, labels, began = None, 0, None, time.monotonic()
-    with Video(number, f"cam:{number}") as eye, contextlib.ExitStack() as stack:
+    with Video(number, str(source)) as eye, contextlib.ExitStack() as stack:
         for pixels in eye.frames():
-            photo = flow.sized(Photo(pixels))
+            photo = session.sized(Photo(pixels))
             photo = photo.resized(*_even(photo))
-            labels = flow.source.labels(photo.pixels) if count == 0 else labels
-            made = _translated(flow, [photo], column, labels)[0].pixels
+            labels = session.reader.labels(photo.pixels) if count == 0 else labels
+            made = _translated(session, [photo], target, labels)[0].pixels
             count += 1
-            ends = flow.signals.received is not None or count == limit
+            ends = session.stopped or count == session.request.limit
             if file is None:
                 first.append(made)
                 if count < MEASURED and not ends:
@@ -80,40 +95,43 @@ def camera(flow: Flow, number: int, column: Column, path: Path, limit: int | Non
             if ends:
                 break
         if file is None:
-            raise ImageError(f"cam:{number}", "the camera gave no picture", "video")
-        return Item(Path(f"cam:{number}"), file.finish(), column.name, *file.size, count)
+            raise ImageError(str(source), "the camera gave no picture", "video")
+        yield Item(source, file.finish(), target.name, *file.size, count)
 
 
-def _film(flow: Flow, file: Video, column: Column, path: Path, work: Work) -> Item | None:
-    frames = (flow.sized(Photo(pixels)) for pixels in file.frames())
+def _copy(
+    session: TransferSession, file: Video, target: Target, path: Path, planned: PlannedFile
+) -> Item | None:
+    """Write a translated video; None, and no file, where it was stopped."""
+    frames = (session.sized(Photo(pixels)) for pixels in file.frames())
     labels, made, count, before = None, None, 0, None
     with contextlib.ExitStack() as stack:
         for part in _in_parts(frames):
-            if flow.signals.received is not None:
+            if session.stopped:
                 return None
             if made is None:
-                labels = flow.source.labels(part[0].pixels)
-                before = flow.small(work, part[0].pixels)
+                labels = session.reader.labels(part[0].pixels)
+                before = session.small(planned, part[0].pixels)
                 made = VideoFile(path, *_even(part[0]), file.fps)
                 stack.callback(made.discard)
             even = [photo.resized(*made.size) for photo in part]
-            made.write(photo.pixels for photo in _translated(flow, even, column, labels))
+            made.write(photo.pixels for photo in _translated(session, even, target, labels))
             count += len(part)
         if made is None:
             raise ImageError("", "a video without frames", "video")
         made.finish()
-        return Item(work.source.path, path, column.name, *made.size, count, before)
+        return Item(planned.source.path, path, target.name, *made.size, count, before)
 
 
 def _translated(
-    flow: Flow, photos: list[Photo], column: Column, labels: np.ndarray | None
+    session: TransferSession, photos: list[Photo], target: Target, labels: np.ndarray | None
 ) -> list[Photo]:
     width, height = photos[0].size
-    target, made = column.target(labels), []
-    size = flow.translator.batch(height, width)
+    argument, made = target.argument(labels), []
+    size = session.translator.batch(height, width)
     for start in range(0, len(photos), size):
         part = photos[start : start + size]
-        drawn = flow.translator.translate([photo.pixels for photo in part], target)
+        drawn = session.translator.translate([photo.pixels for photo in part], argument)
         made += [photo.showing(pixels) for photo, pixels in zip(part, drawn, strict=True)]
     return made
 

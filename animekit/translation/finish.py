@@ -12,14 +12,14 @@ from animekit.translation import page
 from animekit.translation.page import PAGE_FOLDER, Row
 
 if TYPE_CHECKING:
-    from animekit.translation.pipeline import Flow
     from animekit.translation.result import Transferred
+    from animekit.translation.session import TransferSession
 
 RECORD = "items.jsonl"
 FAILED = "failed.txt"
 
 
-def finish(result: Transferred, flow: Flow, *, html: bool) -> None:
+def finish(result: Transferred, flow: TransferSession, *, html: bool) -> None:
     """Write index.html, sheet.png and failed.txt, as far as they are needed.
 
     The page also shows what earlier calls made in the same folder.

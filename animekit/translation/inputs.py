@@ -15,35 +15,39 @@ from animekit.images.decode import EXTENSIONS
 VIDEOS = (".mp4", ".webm", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv")
 FOREIGN = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".psd", ".tga", ".svg")
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"BM")
-CAMERA = "cam:"
-STDIN = "-"
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """A file to translate, and its place below OUT, without ".." and never absolute."""
 
     path: Path
     name: PurePosixPath
+    camera: int | None = None  # its number, where a camera is read in place of a file
 
     @property
     def is_video(self) -> bool:
-        """Whether OpenCV is to read it, by its name."""
-        return self.name.suffix.lower() in VIDEOS
+        """Whether it is a file that OpenCV is to read, by its name."""
+        return self.camera is None and self.name.suffix.lower() in VIDEOS
+
+    @property
+    def is_filmed(self) -> bool:
+        """Whether it is read frame by frame, from a video or a camera."""
+        return self.camera is not None or self.is_video
 
 
 @dataclass
-class Found:
+class Inputs:
     """The files that words name: to be read, unreadable, and others."""
 
-    sources: list[Source] = field(default_factory=list)
+    files: list[InputFile] = field(default_factory=list)
     failed: list[Skipped] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
 
     @property
     def folders(self) -> int:
         """How many sub-folders hold them."""
-        return len({source.name.parent for source in self.sources} - {PurePosixPath(".")})
+        return len({file.name.parent for file in self.files} - {PurePosixPath(".")})
 
     def add(self, path: Path, name: PurePosixPath, *, asked: bool = False) -> None:
         """Take one file, by its extension; without one, by its first bytes.
@@ -52,7 +56,7 @@ class Found:
         """
         suffix = name.suffix.lower()
         if asked or suffix in (*EXTENSIONS, *VIDEOS) or (not suffix and _is_picture(path)):
-            self.sources.append(Source(path, name))
+            self.files.append(InputFile(path, name))
         elif suffix in FOREIGN:
             reason = f"{suffix} is not a format that animekit reads"
             self.failed.append(Skipped(str(path), reason))
@@ -60,13 +64,13 @@ class Found:
             self.others.append(str(path))
 
 
-def find(words: Sequence[str | Path], out: Path | None = None) -> Found:
+def find(words: Sequence[str | Path], out: Path | None = None) -> Inputs:
     """Return what files, folders and patterns name; what lies in `out` is left out.
 
     A folder's tree is kept. Of several folders each keeps its own name too. Raises NotFoundError
     for what is not there, and DataError where there is no picture; both say what was seen.
     """
-    found = Found()
+    found = Inputs()
     many = len(words) > 1
     away = None if out is None else os.path.realpath(out)
     for word in map(str, words):
@@ -82,7 +86,7 @@ def find(words: Sequence[str | Path], out: Path | None = None) -> Found:
             _add_pattern(word, found, away)
         else:
             raise _nothing(word)
-    if not found.sources and not found.failed:
+    if not found.files and not found.failed:
         raise DataError(
             f"no pictures in {' '.join(map(str, words))}: found {seen(found.others)}",
             f"looked for {looked_for()}, and videos {' '.join(VIDEOS)}",
@@ -104,15 +108,15 @@ def _nothing(word: str) -> NotFoundError:
     return NotFoundError(error.message, error.hint, code=error.code)
 
 
-def _add_pattern(word: str, found: Found, away: str | None) -> None:
+def _add_pattern(word: str, found: Inputs, away: str | None) -> None:
     """Take what a pattern matches; names begin behind its fixed part."""
     matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207  # Path.glob takes no ".."
     base = Path(*_fixed(Path(word).parts))
-    before = len(found.sources) + len(found.failed)
+    before = len(found.files) + len(found.failed)
     for match in map(Path, matches):
         if match.is_file() and not _lies_in(match, away):
             found.add(match, PurePosixPath(match.relative_to(base).as_posix()))
-    if len(found.sources) + len(found.failed) == before:
+    if len(found.files) + len(found.failed) == before:
         raise NotFoundError(
             f'no picture matches "{word}"',
             f"{len(matches):,} files and folders do; looked for {looked_for()}",
@@ -127,7 +131,7 @@ def _fixed(parts: Iterable[str]) -> Iterator[str]:
         yield part
 
 
-def _walk(top: Path, found: Found, away: str | None) -> Iterator[tuple[PurePosixPath, Path]]:
+def _walk(top: Path, found: Inputs, away: str | None) -> Iterator[tuple[PurePosixPath, Path]]:
     """Yield files by their name below `top`. Links are followed, but no folder entered twice."""
     entered = {os.path.realpath(top)} | ({away} if away else set())
     waiting = [(PurePosixPath(), top)]

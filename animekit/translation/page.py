@@ -26,7 +26,7 @@ from animekit.text import shown_name
 from animekit.translation.inputs import VIDEOS
 
 if TYPE_CHECKING:
-    from animekit.translation.result import Failure, Transferred
+    from animekit.translation.result import FailedFile, Transferred
 
 FILE = "index.html"
 PAGE_FOLDER = ".page"
@@ -147,7 +147,7 @@ def _figure(row: Row, name: str, caption: str, kind: str) -> str:
     )
 
 
-def _failures(failed: Sequence[Failure]) -> str:
+def _failures(failed: Sequence[FailedFile]) -> str:
     if not failed:
         return ""
     items = "".join(

@@ -7,39 +7,46 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from animekit.errors import UnusableError, UsageError
 from animekit.images.decode import KINDS
-from animekit.translation.inputs import VIDEOS, Source
-from animekit.translation.targets import Column
+from animekit.translation.inputs import VIDEOS, InputFile
+from animekit.translation.request import Existing
+from animekit.translation.targets import Target
 
-Existing = Literal["refuse", "skip", "overwrite"]
-EXTENSIONS = ("same", "png", "jpg", "webp")
 NAMED = 3  # collisions that an error names
-FOLDER = Path("transfers")  # of what was not told where to go
+FOLDER = Path("transfers")  # of results without a place of their own
 
 
 @dataclass(frozen=True)
-class Work:
-    """One file, and what it becomes: each column with the file it goes to."""
+class PlannedFile:
+    """One file, and what it becomes: each target with the file it goes to."""
 
-    source: Source
-    targets: tuple[tuple[Column, Path], ...]
+    source: InputFile
+    outputs: tuple[tuple[Target, Path], ...]
 
 
 @dataclass
-class Plan:
-    """All that is to be done below `out`, and how much was done before."""
+class TransferPlan:
+    """All that is to be done below `out`, and how much was done before.
+
+    `single`: it is one result that goes to a file or a stream of its own, without a page.
+    """
 
     out: Path
-    works: list[Work] = field(default_factory=list)
+    files: list[PlannedFile] = field(default_factory=list)
     skipped: int = 0
+    single: bool = False
 
     @property
-    def pictures(self) -> int:
+    def results(self) -> int:
         """How many files will be written."""
-        return sum(len(work.targets) for work in self.works)
+        return sum(len(each.outputs) for each in self.files)
+
+    @property
+    def videos(self) -> int:
+        """How many of the files are videos."""
+        return sum(each.source.is_video for each in self.files)
 
 
 def default_out(model: str, name: str) -> Path:
@@ -55,63 +62,59 @@ def is_file_name(out: Path) -> bool:
     return out.suffix.lower() in (*KINDS, *VIDEOS) and not out.is_dir()
 
 
-def make(
-    pairs: Iterable[tuple[Source, Sequence[Column]]],
+def plan_files(
+    pairs: Iterable[tuple[InputFile, Sequence[Target]]],
     out: Path,
     *,
     ext: str = "same",
     suffix: str = "",
     existing: Existing = "refuse",
     folders: bool = False,
-) -> Plan:
-    """Return what each source becomes, with `folders` in one for each column.
+) -> TransferPlan:
+    """Return what each source becomes, with `folders` in one for each target.
 
     Raises UsageError or UnusableError, before anything is written: two pictures with one name, a
     name that is an input, a file that is there and may be neither replaced nor passed over, a
     folder that a link leads out of OUT.
     """
-    if ext not in EXTENSIONS:
-        raise UsageError(f'cannot write "{ext}"', f"--ext {'|'.join(EXTENSIONS)}")
-    if any(sign in suffix for sign in "/\\\0"):
-        raise UsageError(f'--suffix "{suffix}" is no part of a name', "as in --suffix _orange")
     pairs = list(pairs)
-    plan, taken = Plan(out), dict[str, str]()
+    plan, taken = TransferPlan(out), dict[str, str]()
     inputs = {os.path.realpath(source.path) for source, _ in pairs}
     there: list[Path] = []
-    for source, columns in pairs:
-        targets = []
-        for column in columns:
+    for source, targets in pairs:
+        outputs = []
+        for target in targets:
             name = renamed(source.name, ext, suffix)
-            target = out / column.name / name if folders else out / name
-            _refuse_clash(taken, target, str(source.path))
-            if os.path.realpath(target) in inputs:
+            path = out / target.name / name if folders else out / name
+            _refuse_clash(taken, path, str(source.path))
+            if os.path.realpath(path) in inputs:
                 raise UsageError(
-                    f"{target} is one of the pictures to be translated",
+                    f"{path} is one of the pictures to be translated",
                     "name another folder with -o, or add --suffix _new",
                     code="usage.same_file",
                 )
-            if os.path.lexists(target):
-                there.append(target)
+            if os.path.lexists(path):
+                there.append(path)
                 if existing == "skip":
                     plan.skipped += 1
                     continue
-            targets.append((column, target))
-        if targets:
-            plan.works.append(Work(source, tuple(targets)))
+            outputs.append((target, path))
+        if outputs:
+            plan.files.append(PlannedFile(source, tuple(outputs)))
     _refuse_existing(there, existing)
     _refuse_links(plan)
     return plan
 
 
-def one(source: Source, column: Column, target: Path, existing: Existing) -> Plan:
+def plan_single(source: InputFile, target: Target, path: Path, existing: Existing) -> TransferPlan:
     """Return the plan of one picture that goes to one file."""
-    if os.path.realpath(target) == os.path.realpath(source.path):
-        raise UsageError(f"{target} is the picture itself", "name another file with -o")
-    if os.path.lexists(target):
+    if os.path.realpath(path) == os.path.realpath(source.path):
+        raise UsageError(f"{path} is the picture itself", "name another file with -o")
+    if os.path.lexists(path):
         if existing == "skip":
-            return Plan(target.parent, skipped=1)
-        _refuse_existing([target], existing)
-    return Plan(target.parent, [Work(source, ((column, target),))])
+            return TransferPlan(path.parent, skipped=1, single=True)
+        _refuse_existing([path], existing)
+    return TransferPlan(path.parent, [PlannedFile(source, ((target, path),))], single=True)
 
 
 def renamed(name: PurePosixPath, ext: str, suffix: str = "") -> PurePosixPath:
@@ -129,12 +132,12 @@ def renamed(name: PurePosixPath, ext: str, suffix: str = "") -> PurePosixPath:
     return name.with_name(f"{stem}{suffix}{ending}")
 
 
-def _refuse_clash(taken: dict[str, str], target: Path, source: str) -> None:
+def _refuse_clash(taken: dict[str, str], path: Path, source: str) -> None:
     """Keep a name free of other spellings: on some systems A.png and a.png are one file."""
-    plain = unicodedata.normalize("NFC", str(target)).casefold()
+    plain = unicodedata.normalize("NFC", str(path)).casefold()
     if plain in taken:
         raise UsageError(
-            f"{taken[plain]} and {source} would both become {target}",
+            f"{taken[plain]} and {source} would both become {path}",
             "--ext same keeps their extensions; or translate them apart",
             code="usage.collision",
         )
@@ -153,10 +156,10 @@ def _refuse_existing(there: Sequence[Path], existing: Existing) -> None:
         )
 
 
-def _refuse_links(plan: Plan) -> None:
+def _refuse_links(plan: TransferPlan) -> None:
     """Refuse folders below OUT that are links to somewhere else."""
     top = os.path.realpath(plan.out)
-    folders = {target.parent for work in plan.works for _, target in work.targets}
+    folders = {path.parent for each in plan.files for _, path in each.outputs}
     for folder in sorted(folders):
         if not Path(os.path.realpath(folder)).is_relative_to(top):
             raise UnusableError(

@@ -41,7 +41,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedFile:
     """One file that could not be translated, and why."""
 
     path: Path
@@ -57,7 +57,7 @@ class Transferred:
     out: Path
     columns: Sequence[str]
     items: list[Item] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
+    failed: list[FailedFile] = field(default_factory=list)
     skipped: int = 0
     pictures: int = 0
     """Files that were to be translated, those that failed among them."""
@@ -66,13 +66,12 @@ class Transferred:
     precision: str = "fp32"
     page: Path | None = None
     sheet: Path | None = None
-    warnings: list[str] = field(default_factory=list)
     stopped: type[Stopped] | None = None
 
     @property
     def done(self) -> int:
         """How many pictures became all that they were to become."""
-        bad = {failure.path for failure in self.failed}
+        bad = {each.path for each in self.failed}
         return len({item.source for item in self.items} - bad)
 
     def facts(self) -> dict[str, Any]:

@@ -1,276 +1,259 @@
-"""Translation: pictures in, pictures out, by a model that was trained for it."""
+"""Transfer: pictures in, pictures out, by a model that was trained to translate them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from animekit import plugins
 from animekit.device import choose_device, choose_precision, threads
 from animekit.errors import DataError, UsageError
 from animekit.signals import StopSignals
-from animekit.translation.film import camera
 from animekit.translation.finish import finish
-from animekit.translation.inputs import STDIN, Found, find
-from animekit.translation.inputs import Source as InputSource
-from animekit.translation.options import Wishes
-from animekit.translation.photo import Photo, encode, read_photo
-from animekit.translation.pipeline import Flow, Progress
-from animekit.translation.plan import Existing, Plan, Work, default_out, is_file_name, make, one
-from animekit.translation.result import Failure, Transferred
-from animekit.translation.targets import Column, Source, columns_of
-from animekit.translation.translator import Translator, Way
-from animekit.translation.weights import ALL, Named, find_weights, own_tests
+from animekit.translation.inputs import InputFile, Inputs, find
+from animekit.translation.pipeline import Pipeline, translate_stream
+from animekit.translation.plan import (
+    PlannedFile,
+    TransferPlan,
+    default_out,
+    is_file_name,
+    plan_files,
+    plan_single,
+)
+from animekit.translation.request import TransferRequest
+from animekit.translation.result import FailedFile, Transferred
+from animekit.translation.session import Progress, TransferSession
+from animekit.translation.targets import BOTH, LabelReader, Target, targets_of
+from animekit.translation.translator import Translator, TranslatorOptions
+from animekit.translation.watch import look, watch
+from animekit.translation.weights import ALL, TranslatorWeights, find_weights, own_tests
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
 
-__all__ = ["Job", "Wishes", "prepare", "transfer"]
+__all__ = ["PreparedTransfer", "TransferRequest", "prepare", "transfer"]
 
-WATCH_SECONDS = 1.0
-"""Between two looks at a folder that is watched; a file is taken when it was alike in both."""
+STREAM = Path("-")  # what stands for an open stream in plans and results
 
 
 def transfer(
     model: str,
     name: str,
-    inputs: Sequence[str | Path] | str | Path = (),
-    out: Path | str | None = None,
+    inputs: Sequence[str | Path] | str | Path | BinaryIO = (),
+    out: Path | str | BinaryIO | None = None,
     *,
     registry: Registry | None = None,
     progress: Progress | None = None,
-    **wishes: Any,
+    **options: Any,
 ) -> Transferred:
     """Translate pictures with weights of a model, into a folder of the same tree.
 
-    `name` is a run, weights, or a data set; `inputs` files, folders or patterns, by default the
-    test pictures of the data the model was trained on, both ways. `wishes` are the fields of
-    `Wishes`. Files that cannot be read are listed in the result and stop nothing. Raises an
-    AnimekitError, before any work, for collisions and for what is not there.
+    `name` is a run, weights, or a data set; `inputs` files, folders, patterns or "cam:0", by
+    default the test pictures of the data the model was trained on, both ways. An open binary file
+    holds one picture in their place, and takes one in the place of `out`. `options` are the other
+    fields of `TransferRequest`; with `watch` the call goes on until Ctrl-C. Files that cannot be
+    read are listed in the result and stop nothing. Raises an AnimekitError, before any work, for
+    collisions and for what is not there.
     """
-    return prepare(model, name, inputs, out, registry=registry, **wishes).run(progress)
-
-
-@dataclass
-class Job:
-    """A transfer that is about to begin: weights, columns, plan."""
-
-    named: Named
-    wishes: Wishes
-    columns: list[Column]
-    plan: Plan
-    found: Found
-    given: list[str] = field(default_factory=list)
-    single: bool = False
-
-    def translator(self) -> Translator:
-        """Return the model on its device."""
-        device = choose_device(self.wishes.gpu)
-        precision = choose_precision(self.wishes.precision, device)
-        way = Way(self.wishes.tile, self.wishes.tile_size, precision)
-        return Translator(self.named.model, device, way)
-
-    def run(self, progress: Progress | None = None) -> Transferred:
-        """Translate all that is planned, and write the page and the list of failures."""
-        began = time.monotonic()
-        with StopSignals() as signals, threads(self.wishes.threads):
-            flow = self._flow(progress, signals)
-            flow.run(self.plan.works)
-        return self._end(flow, signals, began)
-
-    def watch(self, told: Callable[[Transferred], None]) -> Transferred:
-        """Translate what is there and what comes, until Ctrl-C; `told` hears of it."""
-        began = time.monotonic()
-        seen: dict[Path, tuple[int, int]] = {}
-        done: dict[Path, tuple[int, int]] = {}
-        with StopSignals() as signals, threads(self.wishes.threads):
-            flow = self._flow(None, signals)
-            while signals.received is None:
-                now = _stamps(self._look())
-                ready = {path for path, stamp in now.items() if seen.get(path) == stamp}
-                fresh = {path for path in ready if done.get(path) != now[path]}
-                seen = now
-                if fresh:
-                    done |= {path: now[path] for path in fresh}
-                    before = len(flow.result.items)
-                    flow.run(self._newcomers(fresh))
-                    if len(flow.result.items) > before:
-                        told(flow.result)
-                flow.result.stopped = signals.received
-                time.sleep(WATCH_SECONDS if signals.received is None else 0)
-        flow.result.pictures = len({item.source for item in flow.result.items})
-        flow.result.pictures += len(flow.result.failed)
-        return self._end(flow, signals, began)
-
-    def film(self, number: int, path: Path) -> Transferred:
-        """Translate what a camera sees into one video, until Ctrl-C or `limit` frames."""
-        began = time.monotonic()
-        with StopSignals() as signals, threads(self.wishes.threads):
-            flow = self._flow(None, signals)
-            item = camera(flow, number, self.columns[0], path, self.wishes.limit)
-        flow.result.items.append(item)
-        flow.result.pictures, flow.result.seconds = 1, time.monotonic() - began
-        return flow.result
-
-    def translate_bytes(self, data: bytes, name: str) -> Photo:
-        """Return what one encoded picture becomes. Raises ImageError."""
-        flow = self._flow(None, StopSignals())
-        with threads(self.wishes.threads):
-            return flow.one(read_photo(data, name, self.wishes.alpha), self.columns[0])
-
-    def written_as(self, photo: Photo) -> bytes:
-        """Return a picture as bytes, in the format that was asked for or its own."""
-        kinds = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
-        return encode(photo, kinds.get(self.wishes.ext, photo.format))
-
-    def _flow(self, progress: Progress | None, signals: StopSignals) -> Flow:
-        translator = self.translator()
-        result = Transferred(
-            model=self.named.facts(),
-            out=self.plan.out,
-            columns=[column.name for column in self.columns],
-            failed=[Failure(Path(s.name), "image.format", s.reason) for s in self.found.failed],
-            skipped=self.plan.skipped,
-            pictures=len(self.plan.works) + len(self.found.failed),
-            folders=self.found.folders,
-            precision=translator.way.precision,
-        )
-        source = Source(self.named.model, self.wishes.known, translator.device)
-        return Flow(translator, source, self.wishes, result, progress, signals)
-
-    def _end(self, flow: Flow, signals: StopSignals, began: float) -> Transferred:
-        result = flow.result
-        result.stopped = signals.received
-        result.seconds = time.monotonic() - began
-        if not self.single:
-            finish(result, flow, html=self.wishes.html)
-        return result
-
-    def _look(self) -> Found:
-        try:
-            return find(self.given, self.plan.out)
-        except DataError:
-            return Found()
-
-    def _newcomers(self, fresh: Iterable[Path]) -> list[Work]:
-        sources = [source for source in self._look().sources if source.path in fresh]
-        existing: Existing = "overwrite" if self.wishes.existing == "overwrite" else "skip"
-        plan = _plan(
-            [(each, self.columns) for each in sources],
-            self.plan.out,
-            replace(self.wishes, existing=existing),
-            self.columns,
-        )
-        return plan.works
+    return prepare(model, name, inputs, out, registry=registry, **options).run(progress)
 
 
 def prepare(
     model: str,
     name: str,
-    inputs: Sequence[str | Path] | str | Path = (),
-    out: Path | str | None = None,
+    inputs: Sequence[str | Path] | str | Path | BinaryIO = (),
+    out: Path | str | BinaryIO | None = None,
     *,
     registry: Registry | None = None,
-    checkpoint: str | int = "best",
-    watch: bool = False,
-    **wishes: Any,
-) -> Job:
+    **options: Any,
+) -> PreparedTransfer:
     """Find weights and pictures, and check that every result has a place of its own.
 
-    Nothing is written. Raises as `transfer`.
+    Nothing is written: it says what `transfer` with the same arguments would do. Raises as it does.
     """
-    wanted = Wishes(**{key: value for key, value in wishes.items() if key in WISHES})
+    request = TransferRequest.of(model, name, inputs, out, **options)
     registry = registry if registry is not None else plugins.load()
-    named = find_weights(model, name, registry, checkpoint=checkpoint)
-    given = [str(inputs)] if isinstance(inputs, (str, Path)) else [str(each) for each in inputs]
-    where = None if out is None else Path(out)
-    if given == [STDIN]:
-        columns = columns_of(named.model, wanted.direction, wanted.attrs)
-        return Job(named, wanted, columns[:1], Plan(where or Path()), Found(), given, single=True)
-    if given:
-        columns = columns_of(named.model, wanted.direction, wanted.attrs)
-        if where is not None and is_file_name(where):
-            return _one_file(named, wanted, columns, given, where)
-        where = where or default_out(model, name)
-        found = _found(given, where, watch=watch)
-        sources = found.sources[: wanted.limit]
-        pairs = [(source, columns) for source in sources]
-    else:
-        where = where or default_out(model, name)
-        columns, pairs, found = _tests(named, wanted, where)
-    plan = _plan(pairs, where, wanted, columns)
-    return Job(named, wanted, columns, plan, found, given)
+    weights = find_weights(model, name, registry, checkpoint=request.checkpoint)
+    if not request.inputs and not request.is_piped:
+        return _of_own_tests(request, weights)
+    targets = targets_of(weights.model, request.direction, request.attrs)
+    if request.camera is not None:
+        return _of_camera(request, weights, targets[:1], request.camera)
+    if request.is_piped:
+        return _of_stream(request, weights, targets[:1])
+    if request.out is not None and is_file_name(request.out):
+        return _of_one_file(request, weights, targets, request.out)
+    place = request.out or default_out(model, name)
+    found = look(request.inputs, place) if request.watch else find(request.inputs, place)
+    pairs = [(file, targets) for file in found.files[: request.limit]]
+    return PreparedTransfer(request, weights, targets, found, _plan(request, pairs, place, targets))
 
 
-WISHES = {each.name for each in fields(Wishes)}
+@dataclass(frozen=True)
+class PreparedTransfer:
+    """A transfer that may begin: its request, its weights, and its plan."""
+
+    request: TransferRequest
+    weights: TranslatorWeights
+    targets: Sequence[Target]
+    inputs: Inputs
+    plan: TransferPlan
+
+    def facts(self) -> dict[str, Any]:
+        """Return what would be done, as the JSON answer of a dry run."""
+        if self.request.camera is not None:
+            planned = self.plan.files[0]
+            return {"would_film": str(planned.source.path), "out": str(planned.outputs[0][1])}
+        return {
+            "would_translate": len(self.plan.files),
+            "videos": self.plan.videos,
+            "results": self.plan.results,
+            "skipped": self.plan.skipped,
+            "unreadable": [vars(item) for item in self.inputs.failed],
+            "others": len(self.inputs.others),
+            "columns": [target.name for target in self.targets],
+            "out": str(self.plan.out),
+            "model": self.weights.facts(),
+        }
+
+    def run(self, progress: Progress | None = None) -> Transferred:
+        """Translate all that is planned, and write the page and the list of failures.
+
+        A watch and a camera go on until Ctrl-C; `progress` hears of each file.
+        """
+        began, request, plan = time.monotonic(), self.request, self.plan
+        if not (plan.results or plan.skipped or self.inputs.failed or request.watch):
+            raise DataError("nothing to translate", "name other pictures")
+        with StopSignals() as signals, threads(request.threads):
+            session = self._session(signals, progress)
+            if request.watch:
+                watch(session, self.targets, plan.out)
+            elif request.is_piped:
+                translate_stream(session, plan.files[0])
+            else:
+                Pipeline(session).run(plan.files)
+        result = session.result
+        result.stopped = None if request.until_stopped else signals.received
+        result.seconds = time.monotonic() - began
+        if not plan.single:
+            finish(result, session, html=request.html)
+        return result
+
+    def translator(self) -> Translator:
+        """Return the model on its device."""
+        request = self.request
+        device = choose_device(request.gpu)
+        precision = choose_precision(request.precision, device)
+        options = TranslatorOptions(request.tile, request.tile_size, precision)
+        return Translator(self.weights.model, device, options)
+
+    def _session(self, signals: StopSignals, progress: Progress | None) -> TransferSession:
+        translator = self.translator()
+        unreadable = [
+            FailedFile(Path(each.name), "image.format", each.reason) for each in self.inputs.failed
+        ]
+        result = Transferred(
+            model=self.weights.facts(),
+            out=self.plan.out,
+            columns=[target.name for target in self.targets],
+            failed=unreadable,
+            skipped=self.plan.skipped,
+            pictures=len(self.plan.files) + len(unreadable),
+            folders=self.inputs.folders,
+            precision=translator.options.precision,
+        )
+        return TransferSession(
+            translator,
+            LabelReader(self.weights.model, self.request.source_attr, translator.device),
+            self.request,
+            result,
+            signals,
+            progress,
+            has_page=self.request.html and not self.plan.single,
+        )
 
 
-def _found(given: Sequence[str], out: Path, *, watch: bool) -> Found:
-    try:
-        return find(given, out)
-    except DataError:
-        if watch:  # pictures may come
-            return Found()
-        raise
-
-
-def _tests(
-    named: Named, wishes: Wishes, out: Path
-) -> tuple[list[Column], list[tuple[InputSource, list[Column]]], Found]:
-    """Return the test pictures of the data, each with the direction that it is for."""
-    tests = own_tests(named)
-    ways = [way for way in named.model.directions if way in tests]
-    wish = wishes.direction or ("both" if len(ways) > 1 else None)
-    columns = columns_of(named.model, wish, wishes.attrs)
-    groups = [(tests[ALL], columns)] if ALL in tests else [(tests[c.name], [c]) for c in columns]
-    pairs, all_found = [], Found()
+def _of_own_tests(request: TransferRequest, weights: TranslatorWeights) -> PreparedTransfer:
+    """Prepare the test pictures of the data, each for the direction that it is of."""
+    tests = own_tests(weights)
+    known = [name for name in weights.model.directions if name in tests]
+    direction = request.direction or (BOTH if len(known) > 1 else None)
+    targets = targets_of(weights.model, direction, request.attrs)
+    groups = [(tests[ALL], targets)] if ALL in tests else [(tests[t.name], [t]) for t in targets]
+    out = request.out or default_out(request.model, request.name)
+    pairs: list[tuple[InputFile, Sequence[Target]]] = []
+    inputs = Inputs()
     for place, wanted in groups:
         found = find([place], out)
-        pairs += [(source, wanted) for source in found.sources[: wishes.limit]]
-        all_found.sources += found.sources[: wishes.limit]
-        all_found.failed += found.failed
-    return columns, pairs, all_found
+        pairs += [(file, wanted) for file in found.files[: request.limit]]
+        inputs.files += found.files[: request.limit]
+        inputs.failed += found.failed
+    return PreparedTransfer(request, weights, targets, inputs, _plan(request, pairs, out, targets))
 
 
-def _plan(
-    pairs: Sequence[tuple[InputSource, Sequence[Column]]],
-    out: Path,
-    wishes: Wishes,
-    columns: Sequence[Column],
-) -> Plan:
-    return make(
-        pairs,
-        out,
-        ext=wishes.ext,
-        suffix=wishes.suffix,
-        existing=wishes.existing,
-        folders=len(columns) > 1,
+def _of_camera(
+    request: TransferRequest, weights: TranslatorWeights, targets: Sequence[Target], number: int
+) -> PreparedTransfer:
+    """Prepare a film of what a camera sees."""
+    out, name = request.out or Path(), f"cam{number}.mp4"
+    path = out if out.suffix else out / name
+    _refuse_replacing(path, request)
+    camera = InputFile(Path(request.inputs[0]), PurePosixPath(name), number)
+    plan = TransferPlan(out, [PlannedFile(camera, ((targets[0], path),))], single=True)
+    return PreparedTransfer(request, weights, targets, Inputs([camera]), plan)
+
+
+def _of_stream(
+    request: TransferRequest, weights: TranslatorWeights, targets: Sequence[Target]
+) -> PreparedTransfer:
+    """Prepare one picture that comes from a stream, or goes to one."""
+    inputs = Inputs([InputFile(Path("stdin"), PurePosixPath("stdin"))])
+    if request.source_stream is None:
+        inputs = find(request.inputs)
+        if len(inputs.files) != 1:
+            raise UsageError("stdout takes one picture", "name one picture")
+    path = STREAM if request.out is None else request.out
+    _refuse_replacing(path, request)
+    planned = PlannedFile(inputs.files[0], ((targets[0], path),))
+    return PreparedTransfer(
+        request, weights, targets, inputs, TransferPlan(path, [planned], single=True)
     )
 
 
-def _one_file(
-    named: Named, wishes: Wishes, columns: list[Column], given: Sequence[str], out: Path
-) -> Job:
-    """Return the job of one picture that goes to a file of a name."""
-    found = find(given)
-    if len(found.sources) != 1 or Path(given[0]).is_dir():
+def _of_one_file(
+    request: TransferRequest, weights: TranslatorWeights, targets: Sequence[Target], out: Path
+) -> PreparedTransfer:
+    """Prepare one picture that goes to a file of a name."""
+    if request.watch:
+        raise UsageError("--watch needs a folder to look at", "name one, and a folder with -o")
+    inputs = find(request.inputs)
+    if len(inputs.files) != 1 or Path(request.inputs[0]).is_dir():
         raise UsageError(f"{out} is one file, the input is a folder or several", "name a folder")
-    if len(columns) > 1:
-        raise UsageError(f"{out} is one file for {len(columns)} results", "name a folder with -o")
-    plan = one(found.sources[0], columns[0], out, wishes.existing)
-    return Job(named, wishes, columns, plan, found, list(given), single=True)
+    if len(targets) > 1:
+        raise UsageError(f"{out} is one file for {len(targets)} results", "name a folder with -o")
+    plan = plan_single(inputs.files[0], targets[0], out, request.existing)
+    return PreparedTransfer(request, weights, targets, inputs, plan)
 
 
-def _stamps(found: Found) -> dict[Path, tuple[int, int]]:
-    """Return size and time of each file, by which a later look tells that it is complete."""
-    stamps = {}
-    for source in found.sources:
-        try:
-            facts = source.path.stat()
-        except OSError:
-            continue  # it went away again
-        stamps[source.path] = (facts.st_size, facts.st_mtime_ns)
-    return stamps
+def _plan(
+    request: TransferRequest,
+    pairs: Sequence[tuple[InputFile, Sequence[Target]]],
+    out: Path,
+    targets: Sequence[Target],
+) -> TransferPlan:
+    return plan_files(
+        pairs,
+        out,
+        ext=request.ext,
+        suffix=request.suffix,
+        existing=request.existing,
+        folders=len(targets) > 1,
+    )
+
+
+def _refuse_replacing(path: Path, request: TransferRequest) -> None:
+    if request.out_stream is None and path.exists() and request.existing != "overwrite":
+        raise UsageError(f"{path} is there already", "add --overwrite, or name another file")

@@ -25,11 +25,10 @@ LEAST = 4  # times the multiple: a shorter side has nothing to mirror after two 
 
 
 @dataclass(frozen=True)
-class Way:
-    """How pictures pass: in tiles or not, their sides, and the arithmetic."""
+class TranslatorOptions:
+    """How pictures pass: in tiles or not, the side of a tile, and the arithmetic."""
 
-    tile: bool | None = None
-    """None: only what is too large for one piece."""
+    tile: bool | None = None  # None: only what is too large for one piece
     tile_size: int = 512
     precision: Literal["fp32", "bf16"] = "fp32"
 
@@ -37,10 +36,10 @@ class Way:
 class Translator:
     """A model on its device that translates uint8 pictures of any size."""
 
-    def __init__(self, model: Translates, device: torch.device, way: Way) -> None:
+    def __init__(self, model: Translates, device: torch.device, options: TranslatorOptions) -> None:
         assert isinstance(model, nn.Module)
         self.module: nn.Module = model.to(device).eval()
-        self.model, self.device, self.way = model, device, way
+        self.model, self.device, self.options = model, device, options
         self.multiple = model.multiple
 
     def padded(self, height: int, width: int) -> tuple[int, int]:
@@ -55,9 +54,9 @@ class Translator:
 
     def in_tiles(self, height: int, width: int) -> bool:
         """Say whether a picture of this size passes in tiles."""
-        if self.way.tile is None:
+        if self.options.tile is None:
             return height * width > WHOLE_PIXELS
-        return self.way.tile and max(height, width) > self.tile
+        return self.options.tile and max(height, width) > self.tile
 
     def fits(self, height: int, width: int) -> bool:
         """Say whether a picture of this size can pass at all, in one piece or in tiles."""
@@ -66,7 +65,7 @@ class Translator:
     @property
     def tile(self) -> int:
         """Side of a tile: what was asked for, brought up to what the model divides."""
-        side = max(self.way.tile_size, SMALLEST)
+        side = max(self.options.tile_size, SMALLEST)
         return -(-side // self.multiple) * self.multiple
 
     def batch(self, height: int, width: int) -> int:
@@ -84,10 +83,10 @@ class Translator:
 
         `made` is what became of them, so that a model with two directions has half the work.
         """
-        ways = self.model.directions
+        directions = self.model.directions
         try:
-            if len(ways) == 2 and target in ways:
-                return self.translate(made, ways[1 - ways.index(target)])
+            if len(directions) == 2 and target in directions:
+                return self.translate(made, directions[1 - directions.index(target)])
             return self._apply(
                 pictures, lambda images, to: self.model.cycle(images, to, source), target
             )
@@ -124,7 +123,7 @@ class Translator:
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[Any]:
         return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.way.precision == "bf16"
+            self.device.type, dtype=torch.bfloat16, enabled=self.options.precision == "bf16"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,6 @@ MAX_FRAME_PIXELS = 1_000_000_000
 CODES = {".webm": "VP80", ".avi": "MJPG", ".ogv": "VP80", ".mpg": "PIM1", ".mpeg": "PIM1"}
 DEFAULT_CODE = "mp4v"  # its builds cannot write H.264
 DEFAULT_FPS = 25.0
-Draw = Callable[[list[Photo]], list[Photo]]
-"""Translates frames of one size, a few at a time."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Named:
+class TranslatorWeights:
     """Weights that translate, under the name that was asked for."""
 
     loaded: Loaded
@@ -53,7 +53,7 @@ class Named:
 
 def find_weights(
     model: str, name: str, registry: Registry, *, checkpoint: str | int = "best"
-) -> Named:
+) -> TranslatorWeights:
     """Return the weights that NAME means for a model.
 
     It is a run, a checkpoint or weights file, a bundled name, or a data set: then the newest run of
@@ -76,7 +76,7 @@ def find_weights(
                 f"animekit transfer {loaded.model.name} {name}",
                 code="model.other",
             )
-        return Named(loaded, name)
+        return TranslatorWeights(loaded, name)
     raise _missing(model, name)
 
 
@@ -136,7 +136,7 @@ ALL = ""
 """The key of test pictures that are for every target."""
 
 
-def own_tests(named: Named) -> dict[str, str]:
+def own_tests(named: TranslatorWeights) -> dict[str, str]:
     """Return the places of test pictures, by direction or under `ALL`.
 
     For a model with two directions these are testA and testB of its data, or A and B where there
@@ -172,7 +172,7 @@ def _folder_in(place: str) -> dict[str, str]:
     return {ALL: str(folder)} if folder.is_dir() else {}
 
 
-def _data_places(named: Named) -> Iterator[str]:
+def _data_places(named: TranslatorWeights) -> Iterator[str]:
     run = named.loaded.run
     if run is not None:
         where = run.config.get("data", {}).get("where")

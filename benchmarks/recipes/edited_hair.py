@@ -28,9 +28,9 @@ from animekit.images.write import write_png
 from animekit.labels.tags import HAIR
 from animekit.models import tagger
 from animekit.plugins import Registry
-from animekit.translation.targets import columns_of
-from animekit.translation.translator import Translator, Way
-from animekit.translation.weights import Named, find_weights
+from animekit.translation.targets import targets_of
+from animekit.translation.translator import Translator, TranslatorOptions
+from animekit.translation.weights import TranslatorWeights, find_weights
 
 COLOURS = 8
 SHOWN = 12  # faces in the picture of masks
@@ -77,16 +77,16 @@ def real_faces(data: str, registry: Registry, size: int, num: int, holdout: floa
     return Faces(images, np.stack([m[0] for m in masks]), np.stack([m[1] for m in masks]))
 
 
-def edits(named: Named, images: np.ndarray, precision: str) -> dict[int, np.ndarray]:
+def edits(named: TranslatorWeights, images: np.ndarray, precision: str) -> dict[int, np.ndarray]:
     """Return the faces with each hair colour that the model knows: {place in HAIR: images}."""
     device = choose_device("auto")
-    way = Way(None, 512, choose_precision(precision, device))
+    way = TranslatorOptions(None, 512, choose_precision(precision, device))
     translator = Translator(named.model, device, way)
-    known = {column.words: column for column in columns_of(named.model, None, ())}
+    known = {target.words: target for target in targets_of(named.model, None, ())}
     made = {}
     for place, colour in enumerate(HAIR):
         if column := known.get(f"{colour} hair"):
-            target = column.target(None)
+            target = column.argument(None)
             made[place] = np.stack(translator.translate(list(images), target))
     return made
 

@@ -22,8 +22,8 @@ from animekit.images.layout import grid
 from animekit.images.pixels import resize
 from animekit.images.write import write_png
 from animekit.plugins import Registry
-from animekit.translation.targets import columns_of
-from animekit.translation.translator import Translator, Way
+from animekit.translation.targets import targets_of
+from animekit.translation.translator import Translator, TranslatorOptions
 from animekit.translation.weights import find_weights
 
 FRUIT = {"apples": (0, 25, 29, 35, 38, 47), "oranges": (0, 33, 41, 42, 44, 46)}
@@ -66,7 +66,7 @@ def pictures(folder: Path) -> list[np.ndarray]:
 def fruit_there_and_back(out: Path, registry: Registry) -> np.ndarray:
     """Return rows of an apple, as an orange, back; an orange, as an apple, back."""
     named = find_weights("cyclegan", CYCLEGAN, registry)
-    translator = Translator(named.model, torch.device("cpu"), Way())
+    translator = Translator(named.model, torch.device("cpu"), TranslatorOptions())
     columns = []
     for domain, ways in (("testA", ("a2b", "b2a")), ("testB", ("b2a", "a2b"))):
         real = pictures(out / CYCLEGAN / domain)
@@ -79,11 +79,11 @@ def fruit_there_and_back(out: Path, registry: Registry) -> np.ndarray:
 def hair(out: Path, registry: Registry) -> np.ndarray:
     """Return rows of a face, and the same with every hair colour."""
     named = find_weights("stargan", STARGAN, registry)
-    translator = Translator(named.model, torch.device("cpu"), Way())
+    translator = Translator(named.model, torch.device("cpu"), TranslatorOptions())
     real = pictures(out / STARGAN / "test")
     columns = [real]
-    for column in columns_of(named.model, None, ()):
-        columns.append(translator.translate(real, column.target(None)))
+    for target in targets_of(named.model, None, ()):
+        columns.append(translator.translate(real, target.argument(None)))
     tiles = [column[row] for row in range(len(real)) for column in columns]
     return grid(np.stack(tiles), len(columns), gap=2)
 

@@ -27,8 +27,8 @@ from animekit.device import choose_device, choose_precision
 from animekit.errors import AnimekitError
 from animekit.images.decode import EXTENSIONS, decode
 from animekit.images.pixels import resize
-from animekit.translation.translator import Translator, Way
-from animekit.translation.weights import Named, find_weights
+from animekit.translation.translator import Translator, TranslatorOptions
+from animekit.translation.weights import TranslatorWeights, find_weights
 
 WARM = (-40.0, 75.0)
 """Hues in degrees that can be the colour of a fruit: from magenta-red to yellow."""
@@ -104,10 +104,10 @@ def main() -> None:
     report(named, real, edge, asked.precision)
 
 
-def report(named: Named, real: list[np.ndarray], edge: float, precision: str) -> None:
+def report(named: TranslatorWeights, real: list[np.ndarray], edge: float, precision: str) -> None:
     """Print what becomes of the test pictures of both domains."""
     device = choose_device("auto")
-    way = Way(None, 512, choose_precision(precision, device))
+    way = TranslatorOptions(None, 512, choose_precision(precision, device))
     translator = Translator(named.model, device, way)
     seen = [hues(pictures) for pictures in real]
     own = [seen[0] < edge, seen[1] >= edge]

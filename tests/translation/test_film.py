@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,31 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from animekit import transfer
-from animekit.errors import DeviceError
-from animekit.plugins import load
+from animekit.errors import DeviceError, UsageError
 from animekit.translation import video
 from animekit.translation.result import Transferred
-from animekit.translation.transfer import prepare
 from animekit.translation.video import Video, VideoFile, cv2
-from tests.translation.models import plugin, swap_weights
 
 COLOURS = [(200, 30, 30), (180, 90, 10), (120, 10, 60), (240, 20, 90)]
-EXACT: dict[str, Any] = {"gpu": "cpu", "precision": "fp32", "threads": 1}
-
-
-@pytest.fixture
-def swap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Transferred]:
-    """Return `transfer` with a model that turns red into blue."""
-    monkeypatch.chdir(tmp_path)
-    registry = load(plugin(tmp_path / "plugins"))
-    swap_weights(tmp_path / "swap.safetensors")
-
-    def run(*words: str, **wishes: Any) -> Transferred:
-        settings = {**EXACT, "registry": registry, **wishes}
-        return transfer("swap", "swap.safetensors", list(words), "out", **settings)
-
-    return run
 
 
 def frames(size: tuple[int, int] = (33, 22)) -> list[Image.Image]:
@@ -162,16 +144,34 @@ def eye(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", lambda w: Eye(w) if isinstance(w, int) else real(w))
 
 
-@pytest.mark.usefixtures("eye", "swap")
-def test_a_camera_becomes_a_video(tmp_path: Path) -> None:
-    registry = load(tmp_path / "plugins")
-    job = prepare("swap", "swap.safetensors", ["-"], "o", registry=registry, limit=4, **EXACT)
-    result = job.film(3, Path("cam.mp4"))
+@pytest.mark.usefixtures("eye")
+def test_a_camera_becomes_a_video(swap: Callable[..., Transferred]) -> None:
+    result = swap("cam:3", out="cam.mp4", limit=4)
     assert (result.items[0].frames, result.items[0].width) == (4, 32)
+    assert (result.failure(), result.pictures, result.done) == (None, 1, 1)
     with Video(Path("cam.mp4"), "cam") as video:
         seen = [frame[12, 16] for frame in video.frames()]
     assert len(seen) == 4
     assert np.abs(np.subtract(seen[0].astype(int), COLOURS[0][::-1])).max() < 20
     with pytest.raises(DeviceError, match="no camera 0"):
-        job.film(0, Path("none.mp4"))
+        swap("cam:0", out="none.mp4")
     assert not Path("none.mp4").exists()
+    with pytest.raises(UsageError, match=r"cam.mp4 is there already"):
+        swap("cam:3", out="cam.mp4")
+
+
+@pytest.mark.usefixtures("eye")
+def test_ctrl_c_ends_a_camera_and_is_no_failure(
+    swap: Callable[..., Transferred], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Eye.read
+
+    def read(eye: Eye) -> tuple[bool, Any]:
+        if eye.left == 4:  # of six
+            signal.raise_signal(signal.SIGINT)
+        return look(eye)
+
+    monkeypatch.setattr(Eye, "read", read)
+    result = swap("cam:3", out="films")
+    assert (result.items[0].out, result.items[0].frames) == (Path("films/cam3.mp4"), 3)
+    assert result.failure() is None

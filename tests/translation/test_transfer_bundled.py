@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from animekit import plugins, transfer
+from animekit import transfer
 from animekit.cli import app
 from animekit.images.decode import decode
 from animekit.images.pixels import resize, to_float
@@ -22,16 +22,6 @@ from animekit.plugins import Registry
 from animekit.translation.weights import find_weights
 
 EXACT = {"gpu": "cpu", "precision": "fp32"}
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return plugins.load()
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def hue(path: Path) -> float:

@@ -25,7 +25,7 @@ OWN = [
     argument("model", help="cyclegan, stargan or another model that translates."),
     argument("name", help="Run, weights file or name, or a data set: the newest run on it."),
     INPUT,
-    option("direction", str, metavar="a2b|b2a|both", help="Which way.", panel=WHAT),
+    option("direction", str, metavar="a2b|b2a|both", help="From where to where.", panel=WHAT),
     option(
         "attr",
         list[str],
@@ -33,7 +33,8 @@ OWN = [
         help='Attributes to set, as in "black hair" or "-smiling"; repeated, a column each.',
         panel=WHAT,
     ),
-    option("known", str, metavar="TEXT", help="Attributes that all inputs have.", panel=WHAT),
+    option("source_attr", str, metavar="TEXT", help="Attributes that all inputs have.", panel=WHAT),
+    option("known", str, metavar="TEXT", help="Old name of --source-attr.", hidden=True),
     option("checkpoint", str, metavar="best|last|N", help="Of a run.", default="best", panel=WHAT),
     option(
         "size",
@@ -86,8 +87,11 @@ def add_to(app: typer.Typer) -> None:
     command(app, "transfer", transfer, *OWN, *CHANCE, *CONSENT)
 
 
-def transfer(common: Common, **wishes: Any) -> Any:
-    """Translate pictures with a trained model, folder in, folder out.
+def transfer(common: Common, **options: Any) -> Any:
+    """Translate pictures with a trained model (image-to-image translation).
+
+    Folder in, folder out: a tree is mirrored.
+
 
     Examples
       animekit transfer cyclegan apple2orange
@@ -97,4 +101,4 @@ def transfer(common: Common, **wishes: Any) -> Any:
     """
     from animekit.cli.transfer import run
 
-    return run.run(common, wishes)
+    return run.run(common, options)
