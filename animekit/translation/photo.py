@@ -17,14 +17,14 @@ from animekit.images.decode import FORMATS, MAX_PIXELS, ImageError, decode, head
 
 Alpha = Literal["keep", "white", "drop"]
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif"}
-HOW: dict[str, dict[str, Any]] = {
+# quality at which what a network drew is written
+QUALITY: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 6},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "method": 3},
 }
-"""Quality at which what a network drew is written."""
-CLEAR = ("PNG", "WEBP")
-"""Formats that hold an alpha channel of 256 values."""
+# formats that hold an alpha channel of 256 values
+WITH_ALPHA = ("PNG", "WEBP")
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Photo:
     alpha: np.ndarray | None = None
     format: str = "PNG"
     profile: bytes | None = None
+    # whether the file holds more than this one frame
     moves: bool = False
-    """Whether the file holds more than this one frame."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -128,7 +128,7 @@ def as_image(photo: Photo, kind: str) -> Image.Image:
     """Return a picture for Pillow, on white where the format has no alpha."""
     if photo.alpha is None:
         return Image.fromarray(photo.pixels)
-    if kind in CLEAR or kind == "GIF":
+    if kind in WITH_ALPHA or kind == "GIF":
         return Image.fromarray(np.dstack([photo.pixels, photo.alpha]))
     return Image.fromarray(photo.flat())
 
@@ -139,10 +139,10 @@ def encode(photo: Photo, kind: str) -> bytes:
     Nothing of the source's metadata goes along but its ICC profile.
     """
     buffer = io.BytesIO()
-    how = dict(HOW.get(kind, {}))
+    settings = dict(QUALITY.get(kind, {}))
     if photo.profile is not None and kind in ("PNG", "JPEG", "WEBP"):
-        how["icc_profile"] = photo.profile
-    as_image(photo, kind).save(buffer, kind, **how)
+        settings["icc_profile"] = photo.profile
+    as_image(photo, kind).save(buffer, kind, **settings)
     return buffer.getvalue()
 
 

@@ -21,10 +21,10 @@ from animekit.translation.result import Item
 from animekit.translation.session import TransferSession
 from animekit.translation.targets import Target
 
+# pixels of pictures that wait for others of their size
 WAITING_PIXELS = 32_000_000
-"""Pixels of pictures that wait for others of their size."""
+# pictures that are read before the network asks for them, and written after it drew them
 AHEAD, BEHIND = 16, 32
-"""Pictures that are read before the network asks for them, and written after it drew them."""
 MOVING = (".gif", ".webp", ".png", "")  # endings of results that can hold several frames
 
 
@@ -224,6 +224,7 @@ def translate_stream(session: TransferSession, planned: PlannedFile) -> None:
     """
     request, ((target, path), *_) = session.request, planned.outputs
     name = str(planned.source.path)
+    session.begin([planned])
     try:
         if request.source_stream is not None:
             data = request.source_stream.read()
@@ -240,6 +241,7 @@ def translate_stream(session: TransferSession, planned: PlannedFile) -> None:
     else:
         write_whole(path, made)
     session.add([Item(planned.source.path, path, target.name, *photo.size)])
+    session.tell(1)
 
 
 def _may_move(planned: PlannedFile) -> bool:

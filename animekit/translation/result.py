@@ -59,8 +59,8 @@ class Transferred:
     items: list[Item] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
     skipped: int = 0
+    # files that were to be translated, those that failed among them
     pictures: int = 0
-    """Files that were to be translated, those that failed among them."""
     folders: int = 0
     seconds: float = 0.0
     precision: str = "fp32"

@@ -21,8 +21,8 @@ from animekit.translation.sheet import Sheet
 from animekit.translation.targets import LabelReader, Target
 from animekit.translation.translator import Translator
 
+# called with the number of files that are done or have failed, and of all
 Progress = Callable[[int, int], None]
-"""Called with the number of files that are done or have failed, and of all."""
 LONGEST = 16_384  # pixels of a side that --size may ask for
 
 

@@ -115,9 +115,11 @@ class LabelReader:
         """Return labels float32 [L] of a picture uint8 [H, W, 3], None if unknown."""
         if self.classify is None and self.given is None:
             return None
-        found = np.zeros(len(self.spec.labels), np.float32)
+        found = np.zeros(len(self.spec.labels), np.float32)  # [L]
         if self.classify is not None:
-            images = to_float(torch.from_numpy(resize(picture, self.spec.size)[None]))
+            images = to_float(
+                torch.from_numpy(resize(picture, self.spec.size)[None])
+            )  # [1, 3, S, S]
             with torch.inference_mode():
                 found = decided(self.classify(images.to(self.device))[0].float().cpu(), self.spec)
         if self.given is not None:

@@ -23,15 +23,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+# pixels at a tile's border that its neighbours draw: there a network lacks what lies beyond
 HALO = 48
-"""Pixels at a tile's border that its neighbours draw: there a network lacks what lies beyond."""
+# pixels over which two tiles go over into each other
 RAMP = 32
-"""Pixels over which two tiles go over into each other."""
 OVERLAP = 2 * HALO + RAMP
+# pixels that the side of a tile has at least
 SMALLEST = 2 * OVERLAP
-"""Pixels that the side of a tile has at least."""
+# side and number of the tiles over which norms are measured, all at once: 4 megapixels
 SAMPLE, SAMPLES = 512, 16
-"""Side and number of the tiles over which norms are measured, all at once: 4 megapixels."""
 SHRINK = 0.9
 EPSILON = 1e-6
 
@@ -86,9 +86,10 @@ def translate_tiled(
     total = np.zeros((height, width, 1), np.float32)
     with norms.holding():
         for part in windows(height, width, tile, multiple):
-            share = _share(part, height, width)[..., None]
-            drawn = run(_as_input(pixels[part][None]))[0].permute(1, 2, 0).cpu().numpy()
-            made[part] += drawn * share
+            share = _share(part, height, width)[..., None]  # [h, w, 1]
+            drawn = run(_as_input(pixels[part][None]))[0]  # [3, h, w]
+            drawn_pixels = drawn.permute(1, 2, 0).cpu().numpy()
+            made[part] += drawn_pixels * share
             total[part] += share
     return made / total
 
@@ -115,7 +116,7 @@ def _share(part: tuple[slice, slice], height: int, width: int) -> np.ndarray:
     rows, columns = part
     down = weights(rows.start, rows.stop - rows.start, height)
     across = weights(columns.start, columns.stop - columns.start, width)
-    return np.ascontiguousarray(down[:, None] * across[None])
+    return np.ascontiguousarray(down[:, None] * across[None])  # [h, w]
 
 
 def _as_input(pixels: np.ndarray) -> Tensor:
@@ -143,7 +144,7 @@ class _Norms:
         for part in parts:
             total[part] += _share(part, height, width)
         shares = [_share(part, height, width) / np.maximum(total[part], EPSILON) for part in parts]
-        self.shares = torch.from_numpy(np.stack(shares))[:, None]
+        self.shares = torch.from_numpy(np.stack(shares))[:, None]  # [tiles, 1, h, w]
         with self._hooked(self._normalise_together):
             run(_as_input(np.stack([pixels[part] for part in parts])))
 
@@ -165,10 +166,11 @@ class _Norms:
     def _normalise_together(
         self, layer: nn.InstanceNorm2d, given: tuple[Tensor], made: Tensor
     ) -> Tensor:
-        x = given[0].float()
+        x = given[0].float()  # [tiles, C, h, w], smaller behind a stride
+        # a pixel in several tiles counts once: the shares of all its tiles sum up to 1
         share = interpolate(self.shares.to(x), size=x.shape[2:], mode="area")
         count = share.sum()
-        mean = (share * x).sum((0, 2, 3)) / count
+        mean = (share * x).sum((0, 2, 3)) / count  # [C]
         spread = (share * (x - mean[:, None, None]) ** 2).sum((0, 2, 3)) / count
         self.known[layer] = mean, spread
         return self._hold(layer, given, made)

@@ -127,20 +127,26 @@ class PreparedTransfer:
         began, request, plan = time.monotonic(), self.request, self.plan
         if not (plan.results or plan.skipped or self.inputs.failed or request.watch):
             raise DataError("nothing to translate", "name other pictures")
-        with StopSignals() as signals, threads(request.threads):
+        signals = StopSignals()
+        with threads(request.threads):
             session = self._session(signals, progress)
-            if request.watch:
-                watch(session, self.targets, plan.out)
-            elif request.is_piped:
+            if request.is_piped:  # outside of `signals`: Ctrl-C ends a read from a terminal at once
                 translate_stream(session, plan.files[0])
             else:
-                Pipeline(session).run(plan.files)
+                with signals:
+                    self._translate(session)
         result = session.result
         result.stopped = None if request.until_stopped else signals.received
         result.seconds = time.monotonic() - began
         if not plan.single:
             finish(result, session, html=request.html)
         return result
+
+    def _translate(self, session: TransferSession) -> None:
+        if self.request.watch:
+            watch(session, self.targets, self.plan.out)
+        else:
+            Pipeline(session).run(self.plan.files)
 
     def translator(self) -> Translator:
         """Return the model on its device."""

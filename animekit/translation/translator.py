@@ -16,11 +16,11 @@ from animekit.images.pixels import to_float, to_uint8
 from animekit.models.abilities import Translates
 from animekit.translation.tiling import SMALLEST, translate_tiled
 
+# pixels that pass at once: one picture of 256, four of 128. More gained nothing on a CPU
 BATCH_PIXELS = 65_536
-"""Pixels that pass at once: one picture of 256, four of 128. More gained nothing on a CPU."""
 MAX_BATCH = 32
+# pixels of a picture up to which it passes in one piece; activations take 1 to 2 kB a pixel
 WHOLE_PIXELS = 4_000_000
-"""Pixels of a picture up to which it passes in one piece; activations take 1 to 2 kB a pixel."""
 LEAST = 4  # times the multiple: a shorter side has nothing to mirror after two halvings
 
 
@@ -96,14 +96,14 @@ class Translator:
     def _apply(self, pictures: Sequence[np.ndarray], call: Any, target: Any) -> list[np.ndarray]:
         height, width = pictures[0].shape[:2]
         tall, wide = self.padded(height, width)
-        framed = np.stack([pad(picture, tall, wide) for picture in pictures])
+        framed = np.stack([pad(picture, tall, wide) for picture in pictures])  # [N, tall, wide, 3]
         if isinstance(target, Tensor):
             target = target.to(self.device)
 
         def run(images: Tensor) -> Tensor:
             to = target
             if isinstance(to, Tensor) and len(to) != len(images):
-                to = to[:1].expand(len(images), -1)
+                to = to[:1].expand(len(images), -1)  # tiles of one picture: the same labels for all
             made: Tensor = call(images.to(self.device), to)
             if not bool(torch.isfinite(made).all()):
                 raise UnusableError(
@@ -116,7 +116,7 @@ class Translator:
         with torch.inference_mode(), self._arithmetic():
             if self.in_tiles(tall, wide):
                 made = translate_tiled(run, self.module, framed[0], self.tile, self.multiple)
-                drawn = to_uint8(torch.from_numpy(made.transpose(2, 0, 1))[None])
+                drawn = to_uint8(torch.from_numpy(made.transpose(2, 0, 1))[None])  # of [1, 3, H, W]
             else:
                 drawn = to_uint8(run(to_float(torch.from_numpy(framed)).contiguous()))
         return [np.ascontiguousarray(image[:height, :width]) for image in drawn]

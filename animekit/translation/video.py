@@ -18,8 +18,8 @@ from animekit.images.decode import FORMATS, ImageError, quiet
 from animekit.translation.photo import Alpha, Photo, as_image, frame
 
 ANIMATED = ("GIF", "WEBP", "PNG")
+# pixels that all frames of an animation may have together: they wait in memory
 MAX_FRAME_PIXELS = 1_000_000_000
-"""Pixels that all frames of an animation may have together: they wait in memory."""
 CODES = {".webm": "VP80", ".avi": "MJPG", ".ogv": "VP80", ".mpg": "PIM1", ".mpeg": "PIM1"}
 DEFAULT_CODE = "mp4v"  # its builds cannot write H.264
 DEFAULT_FPS = 25.0
@@ -61,19 +61,19 @@ def encode_animation(frames: list[Photo], timing: Timing, kind: str) -> bytes:
     if kind not in ANIMATED:
         images[0].save(buffer, kind)
         return buffer.getvalue()
-    how: dict[str, Any] = {} if timing.loop is None else {"loop": timing.loop}
+    settings: dict[str, Any] = {} if timing.loop is None else {"loop": timing.loop}
     if kind == "WEBP":
-        how |= {"quality": 90, "loop": timing.loop or 0}
+        settings |= {"quality": 90, "loop": timing.loop or 0}
     if kind == "GIF":
         images = [_with_palette(image) for image in images]
-        how |= {"disposal": 2} if any(each.alpha is not None for each in frames) else {}
+        settings |= {"disposal": 2} if any(each.alpha is not None for each in frames) else {}
     images[0].save(
         buffer,
         kind,
         save_all=True,
         append_images=images[1:],
         duration=list(timing.durations),
-        **how,
+        **settings,
     )
     return buffer.getvalue()
 

@@ -13,8 +13,8 @@ from animekit.translation.plan import plan_files
 from animekit.translation.session import TransferSession
 from animekit.translation.targets import Target
 
+# between two looks at a folder; a file is taken when it was alike in both
 WATCH_SECONDS = 1.0
-"""Between two looks at a folder; a file is taken when it was alike in both."""
 
 Stamp = tuple[int, int]  # size and time of a file, by which a later look tells that it is complete
 

@@ -1,4 +1,4 @@
-"""Names of a transfer: from a word to weights that translate, and to the pictures beside them."""
+"""Weights of a transfer: from a name to a model that translates, and the pictures beside it."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def _missing(model: str, name: str) -> NotFoundError:
     return NotFoundError(f'no weights for "{name}"', "\n".join(hints), code="weights.missing")
 
 
+# the key of test pictures that are for every target
 ALL = ""
-"""The key of test pictures that are for every target."""
 
 
 def own_tests(named: TranslatorWeights) -> dict[str, str]:

@@ -175,3 +175,14 @@ def test_ctrl_c_ends_a_camera_and_is_no_failure(
     result = swap("cam:3", out="films")
     assert (result.items[0].out, result.items[0].frames) == (Path("films/cam3.mp4"), 3)
     assert result.failure() is None
+
+
+@pytest.mark.usefixtures("eye")
+def test_a_camera_that_sees_nothing_is_a_failure(
+    swap: Callable[..., Transferred], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Eye, "read", lambda eye: (False, None))
+    failure = swap("cam:3", out="cam.mp4").failure()
+    assert failure is not None
+    assert (failure.exit_code, "gave no picture" in failure.message) == (4, True)
+    assert not Path("cam.mp4").exists()

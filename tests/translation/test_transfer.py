@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,17 @@ def test_a_stream_at_one_end_has_a_file_at_the_other(registry: Registry) -> None
     paint("in/a.png"), paint("in/b.png")
     with pytest.raises(UsageError, match="stdout takes one picture"):
         transfer("swap", str(weights), "in", found, **settings)
+
+
+def test_ctrl_c_ends_the_wait_for_a_picture_at_once(registry: Registry) -> None:
+    class Waiting(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            signal.raise_signal(signal.SIGINT)
+            return b""
+
+    weights = swap_weights(Path("swap.safetensors"))
+    with pytest.raises(KeyboardInterrupt):
+        transfer("swap", str(weights), Waiting(), io.BytesIO(), registry=registry, **EXACT)
 
 
 def test_what_would_be_done_is_known_without_doing_it(registry: Registry) -> None:
