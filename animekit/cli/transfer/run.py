@@ -123,7 +123,9 @@ def translate(screen: Screen, prepared: PreparedTransfer) -> Transferred:
         words = f"watching {' '.join(request.inputs)}, results go to {plan.out}; Ctrl-C ends"
         screen.note(words)
         return prepared.run(
-            lambda done, total: screen.note(things(done, "file")) if 0 < done == total else None
+            lambda done, total: (
+                screen.note(f"{things(done, 'file')} done") if 0 < done == total else None
+            )
         )
     if request.camera is not None:
         screen.note("filming; Ctrl-C ends")
