@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from animekit.cleaning.report_style import STYLE
-from animekit.cleaning.sheets import Example, Sheet, Shelf, Thumbs, caption, short
+from animekit.cleaning.sheets import ContactSheet, Example, ReasonGroup, Thumbs, caption, short
 from animekit.files import write_atomic
 from animekit.text import shown_name
 
@@ -60,16 +60,22 @@ class Embedded:
 
 
 def write_report(
-    cleaning: Cleaning, shelves: Sequence[Shelf], sheets: Sequence[Sheet], thumbs: Thumbs
+    cleaning: Cleaning,
+    groups: Sequence[ReasonGroup],
+    sheets: Sequence[ContactSheet],
+    thumbs: Thumbs,
 ) -> Path:
     """Write report.html into the folder of a cleaning, and return its path."""
     path = cleaning.folder / FILE
-    write_atomic(path, render(cleaning, shelves, sheets, thumbs))
+    write_atomic(path, render(cleaning, groups, sheets, thumbs))
     return path
 
 
 def render(
-    cleaning: Cleaning, shelves: Sequence[Shelf], sheets: Sequence[Sheet], thumbs: Thumbs
+    cleaning: Cleaning,
+    groups: Sequence[ReasonGroup],
+    sheets: Sequence[ContactSheet],
+    thumbs: Thumbs,
 ) -> str:
     """Return the report: what was found, the scores, examples, how to go on."""
     pictures = Embedded(thumbs)
@@ -79,8 +85,8 @@ def render(
         _figures(cleaning.summary),
         _next_steps(cleaning),
         _warnings(cleaning.warnings),
-        _table(cleaning, shelves),
-        *(_section(shelf, pictures, sheets) for shelf in shelves),
+        _table(cleaning, groups),
+        *(_section(group, pictures, sheets) for group in groups),
         _settings(cleaning.summary),
     ]
     if pictures.omitted:
@@ -150,15 +156,15 @@ def _warnings(warnings: Sequence[str]) -> str:
     return f"<h2>Warnings</h2>\n<ul>{items}</ul>" if items else ""
 
 
-def _table(cleaning: Cleaning, shelves: Sequence[Shelf]) -> str:
-    if not shelves:
+def _table(cleaning: Cleaning, groups: Sequence[ReasonGroup]) -> str:
+    if not groups:
         return "<h2>Reasons</h2>\n<p>Nothing was flagged.</p>"
     rows = "".join(
-        f'<tr><td><a href="#{text(shelf.reason.name)}">{text(shelf.reason.words)}</a></td>'
-        f'<td class="number">{shelf.count:,}</td>'
-        f'<td><span class="tier {text(shelf.reason.tier)}">{text(shelf.reason.tier)}</span></td>'
-        f'<td class="number">{_limit(shelf)}</td><td>{_histogram(cleaning, shelf)}</td></tr>'
-        for shelf in shelves
+        f'<tr><td><a href="#{text(group.reason.name)}">{text(group.reason.words)}</a></td>'
+        f'<td class="number">{group.count:,}</td>'
+        f'<td><span class="tier {text(group.reason.tier)}">{text(group.reason.tier)}</span></td>'
+        f'<td class="number">{_limit(group)}</td><td>{_histogram(cleaning, group)}</td></tr>'
+        for group in groups
     )
     head = "<th>reason</th><th>flagged</th><th>tier</th><th>threshold</th><th>scores</th>"
     note = "Scores of all pictures, flagged ones in colour; heights are square roots."
@@ -166,13 +172,13 @@ def _table(cleaning: Cleaning, shelves: Sequence[Shelf]) -> str:
     return f"<h2>Reasons</h2>\n{table}\n<p><small>{note}</small></p>"
 
 
-def _limit(shelf: Shelf) -> str:
-    return "" if shelf.threshold is None else short(shelf.threshold)
+def _limit(group: ReasonGroup) -> str:
+    return "" if group.threshold is None else short(group.threshold)
 
 
-def _histogram(cleaning: Cleaning, shelf: Shelf) -> str:
+def _histogram(cleaning: Cleaning, group: ReasonGroup) -> str:
     """Draw how the scores of all pictures lie, and where the threshold is."""
-    scores = {f.row: f.score for f in shelf.findings if f.score is not None}
+    scores = {f.row: f.score for f in group.findings if f.score is not None}
     if not scores:
         return ""
     flagged = np.array(list(scores.values()), np.float64)
@@ -180,7 +186,7 @@ def _histogram(cleaning: Cleaning, shelf: Shelf) -> str:
     if every is None and len(np.unique(flagged)) == 1:
         return ""  # exact duplicates are all equally exact
     every = flagged if every is None else every
-    marks = [shelf.threshold] if shelf.threshold is not None else []
+    marks = [group.threshold] if group.threshold is not None else []
     low, high = np.percentile(every, [TAILS, 100 - TAILS])
     low, high = min(low, flagged.min(), *marks), max(high, *marks, flagged.min())
     if not low < high:
@@ -232,37 +238,37 @@ def _bars(every: np.ndarray, flagged: np.ndarray, ends: tuple[float, float], mar
     )
 
 
-def _section(shelf: Shelf, pictures: Embedded, sheets: Sequence[Sheet]) -> str:
-    reason = shelf.reason
-    has_groups = any(example.is_kept for example in shelf.examples)
-    shown = _side_by_side(shelf, pictures) if has_groups else _gallery(shelf, pictures)
+def _section(group: ReasonGroup, pictures: Embedded, sheets: Sequence[ContactSheet]) -> str:
+    reason = group.reason
+    has_groups = any(example.is_kept for example in group.examples)
+    shown = _side_by_side(group, pictures) if has_groups else _gallery(group, pictures)
     own = [sheet for sheet in sheets if sheet.reason == reason.name]
     links = ", ".join(
         f'<a href="sheets/{text(sheet.path.name)}">{text(sheet.path.name)}</a>' for sheet in own
     )
-    left = len(shelf.examples) - sum(sheet.tiles for sheet in own)
+    left = len(group.examples) - sum(sheet.tiles for sheet in own)
     more = f"; {left:,} more in manifest.csv" if own and left else ""
     return (
         f'<section id="{text(reason.name)}">\n<h2>{text(reason.words)}'
         f' <span class="tier {text(reason.tier)}">{text(reason.tier)}</span>'
-        f" <small>{shelf.count:,}</small></h2>\n{shown}\n"
+        f" <small>{group.count:,}</small></h2>\n{shown}\n"
         + (f"<p><small>Sheets: {links}{more}</small></p>\n" if links else "")
         + "</section>"
     )
 
 
-def _gallery(shelf: Shelf, pictures: Embedded) -> str:
-    shown = shelf.examples[:EXAMPLES]
+def _gallery(group: ReasonGroup, pictures: Embedded) -> str:
+    shown = group.examples[:EXAMPLES]
     pictures.thumbs.load(example.name for example in shown)
     if all(pictures.thumbs.get(example.name) is None for example in shown):
         items = "".join(f"<li>{_name(each.name)}: {text(each.note)}</li>" for each in shown)
-        return f"<ul>{items}</ul>{_and_more(len(shelf.examples) - len(shown))}"
+        return f"<ul>{items}</ul>{_and_more(len(group.examples) - len(shown))}"
     tiles = "".join(_figure(example, pictures) for example in shown)
-    return f'<div class="tiles">{tiles}</div>{_and_more(len(shelf.examples) - len(shown))}'
+    return f'<div class="tiles">{tiles}</div>{_and_more(len(group.examples) - len(shown))}'
 
 
-def _side_by_side(shelf: Shelf, pictures: Embedded) -> str:
-    groups = [list(each) for _, each in groupby(shelf.examples, key=lambda each: each.group)]
+def _side_by_side(group: ReasonGroup, pictures: Embedded) -> str:
+    groups = [list(each) for _, each in groupby(group.examples, key=lambda each: each.group)]
     parts = []
     for members in groups[:GROUPS]:
         pictures.thumbs.load(each.name for each in members[:MEMBERS])

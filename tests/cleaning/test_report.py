@@ -12,7 +12,7 @@ from PIL import Image
 
 from animekit.cleaning import report
 from animekit.cleaning.clean import Cleaning, clean
-from animekit.cleaning.sheets import Thumbs, shelves, write_sheets
+from animekit.cleaning.sheets import Thumbs, group_by_reason, write_sheets
 from animekit.plugins import Registry
 
 HOSTILE = [
@@ -75,7 +75,7 @@ def cleaning(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Cl
 
 def page_of(cleaning: Cleaning, tmp_path: Path) -> str:
     thumbs = Thumbs(Path(cleaning.summary["path"]))
-    made = shelves(cleaning)
+    made = group_by_reason(cleaning)
     sheets = write_sheets(made, thumbs, tmp_path / "sheets")
     return report.render(cleaning, made, sheets, thumbs)
 
