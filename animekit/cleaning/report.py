@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from animekit.cleaning.sheets import Example, Thumbs, caption, short
 from animekit.images import page
 
 if TYPE_CHECKING:
-    from animekit.cleaning.check import Reason
     from animekit.cleaning.clean import Cleaning
     from animekit.cleaning.sheets import ContactSheet, ReasonGroup
 
@@ -30,65 +29,6 @@ BINS = 48
 TAILS = 0.5  # per cent at both ends that a histogram may leave out
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One picture as the page shows it: all of it as an address, or why not."""
-
-    name: str
-    note: str
-    caption: str
-    is_kept: bool
-    picture: str
-    missing: str
-
-
-@dataclass(frozen=True)
-class TileRow:
-    """Pictures beside each other, and how many more there would be."""
-
-    tiles: Sequence[Tile]
-    more: int
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One bin of a histogram; its heights are shares of the tallest."""
-
-    bin: int
-    all: float
-    flagged: float
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """How scores lie from `low` to `high`; marks are shares of the way."""
-
-    low: str
-    high: str
-    bars: Sequence[Bar]
-    marks: Sequence[float]
-
-
-@dataclass(frozen=True)
-class ReportSection:
-    """All that the page says of one reason."""
-
-    reason: Reason
-    count: int
-    threshold: str
-    scores: Histogram | None
-    rows: Sequence[TileRow]
-    more: int
-    has_groups: bool
-    sheets: Sequence[str]
-    on_no_sheet: int
-
-    @property
-    def has_pictures(self) -> bool:
-        """Whether at least one of the files can be shown."""
-        return any(tile.picture for row in self.rows for tile in row.tiles)
-
-
 @dataclass
 class Embedded:
     """Pictures inside the page, until they have so many bytes; then names only."""
@@ -97,25 +37,29 @@ class Embedded:
     left: int
     omitted: int = 0
 
-    def row(self, examples: Sequence[Example], most: int) -> TileRow:
-        """Return the first of some examples with their pictures."""
+    def row(self, examples: Sequence[Example], most: int) -> dict[str, Any]:
+        """Return the first of some examples as tiles, and how many more there are."""
         shown = examples[:most]
         self.thumbs.load(example.name for example in shown)
-        return TileRow([self._tile(example) for example in shown], len(examples) - len(shown))
+        return {
+            "tiles": [
+                {"example": each, "caption": caption(each), **self._picture(each.name)}
+                for each in shown
+            ],
+            "more": len(examples) - len(shown),
+        }
 
-    def _tile(self, example: Example) -> Tile:
-        picture, missing = "", "cannot be shown"
-        small = self.thumbs.get(example.name)
-        if small is not None:
-            data = page.webp(small, QUALITY)
-            if len(data) <= self.left:
-                self.left -= len(data)
-                picture = page.embedded(data)
-            else:
-                self.omitted += 1
-                missing = "left out"
-        words = caption(example)
-        return Tile(example.name, example.note, words, example.is_kept, picture, missing)
+    def _picture(self, name: str) -> dict[str, str]:
+        """Return an address that holds all of a picture, or why there is none."""
+        small = self.thumbs.get(name)
+        if small is None:
+            return {"picture": "", "missing": "cannot be shown"}
+        data = page.webp(small, QUALITY)
+        if len(data) > self.left:
+            self.omitted += 1
+            return {"picture": "", "missing": "left out"}
+        self.left -= len(data)
+        return {"picture": page.embedded(data)}
 
 
 def write_report(
@@ -147,7 +91,8 @@ def write_report(
 
 def _section(
     cleaning: Cleaning, group: ReasonGroup, sheets: Sequence[ContactSheet], pictures: Embedded
-) -> ReportSection:
+) -> dict[str, Any]:
+    """Return all that the page says of one reason."""
     has_groups = any(example.is_kept for example in group.examples)
     if has_groups:
         sets = [list(each) for _, each in groupby(group.examples, key=lambda each: each.group)]
@@ -155,23 +100,27 @@ def _section(
         more = len(sets) - GROUPS
     else:
         rows = [pictures.row(group.examples, EXAMPLES)]
-        more = rows[0].more
+        more = rows[0]["more"]
     own = [sheet for sheet in sheets if sheet.reason == group.reason.name]
-    return ReportSection(
-        group.reason,
-        group.count,
-        "" if group.threshold is None else short(group.threshold),
-        histogram(cleaning, group),
-        rows,
-        more,
-        has_groups,
-        [sheet.path.name for sheet in own],
-        len(group.examples) - sum(sheet.tiles for sheet in own),
-    )
+    return {
+        "reason": group.reason,
+        "count": group.count,
+        "threshold": "" if group.threshold is None else short(group.threshold),
+        "scores": histogram(cleaning, group),
+        "rows": rows,
+        "more": more,
+        "has_groups": has_groups,
+        "has_pictures": any(tile["picture"] for row in rows for tile in row["tiles"]),
+        "sheets": [sheet.path.name for sheet in own],
+        "on_no_sheet": len(group.examples) - sum(sheet.tiles for sheet in own),
+    }
 
 
-def histogram(cleaning: Cleaning, group: ReasonGroup) -> Histogram | None:
-    """Return how the scores of all pictures lie; None where that says nothing."""
+def histogram(cleaning: Cleaning, group: ReasonGroup) -> dict[str, Any] | None:
+    """Return how the scores of all pictures lie; None where that says nothing.
+
+    Heights of bars are shares of the tallest, marks of thresholds are shares of the width.
+    """
     scores = {f.row: f.score for f in group.findings if f.score is not None}
     if not scores:
         return None
@@ -190,8 +139,12 @@ def histogram(cleaning: Cleaning, group: ReasonGroup) -> Histogram | None:
     counts = np.maximum(counts, bad)
     shares = np.sqrt(counts / counts.max())
     parts = shares * bad / np.maximum(counts, 1)
-    bars = [Bar(i, float(shares[i]), float(parts[i])) for i in np.flatnonzero(counts).tolist()]
-    return Histogram(short(low), short(high), bars, [(x - low) / (high - low) for x in limits])
+    return {
+        "low": short(low),
+        "high": short(high),
+        "bars": [(i, shares[i], parts[i]) for i in np.flatnonzero(counts)],
+        "marks": [(limit - low) / (high - low) for limit in limits],
+    }
 
 
 def _scores_of_all(cleaning: Cleaning, scores: dict[int, float]) -> np.ndarray | None:
