@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from animekit.errors import UsageError
 from animekit.files import cores
+from animekit.images.captions import INK, label, without_middle
 from animekit.images.decode import ImageError, decode
+from animekit.images.layout import below, blank, grid, padded
 from animekit.images.write import write_png
 from animekit.text import shown_name
 
@@ -25,14 +24,14 @@ if TYPE_CHECKING:
     from animekit.cleaning.clean import Cleaning
 
 TILE = 96
-GAP = 6
+FRAME = 3  # px round a tile, green if the picture is kept
 LINE = 12
 """Pixels of a line of a caption; there are two."""
-HEAD = 22
+HEAD = 22  # px above the first tile
 MOST = 4
 """Sheets of a reason; the manifest names all."""
 LARGEST = 32  # columns and rows of a sheet
-GROUND, PAPER, INK, FADED, KEPT = "#f2f2f2", "#ffffff", "#1a1a1a", "#666666", "#2e9e4f"
+GROUND, FADED, KEPT = "#f2f2f2", "#666666", "#2e9e4f"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ReasonGroup:
     """All that was flagged for one reason: the worst first, or group by group."""
 
     reason: Reason
@@ -67,7 +66,7 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ContactSheet:
     """One picture file: for which reason, how many tiles."""
 
     reason: str
@@ -114,8 +113,8 @@ def fit(image: np.ndarray, side: int) -> np.ndarray:
     return square
 
 
-def shelves(cleaning: Cleaning) -> list[Shelf]:
-    """Return what was found, a shelf for each reason, the largest first."""
+def group_by_reason(cleaning: Cleaning) -> list[ReasonGroup]:
+    """Return what was found, a group for each reason, the largest first."""
     names = cleaning.manifest["name"].tolist()
     by_reason: dict[str, list[Finding]] = {}
     for finding in cleaning.findings:
@@ -123,13 +122,13 @@ def shelves(cleaning: Cleaning) -> list[Shelf]:
     made = []
     for findings in by_reason.values():
         if any(finding.kept is not None for finding in findings):
-            examples = list(_groups(findings, names))
+            examples = list(_with_kept(findings, names))
         else:
             examples = [
                 Example(names[f.row], f.score, f.note) for f in sorted(findings, key=_badness)
             ]
-        made.append(Shelf(findings[0].reason, findings, examples))
-    return sorted(made, key=lambda shelf: (-shelf.count, shelf.reason.name))
+        made.append(ReasonGroup(findings[0].reason, findings, examples))
+    return sorted(made, key=lambda group: (-group.count, group.reason.name))
 
 
 def _badness(finding: Finding) -> tuple[float, int]:
@@ -137,7 +136,7 @@ def _badness(finding: Finding) -> tuple[float, int]:
     return (score if finding.reason.worst == "lowest" else -score), finding.row
 
 
-def _groups(findings: list[Finding], names: Sequence[str]) -> Iterable[Example]:
+def _with_kept(findings: list[Finding], names: Sequence[str]) -> Iterable[Example]:
     """Yield the kept picture of each group, then those that go."""
     groups: dict[int | None, list[Finding]] = {}
     for finding in findings:
@@ -151,14 +150,14 @@ def _groups(findings: list[Finding], names: Sequence[str]) -> Iterable[Example]:
 
 
 def write_sheets(
-    made: Iterable[Shelf],
+    made: Iterable[ReasonGroup],
     thumbs: Thumbs,
     folder: Path,
     *,
     columns: int = 8,
     rows: int = 8,
     most: int = MOST,
-) -> list[Sheet]:
+) -> list[ContactSheet]:
     """Write `<reason>_01.png` and so on, at most `most` for each reason.
 
     Files that cannot be decoded are not shown; a reason that has only such has no sheet.
@@ -169,50 +168,51 @@ def write_sheets(
         )
     room = columns * rows
     sheets = []
-    for shelf in made:
-        thumbs.load(example.name for example in shelf.examples[: most * room])
-        shown = [each for each in shelf.examples if thumbs.known.get(each.name) is not None]
+    for group in made:
+        thumbs.load(example.name for example in group.examples[: most * room])
+        shown = [each for each in group.examples if thumbs.known.get(each.name) is not None]
         for number, start in enumerate(range(0, len(shown), room), start=1):
             page = shown[start : start + room]
-            head = _head(shelf, start, len(page))
-            path = folder / f"{shelf.reason.name}_{number:02d}.png"
+            head = _head(group, start, len(page))
+            path = folder / f"{group.reason.name}_{number:02d}.png"
             write_png(path, draw_sheet(page, thumbs, columns, head))
-            sheets.append(Sheet(shelf.reason.name, path, len(page)))
+            sheets.append(ContactSheet(group.reason.name, path, len(page)))
     return sheets
 
 
-def _head(shelf: Shelf, start: int, shown: int) -> str:
+def _head(group: ReasonGroup, start: int, shown: int) -> str:
     order = ""
-    if any(finding.score is not None for finding in shelf.findings):
-        order = f", {shelf.reason.worst} score first"
-    if any(example.is_kept for example in shelf.examples):
+    if any(finding.score is not None for finding in group.findings):
+        order = f", {group.reason.worst} score first"
+    if any(example.is_kept for example in group.examples):
         order = ", green: kept"
-    place = f"{start + 1:,}-{start + shown:,} of {len(shelf.examples):,}"
-    return f"{shelf.reason.words} ({shelf.reason.tier})  {place}{order}"
+    place = f"{start + 1:,}-{start + shown:,} of {len(group.examples):,}"
+    return f"{group.reason.words} ({group.reason.tier})  {place}{order}"
 
 
 def draw_sheet(page: Sequence[Example], thumbs: Thumbs, columns: int, head: str) -> np.ndarray:
     """Return a sheet, uint8 [H, W, 3]: tiles with name and score under each."""
-    wide, high = TILE + GAP, TILE + GAP + 2 * LINE
     columns = min(columns, max(len(page), 4))
-    rows = math.ceil(len(page) / columns)
-    sheet = Image.new("RGB", (columns * wide + GAP, HEAD + rows * high + GAP), GROUND)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, HEAD // 2), _cut(head, sheet.width - 2 * GAP, 12), INK, _font(12), anchor="lm")
-    for index, example in enumerate(page):
-        row, column = divmod(index, columns)
-        left, top = GAP + column * wide, HEAD + row * high
-        small = thumbs.get(example.name)
-        if small is not None:
-            sheet.paste(Image.fromarray(small), (left, top))
-        if example.is_kept:
-            box = (left - 3, top - 3, left + TILE + 2, top + TILE + 2)
-            draw.rectangle(box, outline=KEPT, width=3)
-        name = _cut(shown_name(PurePosixPath(example.name).name), TILE, 10)
-        draw.text((left, top + TILE + 3), name, INK, _font(10))
-        words, colour = (caption(example), KEPT if example.is_kept else FADED)
-        draw.text((left, top + TILE + 3 + LINE), _cut(words, TILE, 10), colour, _font(10))
-    return np.asarray(sheet)
+    cells = np.stack([_cell(example, thumbs.get(example.name)) for example in page])
+    body = grid(cells, columns, background=GROUND)
+    wide = body.shape[1]
+    text = without_middle(head, wide - 2 * FRAME, 12)
+    title = label(text, 12, (HEAD - 2 * FRAME, wide), align="left", inset=FRAME, ground=GROUND)
+    return padded(below([title, body]), FRAME, GROUND)
+
+
+def _cell(example: Example, small: np.ndarray | None) -> np.ndarray:
+    """Return a picture in its frame, name and score below: uint8 [126, 102, 3]."""
+    frame, ink = (KEPT, KEPT) if example.is_kept else (GROUND, FADED)
+    tile = blank(TILE, TILE, GROUND) if small is None else small
+    name = shown_name(PurePosixPath(example.name).name)
+    shape = (LINE, TILE + 2 * FRAME)
+    lines = [
+        label(cut, 10, shape, align="left", inset=FRAME, ink=colour, ground=GROUND)
+        for text, colour in ((name, INK), (caption(example), ink))
+        for cut in [without_middle(text, TILE, 10)]
+    ]
+    return below([padded(tile, FRAME, frame), *lines])
 
 
 def caption(example: Example) -> str:
@@ -235,24 +235,3 @@ def short(score: float) -> str:
     ('12', '0.5', '0.333')
     """
     return f"{score:,.0f}" if score == int(score) or abs(score) >= 1000 else f"{score:.3g}"
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
-def _cut(text: str, width: int, size: int) -> str:
-    """Return a text that is at most some pixels wide, its middle left out."""
-    font = _font(size)
-    if font.getlength(text) <= width:
-        return text
-    keep = len(text)
-    while keep > 1 and font.getlength(_without_middle(text, keep)) > width:
-        keep -= 1
-    return _without_middle(text, keep)
-
-
-def _without_middle(text: str, keep: int) -> str:
-    head = keep // 2
-    return f"{text[:head]}…{text[len(text) - (keep - head) :]}"

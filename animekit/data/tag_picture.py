@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from animekit.data.tag_report import SIDE as EXAMPLE
-from animekit.data.tag_report import Cell, TagTable
+from animekit.data.tag_report import TagTable
+from animekit.images.captions import INK, label
+from animekit.images.layout import below, beside, dot, padded
 from animekit.images.write import KEY, may_replace, write_png
 from animekit.labels.tags import EYES, HAIR
 
@@ -31,8 +31,9 @@ COLOURS = {
 SIDE = EXAMPLE + 2
 """Pixels of a cell."""
 LINE = 18
-LEFT, TOP, SWATCH = 92, 64, 14
-PAPER, INK, FADED, EMPTY = "#ffffff", "#1a1a1a", "#8a8a8a", "#f3f3f3"
+LEFT, TOP, DOT = 92, 64, 14
+NAME, TITLE = 62, 28  # px: width of the names of hair colours, height of the title
+PAPER, FADED, EMPTY = "#ffffff", "#8a8a8a", "#f3f3f3"
 FEW, MANY = (226, 238, 250), (24, 78, 148)
 
 
@@ -52,64 +53,37 @@ def draw_table(table: TagTable) -> np.ndarray:
     Hair goes down, eyes across, with totals at the ends. A cell has its count, on blue that darkens
     with it or under an example.
     """
-    high = SIDE + (LINE if table.examples else 0)
-    wide = LEFT + (len(EYES) + 1) * SIDE + 8
-    sheet = Image.new("RGB", (wide, TOP + len(HAIR) * high + 2 * LINE), PAPER)
-    draw = ImageDraw.Draw(sheet)
     title = f"{table.both:,} of {table.rows:,} rows have one hair and one eye colour"
-    draw.text((8, 8), title, INK, _font(14))
-    for column, colour in enumerate(EYES):
-        middle = LEFT + column * SIDE + SIDE // 2
-        _swatch(draw, middle - SWATCH // 2, TOP - 34, colour)
-        draw.text((middle, TOP - 8), colour, INK, _font(11), anchor="mm")
-    draw.text((LEFT - 8, TOP - 8), "hair / eyes", FADED, _font(11), anchor="rm")
-    most = max(1, int(table.pairs.max()))
-    for row, colour in enumerate(HAIR):
-        top = TOP + row * high
-        _swatch(draw, LEFT - 24, top + high // 2 - SWATCH // 2, colour)
-        draw.text((LEFT - 30, top + high // 2), colour, INK, _font(11), anchor="rm")
-        for column in range(len(EYES)):
-            count = int(table.pairs[row, column])
-            _cell(sheet, (LEFT + column * SIDE, top), high, count, most, table, (row, column))
-        total = f"{int(table.pairs[row].sum()):,}"
-        right = LEFT + len(EYES) * SIDE + SIDE // 2
-        draw.text((right, top + high // 2), total, INK, _font(12), anchor="mm")
-    for column in range(len(EYES)):
-        place = (LEFT + column * SIDE + SIDE // 2, sheet.height - LINE)
-        total = f"{int(table.pairs[:, column].sum()):,}"
-        draw.text(place, total, INK, _font(12), anchor="mm")
-    return np.asarray(sheet)
+    wide, high = LEFT + (len(EYES) + 1) * SIDE + 8, SIDE + (LINE if table.examples else 0)
+    rim, names = (TOP - TITLE - 16, SIDE), (16, SIDE)
+    corner = [
+        label("", 11, (rim[0], LEFT)),
+        label("hair / eyes", 11, (names[0], LEFT), align="right", inset=8, ink=FADED),
+    ]
+    heads = [below(corner)]
+    heads += [below([dot(COLOURS[name], DOT, rim, FADED), label(name, 11, names)]) for name in EYES]
+    rows = []
+    for row, name in enumerate(HAIR):
+        side = label(name, 11, (high, NAME), align="right")
+        mark = dot(COLOURS[name], DOT, (high, LEFT - NAME), FADED)
+        cells = [_cell(table, row, column, high) for column in range(len(EYES))]
+        rows.append(beside([side, mark, *cells, _total(table.pairs[row], high)]))
+    totals = [_total(table.pairs[:, column], 2 * LINE) for column in range(len(EYES))]
+    last = beside([label("", 12, (2 * LINE, LEFT)), *totals])
+    head = label(title, 14, (TITLE, wide), align="left", inset=8)
+    return below([head, beside(heads), *rows, last])
 
 
-def _cell(
-    sheet: Image.Image,
-    place: tuple[int, int],
-    high: int,
-    count: int,
-    most: int,
-    table: TagTable,
-    cell: Cell,
-) -> None:
-    """Draw one cell, with an example where there is one."""
-    draw = ImageDraw.Draw(sheet)
-    left, top = place
-    share = (count / most) ** 0.5
+def _total(counts: np.ndarray, high: int) -> np.ndarray:
+    return label(f"{int(counts.sum()):,}", 12, (high, SIDE))
+
+
+def _cell(table: TagTable, row: int, column: int, high: int) -> np.ndarray:
+    """Return one cell, with an example where there is one: uint8 [high, SIDE, 3]."""
+    count, example = int(table.pairs[row, column]), table.examples.get((row, column))
+    share = (count / max(1, int(table.pairs.max()))) ** 0.5
     tone = tuple(round(a + (b - a) * share) for a, b in zip(FEW, MANY, strict=True))
-    box = (left + 1, top + 1, left + SIDE - 2, top + high - 2)
-    draw.rectangle(box, fill=tone if count else EMPTY)
-    middle = top + high // 2
-    if cell in table.examples:
-        sheet.paste(Image.fromarray(table.examples[cell]), (left + 1, top + 1))
-        middle = top + high - LINE // 2 - 1
     ink = PAPER if share > 0.5 else INK if count else FADED
-    draw.text((left + SIDE // 2, middle), f"{count:,}", ink, _font(12), anchor="mm")
-
-
-def _swatch(draw: ImageDraw.ImageDraw, left: int, top: int, colour: str) -> None:
-    box = (left, top, left + SWATCH, top + SWATCH)
-    draw.ellipse(box, fill=COLOURS[colour], outline=FADED)
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+    room = high - 2 - (0 if example is None else len(example))
+    number = label(f"{count:,}", 12, (room, SIDE - 2), ink=ink, ground=tone if count else EMPTY)
+    return padded(number if example is None else below([example, number]), 1)

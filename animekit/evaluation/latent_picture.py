@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from animekit.data.tag_picture import COLOURS
 from animekit.evaluation.latent_map import LatentMap
+from animekit.images.captions import label
+from animekit.images.layout import below, beside, blank, dot
 from animekit.images.write import KEY, may_replace, write_png
 
 SIDE, TOP, RIGHT, EDGE = 800, 56, 190, 24  # px: of the map, above it, of the legend, around
 SCALE = 2  # points are drawn larger and reduced, for round ones
 RADIUS = 5  # px of a point
-PAPER, GROUND, INK, FADED, RIM = "#ffffff", "#f4f4f6", "#1a1a1a", "#6f6f78", "#77777f"
+LINE, MARK = 22, 36  # px: height of a line of the legend, width of its dot and the space round it
+GROUND, FADED, RIM = "#f4f4f6", "#6f6f78", "#77777f"
 OTHERS = (
     "#4269d0",
     "#efb118",
@@ -60,19 +63,18 @@ def draw_map(found: LatentMap, name: str, *, thumbnails: bool = False) -> np.nda
     side = 2 * SIDE if thumbnails else SIDE
     colours = colours_of(found.points.names)
     chart = _pictures(found, side, colours) if thumbnails else _dots(found, side, colours)
-    sheet = Image.new("RGB", (side + RIGHT, side + TOP), PAPER)
-    sheet.paste(chart, (0, TOP))
-    draw = ImageDraw.Draw(sheet)
     apart = found.separation
     title = f"{len(found.places):,} codes of {name} by {found.points.attribute}"
-    draw.text((12, 8), title, INK, ImageFont.load_default(17))
-    told = (
+    facts = (
         f"t-SNE; {apart.neighbours} nearest neighbours tell {apart.codes:.0%} of the codes,"
         f" {apart.map:.0%} on the map; the commonest value is {apart.chance:.0%}"
     )
-    draw.text((12, 32), told, FADED, ImageFont.load_default(13))
-    _legend(draw, found, colours, side)
-    return np.asarray(sheet)
+    wide = side + RIGHT
+    head = [
+        label(title, 17, (TOP // 2, wide), align="left", inset=12),
+        label(facts, 13, (TOP // 2, wide), align="left", inset=12, ink=FADED),
+    ]
+    return below([*head, beside([np.asarray(chart), _legend(found, colours, side)])])
 
 
 def colours_of(names: tuple[str, ...]) -> list[str]:
@@ -123,13 +125,14 @@ def _pictures(found: LatentMap, side: int, colours: list[str]) -> Image.Image:
     return chart
 
 
-def _legend(draw: ImageDraw.ImageDraw, found: LatentMap, colours: list[str], side: int) -> None:
-    font = ImageFont.load_default(13)
+def _legend(found: LatentMap, colours: list[str], side: int) -> np.ndarray:
+    """Return the names of the values with colours and counts, as many as there is room for."""
     counts = np.bincount(found.points.values, minlength=len(colours))
-    for row, (name, colour) in enumerate(zip(found.points.names, colours, strict=True)):
-        top = TOP + 12 + 22 * row
-        if top + 22 > side + TOP:
-            draw.text((side + 14, top), "...", INK, font)
-            return
-        draw.ellipse((side + 14, top, side + 28, top + 14), fill=colour, outline=RIM)
-        draw.text((side + 36, top), f"{name}  {counts[row]:,}", INK, font)
+    lines = [blank(12, RIGHT)]
+    for name, colour, count in zip(found.points.names, colours, counts, strict=True):
+        text = label(f"{name}  {count:,}", 13, (LINE, RIGHT - MARK), align="left")
+        lines.append(beside([dot(colour, 14, (LINE, MARK), RIM), text]))
+    room = side // LINE - 1
+    if len(lines) > room:
+        lines[room:] = [label("...", 13, (LINE, RIGHT), align="left", inset=MARK)]
+    return below(lines)

@@ -25,9 +25,8 @@ from animekit.generation.recipe import (
 from animekit.generation.recipe import (
     save_noise as write_noise_file,
 )
-from animekit.images.captions import SMALLEST, table
 from animekit.images.decode import MAX_PIXELS
-from animekit.images.layout import course_figure, grid, strip
+from animekit.images.layout import SMALLEST, course_figure, grid, strip, table
 from animekit.images.pixels import resize
 from animekit.images.write import may_replace
 from animekit.labels.attributes import said

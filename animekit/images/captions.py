@@ -1,109 +1,117 @@
-"""A table of images: titles above its columns and beside its rows, as reports show them."""
+"""Captions: text as images, measured, wrapped and cut to the pixels that it may have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from animekit.images.layout import grid
-
-SMALLEST = 24
-"""Pixels of a tile beside which a title can still be read."""
-SIZES = ((48, 12), (32, 10), (0, 8))  # from this tile on, this size of letters
-PAD = 4
-MOST = 3  # lines of a title
+LINES = 3  # of a title, at most
+SMALLEST = 7  # px of the letters that a title comes down to
 INK = "#1a1a1a"
 
+Colour = str | tuple[int, ...]
+"""A name, "#rrggbb", or red, green and blue of 0 to 255."""
 
-def table(
-    images: np.ndarray, columns: int, heads: Sequence[str], sides: Sequence[str]
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def width(text: str, size: int) -> int:
+    """Return how many pixels a text is wide in letters of a size."""
+    return round(_font(size).getlength(text))
+
+
+def widest(texts: Iterable[str], size: int) -> int:
+    """Return the width of the widest of some texts, 0 without any."""
+    return max((width(text, size) for text in texts), default=0)
+
+
+def fitting(texts: Sequence[str], room: int, sizes: Iterable[int]) -> int:
+    """Return the first size at which every text is at most `room` pixels wide."""
+    return next((size for size in sizes if widest(texts, size) <= room), SMALLEST)
+
+
+def line_height(size: int) -> int:
+    """Return the pixels from line to line."""
+    return round(1.25 * size)
+
+
+def label(
+    text: str | Sequence[str],
+    size: int,
+    shape: tuple[int, int],
+    *,
+    align: Literal["left", "middle", "right"] = "middle",
+    inset: int = 0,
+    ink: str = INK,
+    ground: Colour = "white",
 ) -> np.ndarray:
-    """Lay images [N, S, S, 3] out row by row with titles: uint8 [H, W, 3].
+    """Draw a line, or a list of them: uint8 [H, W, 3] of the shape (height, width).
 
-    `heads` stand above the columns and `sides` beside the rows; what is too long is wrapped, then
-    cut. Without titles on one side there is no margin either.
+    `inset` is the distance from the edge to text that is not in the middle.
     """
-    tile = images.shape[1]
-    size = next(size for least, size in SIZES if tile >= least)
-    words = [word for text in heads for word in text.split()]
-    fitting = (small for small in range(size, 7, -1) if _widest(words, small) < tile)
-    small = next(fitting, 7)
-    tops = [wrapped(text, tile - 8, small) for text in heads[:columns]]
-    room = max(1, min(MOST, tile // _line(size)))
-    lefts = [wrapped(text, round(6.4 * size), size, room) for text in sides]
-    high = max((len(lines) for lines in tops), default=0) * _line(small)
-    wide = _widest([line for lines in lefts for line in lines], size)
-    top, left = (high + 2 * PAD if high else 0), (wide + 2 * PAD if wide else 0)
-    cells = grid(images, columns)
-    canvas = Image.new("RGB", (left + cells.shape[1], top + cells.shape[0]), "white")
-    canvas.paste(Image.fromarray(cells), (left, top))
+    lines = [text] if isinstance(text, str) else text
+    high, wide = shape
+    canvas = Image.new("RGB", (wide, high), ground)
     draw = ImageDraw.Draw(canvas)
-    for column, lines in enumerate(tops):
-        _write(draw, lines, left + column * tile + tile // 2, top // 2, small, "mm")
-    for row, lines in enumerate(lefts):
-        _write(draw, lines, left - PAD, top + row * tile + tile // 2, size, "rm")
-    return np.array(canvas)
+    left = {"left": inset, "middle": wide // 2, "right": wide - inset}[align]
+    top = high // 2 - (len(lines) - 1) * line_height(size) / 2
+    for index, line in enumerate(lines):
+        place = (left, round(top + index * line_height(size)))
+        draw.text(place, line, ink, _font(size), anchor=f"{align[0]}m")
+    return np.asarray(canvas)
 
 
-def wrapped(text: str, width: int, size: int, most: int = MOST) -> list[str]:
+def wrapped(text: str, room: int, size: int, most: int = LINES) -> list[str]:
     """Return a text in even lines of so many pixels; a longer one is cut.
 
     >>> wrapped("blue hair red eyes", 80, 12)
     ['blue hair', 'red eyes']
     """
-    lines = _greedy(text, width, size)
+    lines = _greedy(text, room, size)
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-        return [_cut(line, width, size) for line in lines]
-    narrow = width
-    while len(_greedy(text, narrow - 1, size)) == len(lines) and narrow > _widest(lines, size) // 2:
+        return [_without_end(line, room, size) for line in lines]
+    narrow = room
+    while len(_greedy(text, narrow - 1, size)) == len(lines) and narrow > widest(lines, size) // 2:
         narrow -= 1
-    return [_cut(line, width, size) for line in _greedy(text, narrow, size)]
+    return [_without_end(line, room, size) for line in _greedy(text, narrow, size)]
 
 
-def _greedy(text: str, width: int, size: int) -> list[str]:
+def _greedy(text: str, room: int, size: int) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _width(longer, size) <= width:
+        if lines and width(longer, size) <= room:
             lines[-1] = longer
         else:
             lines.append(word)
     return lines
 
 
-def _cut(line: str, width: int, size: int) -> str:
-    if _width(line, size) <= width:
+def _without_end(line: str, room: int, size: int) -> str:
+    if width(line, size) <= room:
         return line
-    while line and _width(line + "…", size) > width:
+    while line and width(line + "…", size) > room:
         line = line.rpartition(" ")[0] or line[:-1]
     return line + "…"
 
 
-def _write(
-    draw: ImageDraw.ImageDraw, lines: list[str], x: int, y: int, size: int, anchor: str
-) -> None:
-    start = y - (len(lines) - 1) * _line(size) / 2
-    for index, line in enumerate(lines):
-        place = (x, round(start + index * _line(size)))
-        draw.text(place, line, INK, _font(size), anchor=anchor)
+def without_middle(text: str, room: int, size: int) -> str:
+    """Return a text that is at most some pixels wide: file names differ at both ends.
 
-
-def _line(size: int) -> int:
-    return round(1.25 * size)
-
-
-def _widest(texts: Sequence[str], size: int) -> int:
-    return max((_width(text, size) for text in texts), default=0)
-
-
-def _width(text: str, size: int) -> int:
-    return round(_font(size).getlength(text))
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+    >>> without_middle("a_long_name_0001.png", 80, 10)
+    'a_long…001.png'
+    """
+    short, keep = text, len(text)
+    while keep > 1 and _font(size).getlength(short) > room:
+        keep -= 1
+        head = keep // 2
+        short = f"{text[:head]}…{text[len(text) - (keep - head) :]}"
+    return short

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from animekit.files import read_jsonl, write_atomic
 from animekit.translation import page
-from animekit.translation.page import PAGE_FOLDER, Row
+from animekit.translation.page import PAGE_FOLDER, PageRow
 
 if TYPE_CHECKING:
     from animekit.translation.result import Transferred
@@ -38,28 +38,12 @@ def finish(result: Transferred, flow: TransferSession, *, html: bool) -> None:
         result.page = page.write(result, rows)
 
 
-def _rows(result: Transferred) -> list[Row]:
+def _rows(result: Transferred) -> list[PageRow]:
     """Return the rows of the page, old ones first, and keep them for the next call."""
     record = result.out / PAGE_FOLDER / RECORD
     known: dict[str, dict[str, Any]] = {str(row.get("out")): row for row in read_jsonl(record)}
-    for item in result.items:
-        row = {
-            "out": _below(item.out, result.out),
-            "source": str(item.source),
-            "column": item.column,
-            "width": item.width,
-            "height": item.height,
-            "frames": item.frames,
-            "before": None if item.before is None else _below(item.before, result.out),
-            "back": None if item.back is None else _below(item.back, result.out),
-        }
-        known[str(row["out"])] = row
+    known |= {row.out: asdict(row) for row in (PageRow.of(i, result.out) for i in result.items)}
     rows = [row for row in known.values() if (result.out / str(row["out"])).is_file()]
-    text = "".join(json.dumps(row) + "\n" for row in rows)
     record.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(record, text)
-    return [Row(**row) for row in rows if set(row) == set(Row.__annotations__)]
-
-
-def _below(path: Path, out: Path) -> str:
-    return path.relative_to(out).as_posix()
+    write_atomic(record, "".join(json.dumps(row) + "\n" for row in rows))
+    return [PageRow(**row) for row in rows if set(row) == set(PageRow.__annotations__)]

@@ -17,7 +17,7 @@ from animekit.translation.photo import Photo, write_whole
 from animekit.translation.plan import PlannedFile
 from animekit.translation.request import TransferRequest
 from animekit.translation.result import FailedFile, Item, Transferred
-from animekit.translation.sheet import Sheet
+from animekit.translation.sheet import ComparisonSheet
 from animekit.translation.targets import LabelReader, Target
 from animekit.translation.translator import Translator
 
@@ -41,7 +41,7 @@ class TransferSession:
     signals: StopSignals
     progress: Progress | None = None
     has_page: bool = False
-    sheet: Sheet = field(default_factory=Sheet)
+    sheet: ComparisonSheet = field(default_factory=ComparisonSheet)
     order: dict[Path, int] = field(default_factory=dict)
     total: int = 0
     done: int = 0

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from animekit.images.layout import strip as captioned_strip
+from animekit.images.captions import label, width
+from animekit.images.layout import below, beside, padded, strip
 
 SHOWN = 64  # px: pictures smaller than this are enlarged by whole numbers
 LINE, LETTERS = 18, 12  # px: height of a line of text and of its letters
-GAP = 12  # px between groups of pictures, and around the sheet
-WHITE = 255
+GAP = 12  # px between groups of pictures, between rows, and around the sheet
 
 
 @dataclass(frozen=True)
-class Row:
+class SheetRow:
     """One row: text, and groups of pictures [N, 3, H, W] with labels or none."""
 
     text: str
@@ -25,40 +24,19 @@ class Row:
     labels: Sequence[Sequence[str] | None]
 
 
-def sheet(rows: Sequence[Row]) -> np.ndarray:
+def sheet(rows: Sequence[SheetRow]) -> np.ndarray:
     """Draw the rows under each other on white: uint8 [H, W, 3]."""
-    font = ImageFont.load_default(LETTERS)
-    drawn = [_pictures(row) for row in rows]
-    width = max(
-        max(picture.shape[1] for picture in drawn),
-        max(int(font.getlength(row.text)) for row in rows),
-    )
-    height = sum(LINE + picture.shape[0] + GAP for picture in drawn)
-    canvas = Image.new("RGB", (width + 2 * GAP, height + GAP), "white")
-    draw, top = ImageDraw.Draw(canvas), GAP
-    for row, picture in zip(rows, drawn, strict=True):
-        draw.text((GAP, top + LINE // 2), row.text, "black", font, anchor="lm")
-        canvas.paste(Image.fromarray(picture), (GAP, top + LINE))
-        top += LINE + picture.shape[0] + GAP
-    return np.array(canvas)
+    return padded(below([_drawn(row) for row in rows], GAP), GAP)
 
 
-def _pictures(row: Row) -> np.ndarray:
+def _drawn(row: SheetRow) -> np.ndarray:
     strips = [
-        captioned_strip(enlarged(group), labels)
+        strip(enlarged(group), labels)
         for group, labels in zip(row.groups, row.labels, strict=True)
         if len(group)
     ]
-    height = max(strip.shape[0] for strip in strips)
-    padded = [
-        np.pad(
-            strip,
-            ((0, height - strip.shape[0]), (0, GAP if index < len(strips) - 1 else 0), (0, 0)),
-            constant_values=WHITE,
-        )
-        for index, strip in enumerate(strips)
-    ]
-    return np.concatenate(padded, axis=1)
+    text = label(row.text, LETTERS, (LINE, width(row.text, LETTERS)), align="left", ink="black")
+    return below([text, beside(strips, GAP)])
 
 
 def enlarged(group: np.ndarray) -> np.ndarray:

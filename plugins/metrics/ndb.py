@@ -23,7 +23,7 @@ from animekit.hookspecs import hookimpl
 from ._bins import FEWEST_IN_BIN, by_content, divide, nearest
 from ._common import checked, workers
 from ._reduced import reduced
-from ._sheet import Row, sheet
+from ._sheet import SheetRow, sheet
 
 REAL_IN_BIN = 20  # real pictures a bin, on the average: below, the z-test sees next to nothing
 GONE = 0.25  # of the real share: a bin where fakes have less is a mode that is lost
@@ -203,7 +203,7 @@ class NDB(Metric):
                 pictures[_typical(points, bins.centres[k], inside != k)]
                 for pictures, points, inside in sets
             ]
-            rows.append(Row(text, groups, [None, None]))
+            rows.append(SheetRow(text, groups, [None, None]))
         caption = (
             f"bins that fakes fill too little ({len(lost)} rows) and too much ({len(crowded)});"
             " left real pictures of the bin, right fakes of the bin or, where there are none, the"

@@ -19,7 +19,7 @@ from animekit.hookspecs import hookimpl
 
 from ._common import Map, checked, workers
 from ._reduced import reduced
-from ._sheet import Row, sheet
+from ._sheet import SheetRow, sheet
 
 SIDE = 32  # px that pictures are averaged down to
 COPY = 0.25  # of the median distance from a real picture to the nearest other one
@@ -183,7 +183,7 @@ class Nearest(Metric):
         fake: np.ndarray,
         reals: Reals,
         real: np.ndarray,
-    ) -> Row:
+    ) -> SheetRow:
         products = fakes.rows(np.array([index])), reals.halves
         plain, mirrored = (_gaps(*products, sign) for sign in (1, -1))
         near = np.argsort(np.minimum(plain, mirrored), kind="stable")[:NEIGHBOURS]
@@ -194,7 +194,9 @@ class Nearest(Metric):
             shown.append(picture[..., ::-1] if turned else picture)
             gap = min(plain[place], mirrored[place])
             words.append(f"{gap:.1f} mirrored" if turned else f"{gap:.1f}")
-        return Row(f"fake {index}, {title}", [fake[[index]], np.stack(shown)], [["fake"], words])
+        return SheetRow(
+            f"fake {index}, {title}", [fake[[index]], np.stack(shown)], [["fake"], words]
+        )
 
 
 def _same(count: int) -> DataError:

@@ -13,21 +13,20 @@ from PIL import Image
 from animekit.cleaning.check import Finding, Reason
 from animekit.cleaning.clean import Cleaning
 from animekit.cleaning.sheets import (
-    GAP,
     HEAD,
     TILE,
     Example,
     Thumbs,
-    _cut,
-    _font,
     draw_sheet,
     fit,
-    shelves,
+    group_by_reason,
     write_sheets,
 )
 from animekit.errors import UsageError
+from animekit.images.captions import width, without_middle
 from animekit.text import shown_name
 
+GAP = 6  # px between tiles, and before the first
 BLUR = Reason("blur", "review", "blurred", worst="lowest")
 DARK = Reason("dark", "review", "too dark")
 NEAR = Reason("near_duplicate", "reject", "near duplicate", worst="lowest")
@@ -47,8 +46,8 @@ def test_the_worst_come_first_and_the_largest_reason_too(tmp_path: Path) -> None
     scores = {3: 0.2, 5: 0.1, 1: 0.3}
     findings = [Finding(row, BLUR, score) for row, score in scores.items()]
     findings += [Finding(row, DARK, score) for row, score in ((7, 1.0), (8, 5.0))]
-    made = shelves(found(tmp_path, findings))
-    assert [(shelf.reason.name, shelf.count) for shelf in made] == [("blur", 3), ("dark", 2)]
+    made = group_by_reason(found(tmp_path, findings))
+    assert [(group.reason.name, group.count) for group in made] == [("blur", 3), ("dark", 2)]
     assert [each.name for each in made[0].examples] == ["05.png", "03.png", "01.png"]
     assert [each.name for each in made[1].examples] == ["08.png", "07.png"]
 
@@ -59,8 +58,8 @@ def test_duplicates_stand_beside_the_one_that_is_kept(tmp_path: Path) -> None:
         Finding(2, NEAR, 0.0, 4.0, "", 2, 0),
         Finding(6, NEAR, 1.0, 4.0, "", 1, 9),
     ]
-    (shelf,) = shelves(found(tmp_path, findings))
-    names = [(each.name, each.is_kept) for each in shelf.examples]
+    (group,) = group_by_reason(found(tmp_path, findings))
+    names = [(each.name, each.is_kept) for each in group.examples]
     assert names == [
         ("09.png", True),
         ("06.png", False),
@@ -68,12 +67,12 @@ def test_duplicates_stand_beside_the_one_that_is_kept(tmp_path: Path) -> None:
         ("00.png", True),
         ("02.png", False),
     ]
-    assert (shelf.count, shelf.threshold) == (3, 4.0)
+    assert (group.count, group.threshold) == (3, 4.0)
 
 
 def test_sheets_are_bounded_and_numbered(tmp_path: Path) -> None:
     cleaning = found(tmp_path / "faces", [Finding(row, BLUR, row / 10) for row in range(12)])
-    made = shelves(cleaning)
+    made = group_by_reason(cleaning)
     thumbs = Thumbs(tmp_path / "faces")
     sheets = write_sheets(made, thumbs, tmp_path / "sheets", columns=2, rows=2, most=2)
     assert [(sheet.path.name, sheet.tiles) for sheet in sheets] == [
@@ -92,7 +91,7 @@ def test_what_cannot_be_decoded_is_not_shown(tmp_path: Path) -> None:
     cleaning = found(folder, [Finding(row, DARK) for row in (0, 1, 2)])
     (folder / "00.png").write_bytes(b"broken")
     (folder / "01.png").unlink()
-    made = shelves(cleaning)
+    made = group_by_reason(cleaning)
     (sheet,) = write_sheets(made, Thumbs(folder), tmp_path / "sheets")
     assert sheet.tiles == 1
     (folder / "02.png").write_bytes(b"")
@@ -124,15 +123,9 @@ def test_names_of_any_kind_can_be_drawn(tmp_path: Path, name: str) -> None:
     shown = shown_name(name)
     assert shown.isprintable()
     shown.encode("utf-8")
-    assert _font(10).getlength(_cut(shown, TILE, 10)) <= TILE
+    assert width(without_middle(shown, TILE, 10), 10) <= TILE
     thumbs = Thumbs(tmp_path, {name: np.zeros((TILE, TILE, 3), np.uint8)})
     assert draw_sheet([Example(name, 1.0)], thumbs, 8, name).shape[2] == 3
-
-
-def test_a_long_text_loses_its_middle() -> None:
-    assert _cut("short", 90, 10) == "short"
-    cut = _cut("a_very_long_name_of_a_picture_0001.png", 90, 10)
-    assert cut.startswith("a_very") and cut.endswith(".png") and "…" in cut
 
 
 @pytest.mark.parametrize("shape", [(0, 8), (8, 33)])

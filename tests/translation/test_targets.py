@@ -33,7 +33,7 @@ def test_attributes_are_columns_and_a_sheet(painted: Callable[..., Transferred])
     assert red[0] > 180 > red[1]
     assert blue[2] > 120 > blue[0]
     with Image.open("out/sheet.png") as sheet:
-        assert sheet.size == (3 * 130 - 2, 128 + 20)
+        assert sheet.size == (3 * 130 - 2, 128 + 23)
 
 
 def test_what_is_not_asked_for_stays_as_it_was(painted: Callable[..., Transferred]) -> None:

@@ -11,7 +11,7 @@ from animekit.cleaning.decisions import adopt, keep_decisions
 from animekit.cleaning.journal import Journal
 from animekit.cleaning.move_plan import plan, rejected_folder
 from animekit.cleaning.publish import plan_copy, publish
-from animekit.cleaning.sheets import Thumbs, shelves, write_sheets
+from animekit.cleaning.sheets import Thumbs, group_by_reason, write_sheets
 from animekit.cli._options import Common
 from animekit.cli._progress import counting
 from animekit.cli.clean import crops, show
@@ -103,10 +103,10 @@ def _look(common: Common, wishes: Wishes) -> Outcome:
 def _illustrate(made: Cleaning, found: Outcome, columns: int, rows: int) -> None:
     """Write the sheets and the report."""
     thumbs = Thumbs(found.folder)
-    found.shelves = shelves(made)
+    found.groups = group_by_reason(made)
     place = made.folder / "sheets"
-    found.sheets = write_sheets(found.shelves, thumbs, place, columns=columns, rows=rows)
-    found.report = report.write_report(made, found.shelves, found.sheets, thumbs)
+    found.sheets = write_sheets(found.groups, thumbs, place, columns=columns, rows=rows)
+    found.report = report.write_report(made, found.groups, found.sheets, thumbs)
 
 
 def _apply(common: Common, wishes: Wishes, found: Outcome) -> None:

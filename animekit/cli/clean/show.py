@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit.cleaning.quarantine import Applied
-from animekit.cleaning.sheets import Sheet, Shelf
+from animekit.cleaning.sheets import ContactSheet, ReasonGroup
 from animekit.cli._options import Common
 from animekit.data.dataset import Skipped
 from animekit.data.manifest import FILE, SUMMARY
@@ -32,8 +32,8 @@ class Outcome:
     place: Path
     table: pd.DataFrame
     summary: dict[str, Any]
-    shelves: Sequence[Shelf] = ()
-    sheets: Sequence[Sheet] = ()
+    groups: Sequence[ReasonGroup] = ()
+    sheets: Sequence[ContactSheet] = ()
     report: Path | None = None
     how: str = "none"
     applied: Applied | None = None
@@ -98,12 +98,12 @@ def show(common: Common, found: Outcome, end: str) -> None:
     """Write the table of reasons, what is kept and `end`, and name the results."""
     screen, summary, counts = common.screen, found.summary, found.counts()
     line = f"{found.folder}  {counts['files']:,} files  {counts['readable']:,} readable"
-    if found.shelves or "from" not in summary:
+    if found.groups or "from" not in summary:
         line += _speed(summary)
     screen.say(line)
     rows = [
-        (shelf.reason.words, f"{shelf.count:,}", shelf.reason.tier, _looks(found, shelf))
-        for shelf in found.shelves
+        (group.reason.words, f"{group.count:,}", group.reason.tier, _looks(found, group))
+        for group in found.groups
     ]
     if not rows:
         reasons = summary.get("reasons", {})
@@ -128,9 +128,9 @@ def show(common: Common, found: Outcome, end: str) -> None:
 
 def _rows(found: Outcome) -> list[tuple[str, str, str, str]]:
     rows: list[tuple[str, str, str, str]] = []
-    for shelf in found.shelves:
-        reason = shelf.reason
-        rows.append((reason.words, f"{shelf.count:,}", reason.tier, _looks(found, shelf)))
+    for group in found.groups:
+        reason = group.reason
+        rows.append((reason.words, f"{group.count:,}", reason.tier, _looks(found, group)))
     if rows:
         return rows
     reasons = found.summary.get("reasons", {})
@@ -149,16 +149,16 @@ def _speed(summary: dict[str, Any]) -> str:
     return f"   {took}  {number(summary['images_per_second'])} img/s"
 
 
-def _looks(found: Outcome, shelf: Shelf) -> str:
+def _looks(found: Outcome, group: ReasonGroup) -> str:
     """Return where the flagged pictures of a reason can be seen."""
-    own = [sheet for sheet in found.sheets if sheet.reason == shelf.reason.name]
+    own = [sheet for sheet in found.sheets if sheet.reason == group.reason.name]
     if not own:
         return f"listed in {FILE}"
     words = str(own[0].path.relative_to(found.place))
-    groups = len({example.group for example in shelf.examples if example.is_kept})
-    if groups:
-        words += f"  best of {groups:,} groups kept"
-    left = len(shelf.examples) - sum(sheet.tiles for sheet in own)
+    kept = len({example.group for example in group.examples if example.is_kept})
+    if kept:
+        words += f"  best of {kept:,} groups kept"
+    left = len(group.examples) - sum(sheet.tiles for sheet in own)
     words += f" to {own[-1].path.stem[-2:]}" if len(own) > 1 else ""
     return words + (f", {left:,} more in {FILE}" if left else "")
 

@@ -1,4 +1,4 @@
-"""Pictures: decoding, the resize rule, layouts, and what is written."""
+"""Decoding: every mode and format becomes RGB, and what is not one whole image is named."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from animekit.errors import DataError
 from animekit.images.decode import MAX_BYTES, ImageError, decode
-from animekit.images.layout import course_figure, grid, strip
-from animekit.images.pixels import mirror, resize, to_float, to_uint8
-from animekit.images.write import read_png_text, write_gif, write_png
 
 # Of the files in shared/data/corrupt, those that are not one whole image, and why.
 BAD = {
@@ -226,157 +222,3 @@ def test_variants_of_one_real_face_decode_to_nearly_the_same_pixels(shared_data:
     assert np.abs(decode(folder / "exif_rotate6.jpg") - upright).mean() < 6
     high = decode(folder / "UPPERCASE.JPG").astype(int)
     assert np.abs(decode(folder / "rgb16.png") - high).mean() < 6
-
-
-def test_resize_takes_the_centre_square() -> None:
-    image = np.zeros((4, 10, 3), np.uint8)
-    image[:, 3:7] = 200
-    assert (resize(image, 4) == 200).all()
-    assert (resize(image.transpose(1, 0, 2), 2) == 200).all()
-
-
-def test_resize_down_averages_areas_and_resize_up_keeps_flat_colours() -> None:
-    checks = np.indices((8, 8)).sum(0) % 2 * np.uint8(200)
-    image = np.repeat(checks[..., None], 3, axis=2).astype(np.uint8)
-    assert (resize(image, 4) == 100).all()
-    assert (resize(np.full((1, 1, 3), 9, np.uint8), 64) == 9).all()
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
-def test_resize_gives_the_asked_size_in_own_memory(height: int, width: int, size: int) -> None:
-    image = np.full((height, width, 3), 50, np.uint8)
-    small = resize(image, size)
-    assert small.shape == (size, size, 3)
-    assert small.flags.c_contiguous
-    assert (small == 50).all()
-
-
-def test_bytes_survive_the_way_to_floats_and_back() -> None:
-    images = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1).repeat(2, 1, 1, 3)
-    floats = to_float(images)
-    assert floats.shape == (2, 3, 16, 16)
-    assert floats.dtype == torch.float32
-    assert floats.is_contiguous(memory_format=torch.channels_last)
-    assert (floats.min().item(), floats.max().item()) == (-1.0, 1.0)
-    assert np.array_equal(to_uint8(floats), images.numpy())
-
-
-def test_to_uint8_clamps_rounds_and_repeats_grey() -> None:
-    values = torch.tensor([-9.0, -1.0, 0.0, 1.0, 9.0]).reshape(1, 1, 1, 5)
-    assert to_uint8(values)[0, 0].tolist() == [[v] * 3 for v in (0, 0, 128, 255, 255)]
-
-
-def test_mirror_flips_left_to_right_and_takes_no_images_too() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 3), dtype=np.uint8)
-    assert np.array_equal(mirror(images), images[:, :, ::-1])
-    assert mirror(images[:0]).shape == (0, 4, 5, 3)
-
-
-def test_grid_is_row_major_with_gaps_and_an_unfinished_last_row() -> None:
-    images = np.stack([np.full((2, 3, 3), value, np.uint8) for value in (10, 20, 30)])
-    sheet = grid(images, columns=2, gap=1, background=(1, 2, 3))
-    assert sheet.shape == (5, 7, 3)
-    assert sheet[0, 0, 0] == 10
-    assert sheet[0, 4, 0] == 20
-    assert sheet[3, 0, 0] == 30
-    assert sheet[2, 0].tolist() == [1, 2, 3]
-    assert sheet[3, 4].tolist() == [1, 2, 3]
-    assert np.array_equal(grid(images, columns=3)[:, 3:6], images[1])
-
-
-def test_the_course_figure_has_the_geometry_of_matplotlib() -> None:
-    images = np.zeros((25, 64, 64, 3), np.uint8)
-    figure = course_figure(images)
-    assert figure.shape == (480, 640, 4)
-    assert (figure[..., 3] == 255).all()
-    drawn = figure[..., 0] == 0
-    assert drawn.sum() == 25 * 64 * 64
-    rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
-    # plt.subplots(5, 5) leaves 57.6 pixels above, 52.8 below and 80 + 10.9 to the left.
-    assert (rows[0], columns[0]) == (58, 91)
-    assert abs(rows[-1] + 1 - (480 - 52.8)) < 1
-    tops = rows[np.diff(rows, prepend=-9) > 1]
-    lefts = columns[np.diff(columns, prepend=-9) > 1]
-    assert np.abs(tops - (57.6 + 76.47 * np.arange(5))).max() <= 0.5
-    assert np.abs(lefts - (90.9 + 102.62 * np.arange(5))).max() <= 0.5
-
-
-def test_the_course_figure_takes_fewer_images_of_any_size_but_not_more_than_25() -> None:
-    figure = course_figure(np.zeros((7, 32, 32, 3), np.uint8))
-    assert (figure[..., 0] == 0).sum() == 7 * 64 * 64
-    with pytest.raises(ValueError, match="25 cells, got 26"):
-        course_figure(np.zeros((26, 8, 8, 3), np.uint8))
-
-
-def test_a_strip_is_one_row_with_captions_under_it() -> None:
-    images = np.full((3, 40, 40, 3), 90, np.uint8)
-    plain = strip(images)
-    assert plain.shape == (40, 3 * 40 + 2 * 2, 3)
-    captioned = strip(images, ["0", "", "20,000"])
-    assert captioned.shape == (56, plain.shape[1], 3)
-    assert np.array_equal(captioned[:40], plain)
-    below = captioned[40:]
-    assert (below[:, :40] < 128).any()
-    assert (below[:, 42:82] == 255).all()
-    assert (below[:, 84:] < 128).any()
-
-
-def test_a_png_keeps_its_pixels_and_text_and_has_the_same_bytes_twice(tmp_path: Path) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    text = {"seed": "3", "prompt": "blue hair\n青い髪", "recipe": '{"a": 1}'}
-    write_png(tmp_path / "new" / "a.png", image, text)
-    write_png(tmp_path / "new" / "b.png", image, text)
-    first, second = sorted((tmp_path / "new").iterdir())
-    assert first.read_bytes() == second.read_bytes()
-    assert read_png_text(first) == text
-    assert np.array_equal(decode(first), image)
-
-
-@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 1), (4, 4, 3), (4, 4, 4)])
-def test_a_png_may_be_grey_rgb_or_rgba(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    write_png(tmp_path / "a.png", np.full(shape, 255, np.uint8))
-    assert (decode(tmp_path / "a.png") == 255).all()
-    assert read_png_text(tmp_path / "a.png") == {}
-
-
-def test_a_picture_that_cannot_be_written_leaves_the_old_one_and_nothing_else(
-    tmp_path: Path,
-) -> None:
-    write_png(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8))
-    before = (tmp_path / "a.png").read_bytes()
-    with pytest.raises(TypeError):
-        write_png(tmp_path / "a.png", np.zeros((2, 2, 7), np.uint8))
-    (tmp_path / "b.png").mkdir()  # so that the last move fails
-    with pytest.raises(OSError, match="directory"):
-        write_png(tmp_path / "b.png", np.zeros((2, 2, 3), np.uint8))
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.png", "b.png"]
-    assert (tmp_path / "a.png").read_bytes() == before
-
-
-def test_text_of_what_is_not_a_png_is_an_image_error(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(encoded(Image.new("RGB", (2, 2)), "JPEG"))
-    (tmp_path / "b.png").write_bytes(b"")
-    for name in ("a.png", "b.png", "missing.png"):
-        with pytest.raises(ImageError, match=name):
-            read_png_text(tmp_path / name)
-
-
-def test_a_gif_loops_with_its_own_colours_in_each_frame(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    frames = [random.integers(0, 256, (6, 6, 3), dtype=np.uint8) for _ in range(4)]
-    for name in ("a.gif", "b.gif"):
-        write_gif(tmp_path / name, frames, fps=8)
-    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
-    with Image.open(tmp_path / "a.gif") as gif:
-        assert gif.n_frames == 4
-        assert gif.info["loop"] == 0
-        assert gif.info["duration"] == 120  # 1/8 s on the 1/100 s that GIF counts in
-        for index, frame in enumerate(frames):
-            gif.seek(index)
-            assert np.abs(np.asarray(gif.convert("RGB")).astype(int) - frame).max() <= 2
-
-
-def test_a_gif_needs_a_frame(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least one frame"):
-        write_gif(tmp_path / "a.gif", [], fps=5)
-    assert not list(tmp_path.iterdir())
