@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from animekit.errors import (
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a full disk, or a full quota, says."""
+Progress = Callable[[int, int], None]
+"""Is told how many are done, and of how many."""
 
 
 def refuse_full(folder: Path) -> None:
