@@ -61,10 +61,11 @@ def room_for(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise _no_room(target, error.strerror or str(error)) from None
+        raise no_room(target, error.strerror or str(error)) from None
 
 
-def _no_room(target: Path, reason: str) -> DeviceError:
+def no_room(target: Path, reason: str) -> DeviceError:
+    """Return the error of a disk on which a file does not fit."""
     return DeviceError(
         f"no room for {target.name} in {target.parent}: {reason}",
         "free some space and repeat; ANIMEKIT_HOME moves the store to another disk",

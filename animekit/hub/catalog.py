@@ -14,10 +14,18 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from animekit.errors import CheckpointError, NetworkError, NotFoundError, UsageError
-from animekit.files import cache_dir, move, refuse_full, sha256_of, weights_dir, write_atomic
+from animekit.files import (
+    cache_dir,
+    move,
+    refuse_full,
+    room_for,
+    sha256_of,
+    weights_dir,
+    write_atomic,
+)
 from animekit.hub.addresses import Refused, check_address
-from animekit.hub.archive import below, room_for, unpacked
-from animekit.hub.download import Progress, fetch
+from animekit.hub.archive import below, unpacked
+from animekit.hub.download import DownloadProgress, fetch
 from animekit.text import did_you_mean
 
 LIST = Path(__file__).parents[1] / "assets" / "catalog.toml"
@@ -152,7 +160,7 @@ def pull(
     *,
     sha256: str | None = None,
     unpinned: bool = False,
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
 ) -> Path:
     """Download weights into the store unless they are there, sound; return the file.
 
@@ -223,7 +231,7 @@ def get_dataset(
     *,
     sha256: str | None = None,
     unpinned: bool = False,
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
 ) -> Fetched:
     """Download a data set as a new folder; check its files where they are known.
 

@@ -359,15 +359,18 @@ def test_a_folder_with_something_in_it_is_refused_before_the_download(published:
     assert published.asked == []
 
 
-def test_a_cut_download_of_a_data_set_goes_on_next_time(published: Site, home: Path) -> None:
+@pytest.mark.parametrize("sha256", [hashlib.sha256(SET).hexdigest(), None])
+def test_a_cut_download_of_a_data_set_goes_on_next_time_where_a_sum_guards_it(
+    published: Site, home: Path, sha256: str | None
+) -> None:
     def stop(done: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        get_dataset("pictures", Path("data/pictures"), progress=stop)
+        get_dataset("pictures", Path("data/pictures"), sha256=sha256, progress=stop)
     assert (home / "downloads" / "s.zip.part").is_file()
-    assert get_dataset("pictures", Path("data/pictures")).files == 3
-    assert published.ranges()[-1] is not None
+    assert get_dataset("pictures", Path("data/pictures"), sha256=sha256).files == 3
+    assert (published.ranges()[-1] is None) is (sha256 is None)
 
 
 # the command
