@@ -36,7 +36,7 @@ State = Literal["here", "missing", "damaged"]
 
 
 class Entry(BaseModel):
-    """One thing that can be downloaded; catalogue.toml says what its keys mean."""
+    """One thing that can be downloaded; assets/catalog.toml says what its keys mean."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -329,21 +329,7 @@ def _expected(entry: Entry, record: dict[str, Any]) -> str | None:
 
 @cache
 def _read(path: Path) -> dict[str, Entry]:
-    found: dict[str, Entry] = {}
-    for table in tomllib.loads(path.read_text("utf-8"))["entry"]:
-        each = table.pop("each", {"": {}})
-        for name in each:
-            own = each[name] if isinstance(each, dict) else {}
-            entry = Entry.model_validate(_filled({**table, **own}, name))
-            assert entry.name not in found, entry.name
-            found[entry.name] = entry
-    return found
-
-
-def _filled(value: Any, name: str) -> Any:
-    """Put a name where {each} stands, in every text of a table."""
-    if isinstance(value, dict):
-        return {key: _filled(item, name) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_filled(item, name) for item in value]
-    return value.replace("{each}", name) if isinstance(value, str) else value
+    found = [Entry.model_validate(row) for row in tomllib.loads(path.read_text("utf-8"))["entry"]]
+    named = {entry.name: entry for entry in found}
+    assert len(named) == len(found), "two entries have one name"
+    return named
