@@ -18,7 +18,7 @@ from PIL import Image
 from animekit.cleaning.report_style import STYLE
 from animekit.cleaning.sheets import Example, Sheet, Shelf, Thumbs, caption, short
 from animekit.files import write_atomic
-from animekit.text import shown_name
+from animekit.text import printable
 
 if TYPE_CHECKING:
     from animekit.cleaning.clean import Cleaning
@@ -103,7 +103,7 @@ def text(value: Any) -> str:
     >>> text("<b>&'\\n.png")
     '&lt;b&gt;&amp;&#x27;�.png'
     """
-    return html.escape(shown_name(str(value)))
+    return html.escape(printable(str(value)))
 
 
 def _name(name: str) -> str:

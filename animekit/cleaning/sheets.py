@@ -18,7 +18,7 @@ from animekit.errors import UsageError
 from animekit.files import cores
 from animekit.images.decode import ImageError, decode
 from animekit.images.write import write_png
-from animekit.text import shown_name
+from animekit.text import printable
 
 if TYPE_CHECKING:
     from animekit.cleaning.check import Finding, Reason
@@ -208,7 +208,7 @@ def draw_sheet(page: Sequence[Example], thumbs: Thumbs, columns: int, head: str)
         if example.is_kept:
             box = (left - 3, top - 3, left + TILE + 2, top + TILE + 2)
             draw.rectangle(box, outline=KEPT, width=3)
-        name = _cut(shown_name(PurePosixPath(example.name).name), TILE, 10)
+        name = _cut(printable(PurePosixPath(example.name).name), TILE, 10)
         draw.text((left, top + TILE + 3), name, INK, _font(10))
         words, colour = (caption(example), KEPT if example.is_kept else FADED)
         draw.text((left, top + TILE + 3 + LINE), _cut(words, TILE, 10), colour, _font(10))

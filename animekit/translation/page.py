@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from animekit.files import write_atomic
-from animekit.text import shown_name
+from animekit.text import printable
 from animekit.translation.inputs import VIDEOS
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def text(value: object) -> str:
     >>> text("<b>&'")
     '&lt;b&gt;&amp;&#x27;'
     """
-    return html.escape(shown_name(str(value)))
+    return html.escape(printable(str(value)))
 
 
 def link(name: str) -> str:

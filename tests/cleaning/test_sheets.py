@@ -26,7 +26,7 @@ from animekit.cleaning.sheets import (
     write_sheets,
 )
 from animekit.errors import UsageError
-from animekit.text import shown_name
+from animekit.text import printable
 
 BLUR = Reason("blur", "review", "blurred", worst="lowest")
 DARK = Reason("dark", "review", "too dark")
@@ -121,7 +121,7 @@ def test_a_picture_is_whole_in_its_tile() -> None:
 
 @pytest.mark.parametrize("name", ["顔" * 60, "a\tb\x1b[31m\n.png", "\udcff\udcfe.png", "\u202egnp"])
 def test_names_of_any_kind_can_be_drawn(tmp_path: Path, name: str) -> None:
-    shown = shown_name(name)
+    shown = printable(name)
     assert shown.isprintable()
     shown.encode("utf-8")
     assert _font(10).getlength(_cut(shown, TILE, 10)) <= TILE
