@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from animekit.errors import (
-    AnimekitError,
-    DeviceError,
-    UnusableError,
-)
+import platformdirs
+
+from animekit.errors import AnimekitError, DeviceError, UnusableError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a full disk, or a full quota, says."""
@@ -134,11 +132,12 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 def cache_dir() -> Path:
     """Return where packs and weights are kept.
 
-    `ANIMEKIT_HOME`, else `$XDG_CACHE_HOME/animekit`, else `~/.cache/animekit`.
+    `ANIMEKIT_HOME`, else where the system keeps caches of users: on Linux
+    `$XDG_CACHE_HOME/animekit`, else `~/.cache/animekit`.
     """
     if home := os.environ.get("ANIMEKIT_HOME"):
         return Path(home)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "animekit"
+    return platformdirs.user_cache_path("animekit", appauthor=False)
 
 
 def weights_dir() -> Path:
