@@ -8,7 +8,6 @@ import multiprocessing
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from animekit.files import sha256_of
 from animekit.hub import download
 from animekit.hub.addresses import Refused, check_address
 from animekit.hub.download import Patience, fetch
-from tests.serving import Site, only_loopback, serving
+from tests.serving import Site
 
 BODY = np.random.default_rng(0).integers(0, 256, 700_000, dtype=np.uint8).tobytes()
 SUM = hashlib.sha256(BODY).hexdigest()
@@ -29,16 +28,7 @@ OTHER = np.random.default_rng(1).integers(0, 256, len(BODY), dtype=np.uint8).tob
 QUICK = Patience(connect=2.0, read=0.3, tries=3, pause=0.0, lock=0.1)
 
 
-@pytest.fixture(autouse=True)
-def _no_network() -> Iterator[None]:
-    with only_loopback():
-        yield
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with serving() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture
