@@ -16,10 +16,8 @@ import platformdirs
 
 from animekit.errors import AnimekitError, DeviceError, UnusableError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What a full disk, or a full quota, says."""
-Progress = Callable[[int, int], None]
-"""Is told how many are done, and of how many."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk, or a full quota, says
+Progress = Callable[[int, int], None]  # is told how many are done, and of how many
 
 
 def refuse_full(folder: Path) -> None:
