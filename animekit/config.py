@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, get_args
 
+import platformdirs
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -251,8 +252,8 @@ def config_layers(path: Path | str | None, model: str, known: Iterable[str]) -> 
 
 def user_config() -> Path:
     """Return where the user's own configuration file is, or would be."""
-    folder = os.environ.get("XDG_CONFIG_HOME") or os.environ.get("APPDATA")
-    return Path(folder or Path.home() / ".config") / "animekit" / "config.toml"
+    folder = platformdirs.user_config_path("animekit", appauthor=False, roaming=True)
+    return folder / "config.toml"
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,19 +6,18 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from animekit.errors import (
-    AnimekitError,
-    DeviceError,
-    UnusableError,
-)
+import platformdirs
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What a full disk, or a full quota, says."""
+from animekit.errors import AnimekitError, DeviceError, UnusableError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk, or a full quota, says
+Progress = Callable[[int, int], None]  # is told how many are done, and of how many
 
 
 def refuse_full(folder: Path) -> None:
@@ -59,10 +58,11 @@ def room_for(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise _no_room(target, error.strerror or str(error)) from None
+        raise no_room(target, error.strerror or str(error)) from None
 
 
-def _no_room(target: Path, reason: str) -> DeviceError:
+def no_room(target: Path, reason: str) -> DeviceError:
+    """Return the error of a disk on which a file does not fit."""
     return DeviceError(
         f"no room for {target.name} in {target.parent}: {reason}",
         "free some space and repeat; ANIMEKIT_HOME moves the store to another disk",
@@ -89,18 +89,26 @@ def as_error(error: OSError, hint: str) -> AnimekitError:
     return UnusableError(f"cannot use {where}: {reason}" if where else reason, hint, code="path")
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give a name beside a file to write to; it replaces the file if all went well.
+
+    So there is never a part of it under its name. Of a link, the link goes, not its target.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, data: str | bytes) -> None:
     """Write a file so that a reader or a crash sees the old content or the new."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data.encode("utf-8") if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with writing(path) as temporary, temporary.open("wb") as file:
+        file.write(data.encode("utf-8") if isinstance(data, str) else data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -122,11 +130,12 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 def cache_dir() -> Path:
     """Return where packs and weights are kept.
 
-    `ANIMEKIT_HOME`, else `$XDG_CACHE_HOME/animekit`, else `~/.cache/animekit`.
+    `ANIMEKIT_HOME`, else where the system keeps caches of users: on Linux
+    `$XDG_CACHE_HOME/animekit`, else `~/.cache/animekit`.
     """
     if home := os.environ.get("ANIMEKIT_HOME"):
         return Path(home)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "animekit"
+    return platformdirs.user_cache_path("animekit", appauthor=False)
 
 
 def weights_dir() -> Path:

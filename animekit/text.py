@@ -6,21 +6,11 @@ import difflib
 from collections.abc import Iterable
 
 
-def shown_name(name: str) -> str:
-    """Return a file name as one line of valid text without control characters.
-
-    >>> shown_name("a\\nb\\u202egnp.png")
-    'a�b�gnp.png'
-    """
-    text = name.encode("utf-8", "replace").decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
-
-
 def printable(name: str) -> str:
-    """Return a file name for a terminal: control characters are spelled out.
+    """Return a name as one line of valid text: what would not print is spelled out.
 
-    >>> printable("a\\x1b[31m.png")
-    'a\\\\x1b[31m.png'
+    >>> printable("a\\x1b[31m.png"), printable("a\\nb\\u202egnp.png")
+    ('a\\\\x1b[31m.png', 'a\\\\nb\\\\u202egnp.png')
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 

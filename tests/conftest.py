@@ -18,6 +18,7 @@ from animekit.plugins import Registry
 from animekit.runs.run import Run
 from animekit.training.logger import Logger
 from animekit.training.train import train
+from tests.serving import Site, only_loopback, serving
 
 ROOT = Path(__file__).parents[1]
 TINY: dict[str, Any] = {
@@ -148,3 +149,17 @@ def stop_at() -> Callable[..., Watcher]:
         return Watcher({step: stop})
 
     return make
+
+
+@pytest.fixture
+def no_network() -> Iterator[None]:
+    """Let nobody reach another machine."""
+    with only_loopback():
+        yield
+
+
+@pytest.fixture
+def site(no_network: None) -> Iterator[Site]:
+    """Return a web server on this machine, where nobody reaches another one."""
+    with serving() as running:
+        yield running

@@ -1,16 +1,80 @@
-"""Small picture files, folders and archives of them, for the tests of data sets."""
+"""What tests share: calls of the command line and their answers, small picture files, archives."""
 
 from __future__ import annotations
 
 import io
+import json
 import zipfile
+from importlib.resources import files
 from pathlib import Path
+from typing import Any, Protocol
 
+import jsonschema
 import numpy as np
+import typer
 from PIL import Image
+from typer.testing import CliRunner, Result
 
+from animekit.cli import Root, app
 from animekit.data.dataset import Dataset
 from animekit.data.pack import Pack
+
+SCHEMAS = files("animekit.cli") / "schemas"
+
+
+class Group(Protocol):
+    """A module of one group of commands."""
+
+    def add_to(self, app: typer.Typer) -> None:
+        """Add the group to the root."""
+
+
+def alone(group: Group) -> typer.Typer:
+    """Return a root that holds one group: the others need not be imported."""
+    help_names = {"help_option_names": ["-h", "--help"]}
+    root = typer.Typer(
+        name="animekit", cls=Root, rich_markup_mode="rich", context_settings=help_names
+    )
+    root.callback()(lambda: None)
+    group.add_to(root)
+    return root
+
+
+def call(
+    *words: object, root: typer.Typer = app, given: str | bytes | None = None, **env: str
+) -> Result:
+    """Run one command line in this process; `given` is its standard input."""
+    line = [str(word) for word in words]
+    return CliRunner().invoke(root, line, input=given, env={"COLUMNS": "200", **env})
+
+
+def answer(*words: object, root: typer.Typer = app, exit_code: int | None = 0) -> dict[str, Any]:
+    """Run a command and return its JSON answer, which keeps its schema.
+
+    None stands for any exit code.
+    """
+    result = call(*words, "--json", root=root)
+    assert exit_code in (None, result.exit_code), result.output
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    assert found["exit_code"] == result.exit_code
+    assert keeps_its_schema(found)
+    return found
+
+
+def keeps_its_schema(found: dict[str, Any]) -> bool:
+    """Hold a JSON answer against the schemas in the package."""
+    name = found["schema"].removeprefix("animekit.").removesuffix("/1")
+    wrong = problems("answer", found) + (problems(name, found["data"]) if found["ok"] else [])
+    assert not wrong
+    return True
+
+
+def problems(schema: str | dict[str, Any], value: Any) -> list[str]:
+    """Return where a value breaks a schema, which may be named as its file is."""
+    if isinstance(schema, str):
+        schema = json.loads((SCHEMAS / f"{schema}.json").read_text("utf-8"))
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
+    return [f"{error.json_path}: {error.message}" for error in errors]
 
 
 def picture(value: int = 0, size: int = 8, format: str = "PNG") -> bytes:

@@ -18,12 +18,12 @@ from animekit import plugins
 from animekit.cleaning.cache import Measured
 from animekit.cleaning.check import TIERS, Check, Context, Finding, Reason
 from animekit.cleaning.judge import judge, make_manifest
-from animekit.cleaning.measure import Progress, Table, measure
+from animekit.cleaning.measure import Table, measure
 from animekit.config import Layer, resolve
 from animekit.data.manifest import FILE, SUMMARY, clean_folder, numbered, write_manifest
 from animekit.data.survey import File, Survey, survey
 from animekit.errors import DeviceError, NotFoundError, UsageError
-from animekit.files import cores, write_atomic
+from animekit.files import Progress, cores, write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -31,7 +31,7 @@ from animekit.data.manifest import newest_manifest, read_manifest
 from animekit.data.survey import File, survey
 from animekit.device import threads
 from animekit.errors import DataError, UsageError
-from animekit.files import as_error, cores
+from animekit.files import Progress, as_error, cores
 from animekit.images.decode import ImageError, decode, read_image_file
 from animekit.images.pixels import resize as resize_square
 from animekit.images.write import write_png
@@ -48,7 +48,6 @@ MIN_SIZE = 64
 AHEAD = 2
 """Pictures a worker that wait for it, as names: only those in work are in memory."""
 
-Progress = Callable[[int, int], None]
 Faces = Literal["all", "largest"]
 
 

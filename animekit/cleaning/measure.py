@@ -9,7 +9,7 @@ layer of a network would else wait 5 ms while another one makes its many short c
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -21,14 +21,13 @@ from animekit.cleaning.cache import Measured
 from animekit.cleaning.check import Check, Measures, Picture
 from animekit.data.survey import File
 from animekit.errors import PluginError
-from animekit.files import cores
+from animekit.files import Progress, cores
 from animekit.images.decode import ImageError, read_image_file
 from animekit.signals import StopSignals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Progress = Callable[[int, int], None]
 
 FILES_A_TASK = 16
 PIXELS_A_BATCH = 4_000_000

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from animekit.cleaning.journal import Disk, Move
-from animekit.cleaning.move import NO_SECOND_NAME, State, copy, state
-from animekit.cleaning.move_plan import Plan, look
+from animekit.cleaning.journal import Move
+from animekit.cleaning.move import copy, state
+from animekit.cleaning.move_plan import ACROSS, MovePlan
 from animekit.cleaning.quarantine import Applied, existing
-from animekit.data.dataset import Skipped
 from animekit.data.manifest import kept_names
 from animekit.errors import UnusableError, UsageError
-from animekit.files import as_error
+from animekit.files import FULL, Progress, as_error
 from animekit.signals import StopSignals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TAG_FILE = "tags.csv"
-"""It goes along: the labels of the pictures beside it."""
+TAG_FILE = "tags.csv"  # it goes along: the labels of the pictures beside it
 NAMED = 3  # collisions that an error names
 
 
@@ -41,8 +38,7 @@ def publish(
     out: Path | str | None = None,
     *,
     how: Literal["copy", "link"] = "copy",
-    progress: Callable[[int, int], None] | None = None,
-    disk: Disk | None = None,
+    progress: Progress | None = None,
 ) -> Applied:
     """Make a folder of the pictures that a manifest keeps, under the same names.
 
@@ -51,60 +47,58 @@ def publish(
     stopped can go on. Raises UnusableError, before anything is written, where another file is in
     the way.
     """
-    folder, disk = existing(folder), disk if disk is not None else Disk()
+    folder = existing(folder)
     into = kept_folder(folder) if out is None else Path(out)
     made, there = _plan(folder, table, into)
+    total = len(made.moves)
     try:
         with StopSignals() as signals:
             for count, move in enumerate(made.moves):
                 if progress is not None:
-                    progress(count, len(made.moves))
+                    progress(count, total)
                 if signals.received is not None:
                     raise signals.received(
-                        f"stopped after {count:,} of {len(made.moves):,} files",
+                        f"stopped after {count:,} of {total:,} files",
                         "the same command goes on from there",
                     )
-                _put(disk, folder / move.name, into / move.to, move, how)
+                source = (folder / move.name).resolve()  # of a link, what it leads to
+                if how == "copy":
+                    copy(source, into / move.to, move.sha256)
+                else:
+                    _link(source, into / move.to)
         if progress is not None:
-            progress(len(made.moves), len(made.moves))
+            progress(total, total)
     except OSError as error:
         raise as_error(error, "the same command goes on from there") from None
-    return Applied(None, into, None, len(made.moves) + there, made.gone, made.refused)
+    return Applied(None, into, None, total + there, made.gone, made.refused)
 
 
-def plan_copy(folder: Path, table: pd.DataFrame, out: Path | str | None = None) -> Plan:
+def plan_copy(folder: Path, table: pd.DataFrame, out: Path | str | None = None) -> MovePlan:
     """Look at every file that `publish` would copy or link, and write nothing."""
     return _plan(folder, table, kept_folder(folder) if out is None else Path(out))[0]
 
 
-def _plan(folder: Path, table: pd.DataFrame, into: Path) -> tuple[Plan, int]:
+def _plan(folder: Path, table: pd.DataFrame, into: Path) -> tuple[MovePlan, int]:
     """Return what is to be written, and how many pictures are there already."""
     if Path(os.path.realpath(into)).is_relative_to(os.path.realpath(folder)):
         raise UsageError(f"{into} lies in {folder} itself", "name a folder outside with --out")
-    made, there = Plan(folder, into), 0
+    made, there = MovePlan(folder, into), 0
     hashes = dict(zip(table["name"], table["sha256"], strict=True))
     tags = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob(TAG_FILE))]
     tags = [name for name in tags if not any(part.startswith(".") for part in name.split("/"))]
     in_the_way = []
     for name in [*kept_names(table), *tags]:
-        if not os.path.lexists(folder / name):
-            made.gone.append(name)
-            continue
-        try:
-            found, problem = look(folder, folder / name, name, hashes.get(name, ""))
-        except OSError as error:
-            found, problem = "", f"cannot be read: {error.strerror}"
-        if problem:
-            made.refused.append(Skipped(name, problem))
+        found = made.look(name, hashes.get(name, ""))
+        if not found:
             continue
         move = Move(name, name, found)
-        lies = state(into / name, move)
-        if lies is State.OTHER:
-            in_the_way.append(str(into / name))
-        there += lies is State.SAME
-        if lies is State.GONE:
-            made.moves.append(move)
-            made.bytes += (folder / name).stat().st_size
+        match state(into / name, move):
+            case "other":
+                in_the_way.append(str(into / name))
+            case "same":
+                there += 1
+            case "gone":
+                made.moves.append(move)
     if in_the_way:
         raise UnusableError(
             f"{len(in_the_way):,} other files are in the way: {' '.join(in_the_way[:NAMED])}",
@@ -114,20 +108,12 @@ def _plan(folder: Path, table: pd.DataFrame, into: Path) -> tuple[Plan, int]:
     return made, there
 
 
-def _put(disk: Disk, source: Path, target: Path, move: Move, how: str) -> None:
-    disk.make_folder(target.parent)
-    source = source.resolve()  # of a link, what it leads to
-    if how == "copy":
-        copy(disk, source, target, move.sha256)
-        return
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        disk.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if error.errno not in NO_SECOND_NAME:
+        target.hardlink_to(source)
+    except OSError as error:  # another disk, or a file system without hard links
+        if isinstance(error, FileExistsError) or error.errno in FULL:
             raise
         reason = (error.strerror or str(error)).lower()
-        raise UnusableError(
-            f"cannot link {target}: {reason}", "--apply copy works across disks", code="path"
-        ) from None
+        raise UnusableError(f"cannot link {target}: {reason}", ACROSS, code="path") from None

@@ -6,26 +6,28 @@
 
 from __future__ import annotations
 
-import os
+import errno
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from animekit.cleaning.journal import Batch, Disk, Journal, Move
-from animekit.cleaning.move import State, Way, is_inside, move_all, part_of, state, tidy
-from animekit.cleaning.move_plan import FLAGGED, plan, rejected_folder
+from animekit.cleaning.journal import Journal, Move, MoveBatch
+from animekit.cleaning.move import bring_back, is_inside, part_of, rename, state, tidy
+from animekit.cleaning.move_plan import ACROSS, FLAGGED, plan, rejected_folder
 from animekit.data.dataset import Skipped, nothing_at
 from animekit.errors import NotFoundError, UnusableError
-from animekit.files import as_error
+from animekit.files import Progress, as_error
 from animekit.signals import StopSignals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Progress = Callable[[int, int], None]
+CHUNK = 64  # files that move between two lines of the journal
+Step = tuple[Path, Path, Move]  # from, to, and what was written down
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,6 @@ def apply(
     manifest: str = "",
     tiers: Sequence[str] = FLAGGED,
     progress: Progress | None = None,
-    disk: Disk | None = None,
 ) -> Applied:
     """Move what a manifest flags to a folder beside; `undo` can bring it back.
 
@@ -66,107 +67,82 @@ def apply(
     decisions whose pictures move; `manifest` is the path of the table, for the journal. SIGINT and
     SIGTERM end it with Stopped after the files that are being moved.
     """
-    folder, disk = existing(folder), disk if disk is not None else Disk()
+    folder = existing(folder)
     into = rejected_folder(folder)
-    journal = Journal(into, disk)
+    journal = Journal(into)
     with _plain_errors("what was moved can come back: --undo"):
-        if journal.path.is_file():
-            with _alone(into):
-                _settle(disk, folder, into, journal)
         made = plan(folder, table, tiers)
         if not made.moves:
             return Applied(None, into, None, 0, made.gone, made.refused)
-        disk.make_folder(into)
+        into.mkdir(parents=True, exist_ok=True)
         with _alone(into):
             when = datetime.now(UTC).isoformat(timespec="seconds")
             batch = journal.begin(folder.absolute(), manifest, made.moves, when)
-            ways = [(folder / move.name, into / move.to, move) for move in made.moves]
-            _run(disk, ways, lambda names: journal.note(batch, "done", names=names), progress)
+            steps = [(folder / move.name, into / move.to, move) for move in made.moves]
+            _run(
+                steps,
+                lambda source, target, move: rename(source, target),
+                partial(journal.note, batch, "done"),
+                progress,
+            )
             journal.note(batch, "end")
     return Applied(batch.id, into, journal.path, len(made.moves), made.gone, made.refused)
 
 
-def _settle(disk: Disk, folder: Path, into: Path, journal: Journal) -> None:
-    """Take back what a kill left half done: files with two names, parts of copies."""
-    for batch in journal.read():
-        if not batch.began or batch.ended or batch.undone:
-            continue
-        for move in batch.moves:
-            target = into / move.to
-            _drop_part(disk, target, move)
-            if move.name in batch.done or not os.path.lexists(target):
-                continue
-            if state(folder / move.name, move) is state(target, move) is State.SAME:
-                disk.remove(target)
-
-
-def _drop_part(disk: Disk, target: Path, move: Move) -> None:
-    part = part_of(target, move.sha256)
-    if os.path.lexists(part):
-        disk.remove(part)
-
-
-def undo(
-    folder: Path | str,
-    which: str = "last",
-    *,
-    progress: Progress | None = None,
-    disk: Disk | None = None,
-) -> Undone:
+def undo(folder: Path | str, which: str = "last", *, progress: Progress | None = None) -> Undone:
     """Bring back what one call of `apply` moved.
 
     `which` is the number of a batch, or "last" for the last that was not undone.
     A file that was changed, or whose old place is taken, stays where it is and is named; all others
     come back. It can be called again, after a kill too, and does what is left to be done.
     """
-    folder, disk = existing(folder), disk if disk is not None else Disk()
+    folder = existing(folder)
     into = rejected_folder(folder)
-    journal = Journal(into, disk)
+    journal = Journal(into)
     batch = find(journal, which)
     if batch is None or batch.undone:
         return Undone(None if batch is None else batch.id, journal.path, 0, [])
-    ways: list[Way] = []
+    steps: list[Step] = []
     refused: list[Skipped] = []
     with _plain_errors("the same command goes on from there"), _alone(into):
         for move in batch.moves:
-            problem, goes = _way_back(disk, folder, into, batch, move)
+            problem, goes = _look_back(folder, into, batch, move)
             if problem:
                 refused.append(Skipped(move.name, problem))
             elif goes:
-                ways.append((into / move.to, folder / move.name, move))
-        journal.note(batch, "undo", files=len(ways))
-        _run(disk, ways, lambda names: journal.note(batch, "back", names=names), progress)
+                steps.append((into / move.to, folder / move.name, move))
+        journal.note(batch, "undo", files=len(steps))
+        _run(steps, bring_back, partial(journal.note, batch, "back"), progress)
         if batch.lost:
             refused.append(Skipped(str(journal.path), f"{batch.lost:,} lines are damaged"))
         if not refused:
             journal.note(batch, "undone")
         tidy(into, [move.to for move in batch.moves])
-    return Undone(batch.id, journal.path, len(ways), refused)
+    return Undone(batch.id, journal.path, len(steps), refused)
 
 
-def _way_back(disk: Disk, folder: Path, into: Path, batch: Batch, move: Move) -> tuple[str, bool]:
+def _look_back(folder: Path, into: Path, batch: MoveBatch, move: Move) -> tuple[str, bool]:
     """Return why a file cannot come back, and whether it is to be moved."""
     if not is_inside(folder, move.name) or not is_inside(into, move.to):
         return "leads out of the folder", False
     moved, old = into / move.to, folder / move.name
-    _drop_part(disk, moved, move)
-    _drop_part(disk, old, move)
+    for path in (moved, old):
+        with suppress(OSError):
+            part_of(path, move.sha256).unlink()  # of a copy that was killed
     here, there = state(moved, move), state(old, move)
-    if there is State.SAME:
-        if here is State.SAME:
-            disk.remove(moved)  # it has two names: a kill came between
+    if there == "same":
+        if here == "same":  # 0.1.0 gave a second name first, or a copy was killed at its end
+            moved.unlink()
         return "", False
-    if here is State.SAME:
-        taken = there is State.OTHER
-        return (f"another file is in its place; it is still {moved}" if taken else ""), not taken
-    if here is State.OTHER:
+    if here == "same" and there == "other":
+        return f"another file is in its place; it is still {moved}", False
+    if here == "other":
         return f"was changed since it was moved; it stays {moved}", False
-    if there is State.OTHER and move.name not in batch.done:
-        return "", False  # it never moved, and was changed where it is
-    return f"is gone from {moved}", False
+    never_moved = there == "other" and move.name not in batch.done  # and was changed since
+    return "" if here == "same" or never_moved else f"is gone from {moved}", here == "same"
 
 
-def find(journal: Journal, which: str) -> Batch | None:
+def find(journal: Journal, which: str) -> MoveBatch | None:
     """Return a batch by number, or the last that can be undone; None where all were.
 
     Raises NotFoundError where there is no journal or no such batch.
@@ -190,29 +166,28 @@ def find(journal: Journal, which: str) -> Batch | None:
 
 
 def _run(
-    disk: Disk,
-    ways: Sequence[Way],
-    note: Callable[[list[str]], None],
+    steps: Sequence[Step],
+    one: Callable[[Path, Path, Move], None],
+    note: Callable[..., None],
     progress: Progress | None,
 ) -> None:
-    count = 0
-    if progress is not None:
-        progress(0, len(ways))
+    """Move files one by one, note each chunk of them, and stop between two chunks."""
+    total = len(steps)
     with StopSignals() as signals:
-
-        def moved(moves: list[Move]) -> None:
-            nonlocal count
-            note([move.name for move in moves])
-            count += len(moves)
+        for start in range(0, total, CHUNK):
             if progress is not None:
-                progress(count, len(ways))
-            if signals.received is not None and count < len(ways):
+                progress(start, total)
+            if start and signals.received is not None:
                 raise signals.received(
-                    f"stopped after {count:,} of {len(ways):,} files",
+                    f"stopped after {start:,} of {total:,} files",
                     "the same command goes on; --undo brings back what --apply moved",
                 )
-
-        move_all(disk, ways, moved)
+            chunk = steps[start : start + CHUNK]
+            for source, target, move in chunk:
+                one(source, target, move)
+            note(names=[move.name for _, _, move in chunk])
+    if progress is not None:
+        progress(total, total)
 
 
 def existing(folder: Path | str) -> Path:
@@ -245,4 +220,5 @@ def _plain_errors(hint: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        hint = f"{hint}; {ACROSS}" if error.errno == errno.EXDEV else hint
         raise as_error(error, hint) from None

@@ -17,7 +17,7 @@ from animekit.images.captions import INK, label, without_middle
 from animekit.images.decode import ImageError, decode
 from animekit.images.layout import below, blank, grid, padded
 from animekit.images.write import write_png
-from animekit.text import shown_name
+from animekit.text import printable
 
 if TYPE_CHECKING:
     from animekit.cleaning.check import Finding, Reason
@@ -205,7 +205,7 @@ def _cell(example: Example, small: np.ndarray | None) -> np.ndarray:
     """Return a picture in its frame, name and score below: uint8 [126, 102, 3]."""
     frame, ink = (KEPT, KEPT) if example.is_kept else (GROUND, FADED)
     tile = blank(TILE, TILE, GROUND) if small is None else small
-    name = shown_name(PurePosixPath(example.name).name)
+    name = printable(PurePosixPath(example.name).name)
     shape = (LINE, TILE + 2 * FRAME)
     lines = [
         label(cut, 10, shape, align="left", inset=FRAME, ink=colour, ground=GROUND)

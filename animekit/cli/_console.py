@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from animekit.errors import AnimekitError, Stopped
+from animekit.files import sha256_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,7 +124,8 @@ class Screen:
     def record(self, path: Path | str, kind: str) -> None:
         """Name a result in the JSON answer alone."""
         path = Path(path)
-        self.artifacts.append({"kind": kind, "path": str(path), "sha256": digest(path)})
+        sha256 = sha256_of(path) if path.is_file() else None  # a folder has none
+        self.artifacts.append({"kind": kind, "path": str(path), "sha256": sha256})
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write a table: aligned for people, a tab-separated record a line if plain."""
@@ -214,11 +215,3 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-
-
-def digest(path: Path) -> str | None:
-    """Return the sha256 of a file; None for a folder or a file that is gone."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

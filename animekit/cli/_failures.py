@@ -11,9 +11,9 @@ from typing import Any
 import typer
 
 from animekit.errors import AnimekitError, DeviceError, Stopped, UnusableError, UsageError
+from animekit.files import FULL
 
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def known(error: BaseException, args: Mapping[str, Any]) -> AnimekitError | None:

@@ -30,8 +30,8 @@ IMPORT = [
     option("statistics", str, metavar="image|running", help="Statistics of batch norms (image)."),
 ]
 SECONDS = 15.0  # between two lines of progress where nothing can be redrawn
+# keys of an entry that answers show
 ROW = {"name", "summary", "licence", "page", "source", "note", "verified", "sha256", "urls"}
-"""Keys of an entry that answers show."""
 UNITS = ("bytes", "kB", "MB", "GB")
 
 
@@ -127,7 +127,7 @@ def verify(common: Common) -> list[dict[str, Any]]:
     return rows
 
 
-def import_(common: Common, file: str, **wishes: Any) -> dict[str, Any]:
+def import_(common: Common, file: str, **options: Any) -> dict[str, Any]:
     """Convert published CycleGAN or StarGAN weights, to be used by name.
 
     Examples
@@ -138,8 +138,8 @@ def import_(common: Common, file: str, **wishes: Any) -> dict[str, Any]:
     from animekit.hub.convert import import_weights
     from animekit.hub.published import Statistics
 
-    labels = [word.strip() for word in (wishes.pop("labels") or "").split(",") if word.strip()]
-    statistics = wishes.pop("statistics") or "image"
+    labels = [word.strip() for word in (options.pop("labels") or "").split(",") if word.strip()]
+    statistics = options.pop("statistics") or "image"
     if statistics not in get_args(Statistics):
         raise UsageError(
             f'there is no --statistics "{statistics}"', f"use {' or '.join(get_args(Statistics))}"
@@ -153,7 +153,7 @@ def import_(common: Common, file: str, **wishes: Any) -> dict[str, Any]:
             statistics=cast(Statistics, statistics),
             overwrite=common.yes,
             dry_run=common.dry_run,
-            **wishes,
+            **options,
         )
     source = made.about["source"]
     for line in (

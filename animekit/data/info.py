@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ from animekit import plugins
 from animekit.data.dataset import Dataset, Skipped, open_dataset
 from animekit.data.manifest import DECISIONS, newest_manifest, read_manifest
 from animekit.errors import DataError
-from animekit.files import cores
+from animekit.files import Progress, cores
 from animekit.images.decode import Header, ImageError, header, read_image_file
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ SIDES = (32, 64, 96, 128, 256, 512, 1024)
 """Where the bars of the histogram of shorter sides begin; below the first is one more."""
 BLOCK = 1024
 """Pictures that are handed to the workers at a time."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,17 +22,15 @@ import numpy as np
 from animekit.data.dataset import Dataset, Skipped
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, DeviceError
-from animekit.files import cache_dir
+from animekit.files import FULL, Progress, cache_dir, cores
 from animekit.images.decode import ImageError
 
 VERSION = 2  # raise it when decoding, resizing or the layout of the files change
 STALE_SECONDS = 24 * 3600
 BLOCK_BYTES = 32 * 1024 * 1024
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError)
 
 Item = tuple[int, np.ndarray | None, np.ndarray | None, np.ndarray | None, str]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -212,7 +208,7 @@ def _decoded(dataset: Dataset, size: int, progress: Progress | None) -> Iterator
         return [_item(dataset, index, size) for index in indices]
 
     total = len(dataset)
-    workers = min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
+    workers = min(16, cores())
     block = max(workers, min(4096, BLOCK_BYTES // (size * size * 3)))
     part = max(1, min(64, block // workers))
     with ThreadPoolExecutor(workers, thread_name_prefix="animekit-pack") as pool:

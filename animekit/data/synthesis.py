@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from animekit import plugins
 from animekit.data.dataset import open_dataset
 from animekit.errors import UsageError
-from animekit.files import as_error, cores, move, refuse_full, write_atomic
+from animekit.files import Progress, as_error, cores, move, refuse_full, write_atomic
 from animekit.images.write import write_png
 from animekit.labels.tags import NAMES, format_labels
 from animekit.text import did_you_mean
@@ -35,8 +34,6 @@ BLOCK = 256
 """Pictures that are drawn between two words of progress."""
 SUBJECTS = ("faces", "apples", "oranges")
 """What can be drawn; faces alone have labels."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 
 from animekit.errors import NotFoundError, UnusableError
 from animekit.evaluation.image_set import Given, ImageSet, known_colours, open_images
+from animekit.files import Progress
 from animekit.labels import conditions
 from animekit.labels.tags import NAMES, known
 from animekit.models import sampling
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 PART = 256  # images drawn between two words of progress
 
-Progress = Callable[[int, int], None]
 Drawn = tuple[np.ndarray, np.ndarray | None]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,13 @@ from animekit.data.dataset import open_dataset
 from animekit.data.pack import Pack, pack
 from animekit.data.spec import ImageSpec
 from animekit.errors import NotFoundError, UnusableError
+from animekit.files import Progress
 from animekit.runs.run import Loaded
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
 
 DEFAULT_DATA = "data/faces"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

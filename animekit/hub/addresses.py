@@ -67,14 +67,13 @@ def connection_errors() -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as error:
         raise Refused(f"no trusted connection ({_root(error)})") from None
-    except requests.exceptions.Timeout:
-        raise Cut("no answer in time") from None
     except (
+        requests.exceptions.Timeout,
         requests.exceptions.ConnectionError,
         requests.exceptions.ChunkedEncodingError,
         requests.exceptions.ContentDecodingError,
     ) as error:
-        slow = "timed out" in str(error).lower()  # a pause in the middle of the file
+        slow = "timed out" in str(error).lower()  # a pause in the middle of the file is one too
         raise Cut("no answer in time" if slow else f"no connection ({_root(error)})") from None
     except requests.exceptions.RequestException as error:
         raise Refused(str(error)) from None

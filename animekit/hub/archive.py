@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gzip
-import lzma
 import re
 import shutil
 import stat
@@ -16,32 +15,35 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from animekit.errors import UnusableError
-from animekit.files import move, refuse_full, room_for
+from animekit.files import room_for
 
 CHUNK = 1024 * 1024
 HARMLESS = 16 * 1024 * 1024  # bytes below which no ratio makes a bomb
-LONGEST_NAME = 255  # bytes of one part of a name, on common file systems
-LONGEST_PATH = 1024
+LONGEST = 255, 1024  # bytes of one part of a name and of a path, on common file systems
 TAR_HEADER = 64 * 1024  # bytes of a long name or of extended attributes: memory, not disk
 MAC_FOLDER = "__MACOSX"
-DEVICES = re.compile(r"(con|prn|aux|nul|clock\$|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-NOT_PORTABLE = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f-\x9f]')
+# what some system reads otherwise: characters, the ends of names, devices, broken Unicode
+NOT_PORTABLE = re.compile(
+    r'[<>:"|?*\\\x00-\x1f\x7f-\x9f\ud800-\udfff]|[ .]\Z|\A\Z'
+    r"|\A(con|prn|aux|nul|clock\$|com\d|lpt\d)(\..*)?\Z",
+    re.IGNORECASE,
+)
 EXTENDED = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
 )
 DAMAGED = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
-    *(EOFError, struct.error, UnicodeError, ValueError, OverflowError, RuntimeError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error),
+    *(OSError, EOFError, ValueError, OverflowError, RuntimeError),
 )
 
 Place = Callable[[PurePosixPath], PurePosixPath | None]
+Member = tuple[str, int, Any]  # name, bytes, an open stream (None: a folder)
 
 
 class Hostile(ValueError):
@@ -57,11 +59,6 @@ class Limits:
     total_bytes: int = 8 * 1024**3
     ratio: int = 100
     """Bytes that a byte of the archive may become; pictures reach 1, text 10."""
-
-
-def as_it_is(name: PurePosixPath) -> PurePosixPath | None:
-    """Keep every file at its place in the archive."""
-    return name
 
 
 def below(root: str) -> Place:
@@ -85,35 +82,26 @@ def below(root: str) -> Place:
     return place
 
 
-def extract(
-    archive: Path, folder: Path, *, place: Place = as_it_is, limits: Limits | None = None
-) -> Path:
-    """Unpack an archive as a new folder; one that holds something is never touched.
-
-    Raises UnusableError for an archive that is damaged, hostile (links, devices, names that lead
-    elsewhere or fall together, bombs) or too large; nothing of it is left then.
-    """
-    refuse_full(folder)
-    with unpacked(archive, folder, place=place, limits=limits) as content:
-        return move(content, folder)
-
-
 @contextmanager
 def unpacked(
-    archive: Path, beside: Path, *, place: Place = as_it_is, limits: Limits | None = None
+    archive: Path,
+    beside: Path,
+    *,
+    place: Place = lambda name: name,
+    limits: Limits | None = None,
 ) -> Iterator[Path]:
     """Give a new folder on the same disk as `beside` that holds the archive's files.
 
     `place` says where a file goes, None for nowhere. The folder is gone at the end, unless `move`
-    has put it somewhere. Raises as `extract`.
+    has put it somewhere. Raises UnusableError for an archive that is damaged, hostile (links,
+    devices, names that lead elsewhere or fall together, bombs) or too large.
     """
-    limits = limits or Limits()
     with room_for(beside):
         temporary = Path(tempfile.mkdtemp(prefix=f".{beside.name}-", dir=beside.parent))
         try:
             content = temporary / "content"  # mkdtemp's own folder is closed to others
             content.mkdir()
-            _unpack(archive, _Writer(content, place, limits, archive.stat().st_size))
+            _unpack(archive, content, place, limits or Limits())
             yield content
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -130,187 +118,138 @@ def safe_name(name: str) -> PurePosixPath:
     Traceback (most recent call last):
     animekit.hub.archive.Hostile: "set/../../1.png" leads out of the archive
     """
-    shown = _quoted(name)
-    if name.startswith("/"):
-        raise Hostile(f"{shown} is an absolute name")
     parts = [part for part in name.rstrip("/").split("/") if part != "."]
-    if ".." in parts:
-        raise Hostile(f"{shown} leads out of the archive")
-    for part in parts:
-        if not part or NOT_PORTABLE.search(part) or DEVICES.fullmatch(part) or part[-1] in " .":
-            raise Hostile(f"{shown} is no name on every system")
-        if len(part.encode("utf-8", "surrogatepass")) > LONGEST_NAME or len(name) > LONGEST_PATH:
-            raise Hostile(f"{shown[:60]}... is too long a name")
-    if "".join(parts).encode("utf-8", "replace").decode() != "".join(parts):
-        raise Hostile(f"{shown} is not valid Unicode")
-    return PurePosixPath(*parts)
+    sizes = [len(part.encode("utf-8", "surrogatepass")) for part in parts]
+    if name.startswith("/"):
+        problem = "is an absolute name"
+    elif ".." in parts:
+        problem = "leads out of the archive"
+    elif any(map(NOT_PORTABLE.search, parts)):
+        problem = "is no name on every system"
+    elif max(sizes, default=0) > LONGEST[0] or len(name) > LONGEST[1]:
+        problem = "is too long a name"
+    else:
+        return PurePosixPath(*parts)
+    raise Hostile(f"{_quoted(name)} {problem}")
 
 
 def _quoted(name: str) -> str:
     """Return a name for a message: a terminal must not obey what is in it."""
-    return f'"{ascii(name)[1:-1]}"'
+    return f'"{ascii(name[:100])[1:-1]}"'
 
 
-@dataclass
-class _Writer:
-    """Writes the members of one archive below a folder, and counts."""
+class _Counted:
+    """The stream of one member after the other, cut off where a bomb goes off."""
 
-    folder: Path
-    place: Place
-    limits: Limits
-    packed: int  # bytes of the archive
-    members: int = 0
-    written: int = 0
-    taken: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    def __init__(self, packed: int, limits: Limits) -> None:
+        self.packed, self.limits, self.written = packed, limits, 0
+        self.stream: Any = None
 
-    def add(self, name: str, source: Callable[[], IO[bytes] | None], size: int) -> None:
-        """Write one file, if it is wanted; folders come with their files."""
-        path = self.note(name)
-        if path is None:
-            return
-        if not 0 <= size <= self.limits.member_bytes:
-            raise Hostile(f"{path} has {size:,} bytes, the limit is {self.limits.member_bytes:,}")
-        target = self.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        opened = source()
-        if opened is None:
-            raise Hostile(f"{path} is no plain file")
-        with opened, target.open("xb") as file:
-            done = 0
-            while chunk := opened.read(min(CHUNK, size - done + 1)):
-                done += len(chunk)
-                self.count(len(chunk))
-                if done > size:
-                    break
-                file.write(chunk)
-        if done != size:
-            raise Hostile(f"{path} has {done:,} bytes or more, the archive says {size:,}")
-
-    def note(self, name: str) -> PurePosixPath | None:
-        """Check the name of a file and return where it goes; None for nowhere."""
-        self.members += 1
-        if self.members > self.limits.members:
-            raise Hostile(f"more than {self.limits.members:,} members")
-        path = self.place(safe_name(name))
-        if path is None or not path.parts:
-            return None
-        for depth in range(1, len(path.parts) + 1):
-            self._take(PurePosixPath(*path.parts[:depth]), last=depth == len(path.parts))
-        return path
-
-    def _take(self, path: PurePosixPath, *, last: bool) -> None:
-        """Keep a place free of other spellings: on some systems A.png and a.png are one file."""
-        plain = unicodedata.normalize("NFC", str(path)).casefold()
-        before = self.taken.get(plain)
-        if before is None:
-            self.taken[plain] = (str(path), last)
-        elif last or before != (str(path), False):  # only a folder may come twice
-            raise Hostile(f'"{path}" and "{before[0]}" would be one file')
-
-    def count(self, number: int) -> None:
-        """Count bytes that came out; stop a bomb while it goes off."""
-        self.written += number
+    def read(self, size: int) -> bytes:
+        """Read as a file does."""
+        data: bytes = self.stream.read(size)
+        self.written += len(data)
         if self.written > self.limits.total_bytes:
             raise Hostile(f"more than {self.limits.total_bytes:,} bytes in all")
         if self.written > max(HARMLESS, self.limits.ratio * self.packed):
             raise Hostile(f"a bomb: {self.packed:,} bytes become {self.written:,} and more")
-
-
-def _unpack(archive: Path, writer: _Writer) -> None:
-    try:
-        with archive.open("rb") as file:
-            start = file.read(4)
-            if start[:2] == b"PK":
-                _unzip(archive, writer)
-            elif start[:2] == b"\x1f\x8b":
-                _untar(archive, writer)
-            else:
-                raise Hostile("it is neither a zip nor a tar.gz")
-    except OSError as error:
-        damaged = isinstance(error, gzip.BadGzipFile) or error.errno == errno.EINVAL
-        if not damaged:  # a damaged zip makes zipfile seek before the beginning
-            raise
-        raise _refusal(archive, error) from None
-    except DAMAGED as error:
-        raise _refusal(archive, error) from None
-
-
-def _refusal(archive: Path, error: Exception) -> UnusableError:
-    what = "is not unpacked" if isinstance(error, Hostile) else "is not a sound archive"
-    return UnusableError(
-        f"{archive.name} {what}: {error}", "get it from a source that you trust", code="archive"
-    )
-
-
-def _unzip(archive: Path, writer: _Writer) -> None:
-    with zipfile.ZipFile(archive) as file:
-        members = file.infolist()
-        for member in members:
-            _judge(member)
-        if sum(member.compress_size for member in members) > writer.packed:
-            raise Hostile("its members overlap")
-        for member in members:
-            if not member.is_dir():
-                # orig_filename: zipfile cuts a name at a NUL
-                writer.add(member.orig_filename, partial(file.open, member), member.file_size)
-            else:
-                safe_name(member.orig_filename)
-
-
-def _judge(member: zipfile.ZipInfo) -> None:
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (
-        kind == stat.S_IFDIR and not member.is_dir()
-    ):
-        raise Hostile(f"{_quoted(member.filename)} is a link or a device")
-    if member.flag_bits & 1:
-        raise Hostile(f"{_quoted(member.filename)} has a password")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Hostile(f"{_quoted(member.filename)} is packed in an unusual way")
-
-
-class _Member(tarfile.TarInfo):
-    """A tar header that does not make tarfile read megabytes of names into memory."""
-
-    @classmethod
-    def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> _Member:
-        member: _Member = super().frombuf(buf, encoding, errors)
-        if member.type in EXTENDED and not 0 <= member.size <= TAR_HEADER:
-            raise Hostile(f"a header of {member.size:,} bytes")
-        if member.type == tarfile.GNUTYPE_SPARSE:
-            raise Hostile(f"{_quoted(member.name)} is a file with holes")
-        return member
-
-
-class _Counted:
-    """The decompressed stream of a tar.gz, with headers and padding, cut off where it bursts."""
-
-    def __init__(self, stream: gzip.GzipFile, writer: _Writer) -> None:
-        self.stream = stream
-        self.meter = _Writer(writer.folder, writer.place, writer.limits, writer.packed)
-
-    def read(self, size: int) -> bytes:
-        """Read as a file does."""
-        data = self.stream.read(size)
-        self.meter.count(len(data))
         return data
 
 
-def _untar(archive: Path, writer: _Writer) -> None:
-    with gzip.open(archive) as stream:
-        counted = _Counted(stream, writer)
-        with tarfile.open(
-            fileobj=counted,  # type: ignore[call-overload]
-            mode="r|",
-            tarinfo=_Member,
-        ) as file:
+def _unpack(archive: Path, folder: Path, place: Place, limits: Limits) -> None:
+    """Write the regular files of an archive below a folder; folders come with their files."""
+    taken: dict[str, str] = {}
+    try:
+        for count, (name, size, source) in enumerate(_members(archive, limits), 1):
+            path = safe_name(name)
+            if count > limits.members:
+                raise Hostile(f"more than {limits.members:,} members")
+            if not 0 <= size <= limits.member_bytes:
+                raise Hostile(f"{path} has {size:,} bytes, the limit is {limits.member_bytes:,}")
+            wanted = None if source is None else place(path)
+            if wanted is None or not wanted.parts:
+                continue
+            _take(wanted, taken)
+            target = folder / wanted
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file:
+                shutil.copyfileobj(source, file, CHUNK)
+            if target.stat().st_size != size:
+                raise Hostile(f"{path} has other than the {size:,} bytes that the archive says")
+    except DAMAGED as error:
+        # a damaged zip makes zipfile seek before the beginning; gzip's own errors have no number
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        what = "is not unpacked" if isinstance(error, Hostile) else "is not a sound archive"
+        raise UnusableError(
+            f"{archive.name} {what}: {error}", "get it from a source that you trust", code="archive"
+        ) from None
+
+
+def _take(path: PurePosixPath, taken: dict[str, str]) -> None:
+    """Keep a place free of other spellings: on some systems A.png and a.png are one file."""
+    folders = {_plain(folder): f"{folder}/" for folder in path.parents[:-1]}
+    others = [taken[key] for key, name in folders.items() if taken.get(key, name) != name]
+    if _plain(path) in taken:  # only a folder may come twice
+        others.append(taken[_plain(path)])
+    if others:
+        raise Hostile(f'"{path}" and "{others[0].rstrip("/")}" would be one file')
+    taken |= {**folders, _plain(path): str(path)}
+
+
+def _plain(path: PurePosixPath) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def _members(archive: Path, limits: Limits) -> Iterator[Member]:
+    """Give what an archive holds in turn; a stream ends where the next member begins."""
+    with archive.open("rb") as file:
+        start, counted = file.read(2), _Counted(archive.stat().st_size, limits)
+    if start == b"PK":
+        return _zip_members(archive, counted)
+    if start == b"\x1f\x8b":
+        return _tar_members(archive, counted)
+    raise Hostile("it is neither a zip nor a tar.gz")
+
+
+def _zip_members(archive: Path, counted: _Counted) -> Iterator[Member]:
+    with zipfile.ZipFile(archive) as file:
+        if sum(member.compress_size for member in file.infolist()) > counted.packed:
+            raise Hostile("its members overlap")
+        for member in file.infolist():
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            if kind not in (0, stat.S_IFDIR if member.is_dir() else stat.S_IFREG):
+                raise Hostile(f"{_quoted(member.filename)} is a link or a device")
+            if member.flag_bits & 1:
+                raise Hostile(f"{_quoted(member.filename)} has a password")
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise Hostile(f"{_quoted(member.filename)} is packed in an unusual way")
+            with file.open(member) as counted.stream:
+                source = None if member.is_dir() else counted
+                yield member.orig_filename, member.file_size, source  # filename is cut at a NUL
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header that does not make tarfile read megabytes of names into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> _Header:
+        header: _Header = super().frombuf(buf, encoding, errors)
+        if header.type in EXTENDED and not 0 <= header.size <= TAR_HEADER:
+            raise Hostile(f"a header of {header.size:,} bytes")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise Hostile(f"{_quoted(header.name)} is a file with holes")
+        return header
+
+
+def _tar_members(archive: Path, counted: _Counted) -> Iterator[Member]:
+    with gzip.open(archive) as counted.stream:  # headers and padding are counted too
+        stream: Any = counted
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as file:
             for member in file:
-                if member.isdir():
-                    safe_name(member.name)
-                elif not member.isreg() or member.issparse():
+                if not member.isdir() and (not member.isreg() or member.issparse()):
                     raise Hostile(f"{_quoted(member.name)} is a link or a device")
-                else:
-                    writer.add(member.name, partial(file.extractfile, member), member.size)
-                file.members.clear()  # tarfile keeps every header it has seen
+                yield member.name, member.size, None if member.isdir() else file.extractfile(member)
+                file.members.clear()  # type: ignore[attr-defined]  # all headers it has seen
         while counted.read(CHUNK):  # to the end, where gzip compares its sum
             pass

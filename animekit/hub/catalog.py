@@ -14,10 +14,18 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from animekit.errors import CheckpointError, NetworkError, NotFoundError, UsageError
-from animekit.files import cache_dir, move, refuse_full, sha256_of, weights_dir, write_atomic
+from animekit.files import (
+    cache_dir,
+    move,
+    refuse_full,
+    room_for,
+    sha256_of,
+    weights_dir,
+    write_atomic,
+)
 from animekit.hub.addresses import Refused, check_address
-from animekit.hub.archive import below, room_for, unpacked
-from animekit.hub.download import Progress, fetch
+from animekit.hub.archive import below, unpacked
+from animekit.hub.download import DownloadProgress, fetch
 from animekit.text import did_you_mean
 
 LIST = Path(__file__).parents[1] / "assets" / "catalog.toml"
@@ -28,7 +36,7 @@ State = Literal["here", "missing", "damaged"]
 
 
 class Entry(BaseModel):
-    """One thing that can be downloaded; catalogue.toml says what its keys mean."""
+    """One thing that can be downloaded; assets/catalog.toml says what its keys mean."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -152,7 +160,7 @@ def pull(
     *,
     sha256: str | None = None,
     unpinned: bool = False,
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
 ) -> Path:
     """Download weights into the store unless they are there, sound; return the file.
 
@@ -223,7 +231,7 @@ def get_dataset(
     *,
     sha256: str | None = None,
     unpinned: bool = False,
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
 ) -> Fetched:
     """Download a data set as a new folder; check its files where they are known.
 
@@ -321,21 +329,7 @@ def _expected(entry: Entry, record: dict[str, Any]) -> str | None:
 
 @cache
 def _read(path: Path) -> dict[str, Entry]:
-    found: dict[str, Entry] = {}
-    for table in tomllib.loads(path.read_text("utf-8"))["entry"]:
-        each = table.pop("each", {"": {}})
-        for name in each:
-            own = each[name] if isinstance(each, dict) else {}
-            entry = Entry.model_validate(_filled({**table, **own}, name))
-            assert entry.name not in found, entry.name
-            found[entry.name] = entry
-    return found
-
-
-def _filled(value: Any, name: str) -> Any:
-    """Put a name where {each} stands, in every text of a table."""
-    if isinstance(value, dict):
-        return {key: _filled(item, name) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_filled(item, name) for item in value]
-    return value.replace("{each}", name) if isinstance(value, str) else value
+    found = [Entry.model_validate(row) for row in tomllib.loads(path.read_text("utf-8"))["entry"]]
+    named = {entry.name: entry for entry in found}
+    assert len(named) == len(found), "two entries have one name"
+    return named

@@ -17,10 +17,9 @@ from animekit.hub.published import Published, Statistics, read_published
 from animekit.models import weights
 from animekit.plugins import Registry
 
+# the labels of the published StarGAN for CelebA, in its order
 CELEBA = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
-"""The labels of the published StarGAN for CelebA, in its order."""
-SIZES = {"cyclegan": 256, "stargan": 128}
-"""Sides in pixels that the original programs train at unless they are told otherwise."""
+SIZES = {"cyclegan": 256, "stargan": 128}  # sides that the original programs train at by default
 UNKNOWN = "not known: ask whoever published the file"
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 

@@ -1,14 +1,17 @@
-"""Downloads: one file over HTTPS, resumed where it was cut, checked, put in place by one rename."""
+"""Downloads: one file over HTTPS, checked by its sha256, put in place by one rename.
+
+What came before a cut is continued, from a mirror too: where the joined file is another one, its
+sha256 says so, and it comes once more, whole. A file without a sha256 is never joined.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +21,7 @@ import filelock
 import requests
 
 from animekit.errors import NetworkError, UsageError
-from animekit.files import _no_room, room_for, sha256_of
+from animekit.files import no_room, room_for, sha256_of
 from animekit.hub.addresses import Cut, Refused, check_address, connection_errors, host_of
 
 HOPS = 5  # redirects that are followed
@@ -29,7 +32,7 @@ LONGEST_PAUSE = 60.0  # seconds that a server may ask us to wait
 WEB_PAGE = (b"<!doctype html", b"<html")
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
-Progress = Callable[[int, int | None], None]  # bytes that are here, of how many (if known)
+DownloadProgress = Callable[[int, int | None], None]  # bytes that are here, of how many if known
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,11 @@ class Download:
     sha256: str | None
     size: int | None = None
     plain_http: bool = False
-    progress: Progress = lambda done, total: None
+    progress: DownloadProgress = lambda done, total: None
     patience: Patience = field(default_factory=Patience)
 
     def __post_init__(self) -> None:
         self.part = self.target.with_name(self.target.name + ".part")
-        self.memo = self.target.with_name(self.target.name + ".part.json")
 
     def is_here(self) -> bool:
         """Whether the file is in place, as far as anybody can tell."""
@@ -77,78 +79,73 @@ class Download:
         failures: list[tuple[str, Refused]] = []
         for url in self.urls:
             try:
-                if self._complete():  # a crash came before the rename
-                    break
-                with requests.Session() as session:
-                    session.headers["User-Agent"] = f"animekit/{version('animekit')}"
-                    session.headers["Accept-Encoding"] = "identity"  # bytes as the file has them
-                    self._from(session, url)
+                if not self._is_whole():  # a crash came before the rename
+                    self._from(url)
             except Refused as refused:
                 failures.append((url, refused))
             else:
-                break
-        else:
-            raise self._failure(failures)
-        self.part.replace(self.target)
-        self.memo.unlink(missing_ok=True)
-        return self.target
-
-    def _failure(self, failures: Sequence[tuple[str, Refused]]) -> NetworkError:
+                return self.part.replace(self.target)
         wrong = any(isinstance(refused, WrongSum) for _, refused in failures)
         reasons = "; ".join(f"{host_of(url)}: {refused}" for url, refused in failures)
-        here = any(self._kept(url) for url in self.urls)
-        kept = "what came is kept, the same command goes on from there; or " if here else ""
-        return NetworkError(
+        kept = "what came is kept, the same command goes on from there; or " if self._have() else ""
+        raise NetworkError(
             f"cannot download {self.target.name}: {reasons}",
             f"{kept}get the file by hand and save it as {self.target}",
             code="network.checksum" if wrong else "network",
         )
 
-    def _from(self, session: requests.Session, url: str) -> None:
+    def _have(self) -> int:
+        """Return how many bytes are here that can be continued."""
+        pinned = self.sha256 is not None and self.part.is_file()
+        return self.part.stat().st_size if pinned else 0
+
+    def _is_whole(self) -> bool:
+        have = self._have()
+        return have > 0 and self.size in (None, have) and sha256_of(self.part) == self.sha256
+
+    def _from(self, url: str) -> None:
         """Get the whole file from one address, in as many tries as it takes."""
-        best, fruitless = self._kept(url), 0
+        best, fruitless = self._have(), 0
         for _ in range(MOST_TRIES):
-            resumed = False
+            joined = False
             try:
-                resumed = self._attempt(session, url)
-                self._check()
-                return
-            except WrongSum:
-                if not resumed:  # else the first part may be from an older file: once more, whole
-                    raise
+                joined = self._attempt(url)
+                found = None if self.sha256 is None else sha256_of(self.part)
+                if found == self.sha256:
+                    return
+                self.part.unlink()
+                if not joined:  # else the first part may be of another file: once more, whole
+                    raise WrongSum(f"sha256 is {found}, should be {self.sha256}")
             except Cut as cut:
-                fruitless = 0 if self._kept(url) > best else fruitless + 1
-                best = max(best, self._kept(url))
+                fruitless = 0 if self._have() > best else fruitless + 1
+                best = max(best, self._have())
                 if fruitless >= self.patience.tries:
                     raise Refused(f"{cut}, {fruitless} times in a row") from None
                 pause = self.patience.pause * 2.0 ** max(0, fruitless - 1)
                 time.sleep(min(max(pause, cut.after), LONGEST_PAUSE))
         raise Refused(f"it was cut {MOST_TRIES} times")
 
-    def _attempt(self, session: requests.Session, url: str) -> bool:
-        """Ask for what is missing and write it; return whether it was joined to an older part."""
-        have, validator = self._resumable(url)
-        headers = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
-        with connection_errors(), self._open(session, url, headers) as response:
-            start = self._judge(response, have, validator)
-            total = self._announced(response, start)
-            if not start:
-                self._remember(url, response)
-            self._save(response, start, total)
+    def _attempt(self, url: str) -> bool:
+        """Ask for what is missing and write it; return whether it was joined to a part."""
+        have = self._have()
+        with connection_errors(), requests.Session() as session:
+            session.headers["User-Agent"] = f"animekit/{version('animekit')}"
+            session.headers["Accept-Encoding"] = "identity"  # bytes as the file has them
+            if have:
+                session.headers["Range"] = f"bytes={have}-"
+            with self._open(session, url) as response:
+                start = self._start(response, have)
+                self._save(response, start, self._announced(response, start))
         return start > 0
 
-    def _open(
-        self, session: requests.Session, url: str, headers: dict[str, str]
-    ) -> requests.Response:
+    def _open(self, session: requests.Session, url: str) -> requests.Response:
         """Follow redirects by hand: none may leave HTTPS, or lead to another protocol."""
         before = ""
         for _ in range(HOPS + 1):
             check_address(url, plain_http=self.plain_http, before=before)
             waits = (self.patience.connect, self.patience.read)
             try:
-                response = session.get(
-                    url, headers=headers, stream=True, timeout=waits, allow_redirects=False
-                )
+                response = session.get(url, stream=True, timeout=waits, allow_redirects=False)
                 if not response.is_redirect:
                     return response
                 response.close()
@@ -157,15 +154,12 @@ class Download:
                 raise Refused(f"an address is not sound ({error})") from None
         raise Refused(f"more than {HOPS} redirects, the last to {host_of(url)}")
 
-    def _judge(self, response: requests.Response, have: int, validator: str) -> int:
+    def _start(self, response: requests.Response, have: int) -> int:
         """Return the byte that the answer begins with; raise where it is not our file."""
         status, wait = response.status_code, response.headers.get("Retry-After", "")
         if status in TRY_AGAIN:
             raise Cut(f"HTTP {status} {response.reason}", float(wait) if wait.isdigit() else 0.0)
-        if status == 416:  # what we have is more than there is
-            self._forget()
-            raise Cut("HTTP 416: the file there has changed")
-        if status not in (200, 206):
+        if status not in (200, 206, 416):
             raise Refused(f"HTTP {status} {response.reason}")
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
@@ -173,9 +167,8 @@ class Download:
         if status == 200:
             return 0
         found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-        changed = response.headers.get("ETag", validator) != validator and validator[:1] == '"'
-        if not have or found is None or int(found[1]) != have or changed:
-            self._forget()
+        if not have or found is None or int(found[1]) != have:
+            self.part.unlink(missing_ok=True)  # what we have is more than there is, or elsewhere
             raise Cut("the file there has changed")
         return have
 
@@ -191,7 +184,7 @@ class Download:
         total = total if total is not None else self.size
         free = shutil.disk_usage(self.target.parent).free
         if total is not None and total - start > free:
-            raise _no_room(self.target, f"{total - start:,} bytes to come, {free:,} free")
+            raise no_room(self.target, f"{total - start:,} bytes to come, {free:,} free")
         return total
 
     def _save(self, response: requests.Response, start: int, total: int | None) -> None:
@@ -209,48 +202,10 @@ class Download:
             file.flush()
             os.fsync(file.fileno())
         if done > limit:
-            self._forget()
+            self.part.unlink()
             raise Refused(f"more than {limit:,} bytes came")
         if total is not None and done < total:
             raise Cut(f"the connection ended at {done:,} of {total:,} bytes")
-
-    def _check(self) -> None:
-        """Delete a file that is another one, after saying what it is."""
-        if self.sha256 is None:
-            return
-        found = sha256_of(self.part)
-        if found != self.sha256:
-            self._forget()
-            raise WrongSum(f"sha256 is {found}, should be {self.sha256}")
-
-    def _complete(self) -> bool:
-        whole = self.part.is_file() and self.part.stat().st_size == self.size
-        return whole and self.sha256 is not None and sha256_of(self.part) == self.sha256
-
-    def _kept(self, url: str) -> int:
-        return self._resumable(url)[0]
-
-    def _resumable(self, url: str) -> tuple[int, str]:
-        """Return how many bytes of this address are here, and what proves it to the server."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            memo = json.loads(self.memo.read_text("utf-8"))
-            if memo["url"] == url and isinstance(memo["validator"], str):
-                return self.part.stat().st_size, memo["validator"]
-        return 0, ""
-
-    def _remember(self, url: str, response: requests.Response) -> None:
-        """Keep what tells one version of the file from the next; without it nothing is joined."""
-        etag = response.headers.get("ETag", "")
-        strong = etag if etag.startswith('"') else ""  # W/"..." allows other bytes
-        validator = strong or response.headers.get("Last-Modified", "")
-        self.part.unlink(missing_ok=True)
-        self.memo.unlink(missing_ok=True)
-        if validator:
-            self.memo.write_text(json.dumps({"url": url, "validator": validator}), "utf-8")
-
-    def _forget(self) -> None:
-        self.part.unlink(missing_ok=True)
-        self.memo.unlink(missing_ok=True)
 
 
 def fetch(
@@ -261,16 +216,16 @@ def fetch(
     size: int | None = None,
     unpinned: bool = False,
     plain_http: bool = False,
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
     patience: Patience | None = None,
 ) -> Path:
     """Download a file to `target` unless it is there already, and return its path.
 
     The mirrors in `urls` are tried in order. What came before a cut, or Ctrl-C, stays in
-    `target.part` and is continued where the server can prove that its file is the same. Without a
-    `sha256` it refuses, unless `unpinned` says that unknown bytes are welcome. Only HTTPS is
-    spoken, also after a redirect; `plain_http` allows HTTP too, where a sha256 guards the bytes
-    (this machine may always be asked by HTTP). Raises NetworkError, or DeviceError for a full disk.
+    `target.part` and is continued where a `sha256` can tell that the parts belong together. Without
+    one it refuses, unless `unpinned` says that unknown bytes are welcome. Only HTTPS is spoken,
+    also after a redirect; `plain_http` allows HTTP too, where a sha256 guards the bytes (this
+    machine may always be asked by HTTP). Raises NetworkError, or DeviceError for a full disk.
     """
     if sha256 is None and not unpinned:
         raise NetworkError(

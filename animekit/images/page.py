@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from animekit.files import write_atomic
-from animekit.text import shown_name
+from animekit.text import printable
 
 
 def write(path: Path, template: str, **values: Any) -> Path:
@@ -56,7 +56,7 @@ def _shown(value: Any) -> Any:
     if hasattr(value, "__html__"):
         return value  # markup of the template itself
     text = str(value)
-    return text if text.isprintable() else shown_name(text)
+    return text if text.isprintable() else printable(text)
 
 
 def link(name: str) -> str:

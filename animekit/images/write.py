@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from animekit.errors import DeviceError, UnusableError, UsageError
+from animekit.files import writing
 from animekit.images.decode import ImageError, quiet
 
 
@@ -21,12 +21,8 @@ def _save(path: Path | str, save: Callable[[Path], None]) -> None:
     """Let `save` write beside `path`, and move the file there when all went well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
+    with writing(path) as temporary:
         save(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _as_picture(image: np.ndarray) -> Image.Image:

@@ -30,7 +30,7 @@ HASHED_AT_ONCE = 256  # images
 MIDDLE = 127.5  # pixels become x / 127.5 - 1 for models of animekit
 SMALLEST_MAP = 2  # px: a pooled map of one pixel is no map
 
-Progress = Callable[[float], None]
+ShareProgress = Callable[[float], None]
 Read = Callable[[Tensor], Tensor]
 Kind = Literal["features", "logits"]
 
@@ -100,7 +100,7 @@ class Extractor:
         least, most = CHUNK_IMAGES
         return max(least, min(most, CHUNK_PIXELS // self.size**2 // 2 * 2))
 
-    def features(self, images: np.ndarray, progress: Progress = silent) -> np.ndarray:
+    def features(self, images: np.ndarray, progress: ShareProgress = silent) -> np.ndarray:
         """Return float32 [N, D] for uint8 images [N, 3, H, W].
 
         Raises UnusableError where the network gives anything but one row of finite numbers for
@@ -108,7 +108,7 @@ class Extractor:
         """
         return _rows(self.over(images, self.to_features, progress=progress), self.name, len(images))
 
-    def logits(self, images: np.ndarray, progress: Progress = silent) -> np.ndarray:
+    def logits(self, images: np.ndarray, progress: ShareProgress = silent) -> np.ndarray:
         """Return float32 [N, L] for uint8 images; UnusableError if there are none."""
         if self.to_logits is None:
             raise self.lacks("classes")
@@ -123,7 +123,7 @@ class Extractor:
         )
 
     def over(
-        self, images: np.ndarray, read: Read, *, per: int = 1, progress: Progress = silent
+        self, images: np.ndarray, read: Read, *, per: int = 1, progress: ShareProgress = silent
     ) -> np.ndarray:
         """Return the rows that `read` makes of uint8 images [N, 3, H, W], in order.
 
@@ -226,7 +226,7 @@ def cached_features(
     images: np.ndarray,
     *,
     kind: Kind = "features",
-    progress: Progress = silent,
+    progress: ShareProgress = silent,
 ) -> np.ndarray:
     """Return features (or logits) of uint8 images, from a file if it has them.
 

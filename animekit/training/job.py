@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from animekit.data.spec import ImageSpec
 from animekit.data.unpaired import PairLoader, find_domains
 from animekit.device import choose_device, choose_precision, environment, thread_count
 from animekit.errors import AnimekitError, CheckpointError, ConfigError, UnusableError
+from animekit.files import Progress
 from animekit.models.base import Model, Need
 from animekit.plugins import Registry
 from animekit.runs.run import Run
@@ -33,7 +34,6 @@ from animekit.training.judge import Judge
 from animekit.training.recipe import RESUMABLE, Recipe, TrainOptions
 from animekit.training.stepper import Stepper
 
-Progress = Callable[[int, int], None]
 PARTS = (
     "model",
     "preset",

@@ -11,9 +11,10 @@ from typing import Any
 from animekit import plugins
 from animekit.data.pack import Skipped
 from animekit.device import threads
+from animekit.files import Progress
 from animekit.plugins import Registry
 from animekit.runs.run import RUNS, list_runs, number_of
-from animekit.training.job import Job, Progress, given, job
+from animekit.training.job import Job, given, job
 
 
 @dataclass(frozen=True)

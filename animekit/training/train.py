@@ -17,6 +17,7 @@ import torch
 from animekit import plugins
 from animekit.device import threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
+from animekit.files import Progress
 from animekit.images.layout import grid
 from animekit.images.pixels import to_uint8
 from animekit.models import weights
@@ -28,7 +29,7 @@ from animekit.runs.run import Run, write_config
 from animekit.seeds import derive_seed
 from animekit.signals import StopSignals
 from animekit.training import samples
-from animekit.training.job import Job, Progress, given, job_of_run
+from animekit.training.job import Job, given, job_of_run
 from animekit.training.job import job as make_job
 from animekit.training.judge import Judge
 from animekit.training.logger import Logger

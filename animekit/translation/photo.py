@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from animekit.files import writing
 from animekit.images.decode import FORMATS, MAX_PIXELS, ImageError, decode, header, quiet
 
 Alpha = Literal["keep", "white", "drop"]
@@ -149,12 +148,8 @@ def encode(photo: Photo, kind: str) -> bytes:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that there is never a part of it under its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
+    with writing(path) as temporary:
         temporary.write_bytes(data)
-        os.replace(temporary, path)  # noqa: PTH105  # of a link, the link goes, not its target
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _scaled(image: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from animekit.errors import DataError, UnusableError
+from animekit.files import cores
 from animekit.images.decode import KINDS, ImageError, read_image_file
 from animekit.translation.film import film
 from animekit.translation.photo import Photo, encode, read_photo, write_whole
@@ -53,7 +53,7 @@ class Ready:
 
 
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 2)))
+    return ThreadPoolExecutor(max(2, min(8, cores())))
 
 
 @dataclass

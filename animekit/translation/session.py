@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from animekit.files import Progress
 from animekit.images.decode import ImageError
 from animekit.signals import StopSignals
 from animekit.translation.page import PAGE_FOLDER, ROWS, small_picture
@@ -21,8 +22,6 @@ from animekit.translation.sheet import ComparisonSheet
 from animekit.translation.targets import LabelReader, Target
 from animekit.translation.translator import Translator
 
-# called with the number of files that are done or have failed, and of all
-Progress = Callable[[int, int], None]
 LONGEST = 16_384  # pixels of a side that --size may ask for
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from animekit import plugins
 from animekit.device import choose_device, choose_precision, threads
 from animekit.errors import DataError, UsageError
+from animekit.files import Progress
 from animekit.signals import StopSignals
 from animekit.translation.finish import finish
 from animekit.translation.inputs import InputFile, Inputs, find
@@ -25,7 +26,7 @@ from animekit.translation.plan import (
 )
 from animekit.translation.request import TransferRequest
 from animekit.translation.result import FailedFile, Transferred
-from animekit.translation.session import Progress, TransferSession
+from animekit.translation.session import TransferSession
 from animekit.translation.targets import BOTH, LabelReader, Target, targets_of
 from animekit.translation.translator import Translator, TranslatorOptions
 from animekit.translation.watch import look, watch

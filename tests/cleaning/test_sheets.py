@@ -24,7 +24,7 @@ from animekit.cleaning.sheets import (
 )
 from animekit.errors import UsageError
 from animekit.images.captions import width, without_middle
-from animekit.text import shown_name
+from animekit.text import printable
 
 GAP = 6  # px between tiles, and before the first
 BLUR = Reason("blur", "review", "blurred", worst="lowest")
@@ -120,7 +120,7 @@ def test_a_picture_is_whole_in_its_tile() -> None:
 
 @pytest.mark.parametrize("name", ["顔" * 60, "a\tb\x1b[31m\n.png", "\udcff\udcfe.png", "\u202egnp"])
 def test_names_of_any_kind_can_be_drawn(tmp_path: Path, name: str) -> None:
-    shown = shown_name(name)
+    shown = printable(name)
     assert shown.isprintable()
     shown.encode("utf-8")
     assert width(without_middle(shown, TILE, 10), 10) <= TILE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from animekit.cleaning import move
+from animekit.cleaning import move, quarantine
 from animekit.cli import app
 from animekit.cli.clean.command import spell_out
 from animekit.data.manifest import newest_manifest, read_manifest
@@ -345,14 +344,16 @@ def test_ctrl_c_while_moving_says_how_to_go_on(
     import signal
 
     before = files(faces)
-    monkeypatch.setattr(move, "CHUNK", 2)
-    real: Callable[..., None] = move.move_all
+    monkeypatch.setattr(quarantine, "CHUNK", 2)
+    moved: list[Path] = []
 
-    def interrupted(*args: Any) -> None:
-        signal.raise_signal(signal.SIGINT)
-        real(*args)
+    def interrupted(source: Path, target: Path) -> None:
+        if not moved:
+            signal.raise_signal(signal.SIGINT)
+        moved.append(source)
+        move.rename(source, target)
 
-    monkeypatch.setattr("animekit.cleaning.quarantine.move_all", interrupted)
+    monkeypatch.setattr("animekit.cleaning.quarantine.rename", interrupted)
     result = call("clean", "faces", FEW, "--apply")
     assert result.exit_code == 130
     assert "stopped after 2 of 5 files" in result.stderr

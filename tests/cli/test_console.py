@@ -18,6 +18,7 @@ from animekit.errors import DataError, Stopped
 from animekit.plugins import Registry
 from animekit.runs.run import Run
 from animekit.training.recipe import TrainOptions
+from tests.support import problems
 
 ALIASES = {"d/wasserstein": "-w_est", "d/gp": "gp"}
 
@@ -240,3 +241,15 @@ def test_tensorboard_that_is_missing_says_what_to_install(
     with pytest.raises(Exception, match="not installed") as caught:
         registry.get("logger", "tensorboard")()
     assert "animekit[tensorboard]" in caught.value.hint
+
+
+def test_a_schema_of_answers_can_be_broken() -> None:
+    schema = {"type": "object", "required": ["a"], "properties": {"b": {"enum": [1]}}}
+    assert problems(schema, {"b": 2}) == [
+        "$: 'a' is a required property",
+        "$.b: 2 is not one of [1]",
+    ]
+    assert problems({"items": {"type": "integer"}}, [1, True]) == [
+        "$[1]: True is not of type 'integer'"
+    ]
+    assert problems("models.ls", {}) != []

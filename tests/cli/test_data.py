@@ -6,17 +6,15 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import typer
-from typer.testing import CliRunner, Result
 
-from animekit.cli import Root, data
+from animekit.cli import data
 from animekit.cli._options import CONSENT, EVERYWHERE
 from animekit.data import synthesis
 from animekit.data.dataset import open_dataset
@@ -31,45 +29,21 @@ from animekit.images.decode import decode
 from animekit.images.write import read_png_text
 from animekit.labels.tags import EYES, HAIR, read_tags
 from animekit.plugins import Registry
-from tests.cli.test_cli import keeps_its_schema
-from tests.serving import Site, only_loopback, serving
+from tests import support
+from tests.serving import Site
 from tests.support import fill, picture, zipped
 
-root = typer.Typer(
-    name="animekit",
-    cls=Root,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-@root.callback()
-def _root() -> None:
-    """Hold the one group of this test."""
-
-
-data.add_to(root)
-
-
-def call(*words: object, **values: Any) -> Result:
-    words = ("data", *map(str, words))
-    return CliRunner().invoke(root, list(words), env={"COLUMNS": "200"}, **values)
+call = partial(support.call, "data", root=support.alone(data))
 
 
 def answer(*words: object) -> Any:
-    result = call(*words, "--json")
-    found = json.loads(result.stdout)
-    assert found["exit_code"] == result.exit_code, result.output
-    assert keeps_its_schema(found)
-    return found["data"]
+    return support.answer("data", *words, root=support.alone(data), exit_code=None)["data"]
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: None) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANIMEKIT_HOME", str(tmp_path / "home"))
-    with only_loopback():
-        yield
 
 
 # the group
@@ -393,26 +367,25 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Serve a catalogue of three sets: whole, with other files than it says, and missing."""
-    with serving() as running:
-        whole = archive(FILES)
-        common = {"kind": "dataset", "summary": "of a test", "licence": "none stated"}
-        common |= {"page": "https://example.org/", "source": "a list", "verified": True}
-        common |= {"root": "set", "files": 2, "manifest": MANIFEST}
-        tables = [
-            {"name": "fruit", "file": "f.zip", "urls": [running.put("/f.zip", whole)]},
-            {"name": "wrong", "file": "w.zip", "urls": [running.put("/w", archive({"a": b""}))]},
-            {"name": "gone", "file": "g.zip", "urls": [running.put("/g", status=404)]},
-        ]
-        lines = []
-        for table in tables:
-            lines.append("[[entry]]")
-            lines += [f"{key} = {json.dumps(value)}" for key, value in {**common, **table}.items()]
-        path = tmp_path / "catalogue.toml"
-        path.write_text("\n".join(lines), encoding="utf-8")
-        monkeypatch.setattr(catalog, "LIST", path)
-        yield running
+    whole = archive(FILES)
+    common = {"kind": "dataset", "summary": "of a test", "licence": "none stated"}
+    common |= {"page": "https://example.org/", "source": "a list", "verified": True}
+    common |= {"root": "set", "files": 2, "manifest": MANIFEST}
+    tables = [
+        {"name": "fruit", "file": "f.zip", "urls": [site.put("/f.zip", whole)]},
+        {"name": "wrong", "file": "w.zip", "urls": [site.put("/w", archive({"a": b""}))]},
+        {"name": "gone", "file": "g.zip", "urls": [site.put("/g", status=404)]},
+    ]
+    lines = []
+    for table in tables:
+        lines.append("[[entry]]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in {**common, **table}.items()]
+    path = tmp_path / "catalogue.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(catalog, "LIST", path)
+    return site
 
 
 def test_get_alone_lists_the_data_sets() -> None:

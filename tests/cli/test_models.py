@@ -7,23 +7,21 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from pydantic import ValidationError
-from typer.testing import CliRunner, Result
 
-from animekit.cli import Root, models
+from animekit.cli import models
 from animekit.cli._options import CONSENT, EVERYWHERE, Common
 from animekit.errors import CheckpointError, NetworkError, NotFoundError, UnusableError, UsageError
 from animekit.hub import catalog
 from animekit.hub.catalog import Entry, get_dataset, manifest_of, pull, stored
 from animekit.models.weights import bundled
-from tests.cli.test_cli import keeps_its_schema
-from tests.serving import Site, only_loopback, serving
+from tests import support
+from tests.serving import Site
 
 BODY = b"weights" * 1000
 SUM = hashlib.sha256(BODY).hexdigest()
@@ -48,16 +46,7 @@ SET = archive({f"set/{name}": data for name, data in PICTURES.items()} | {"set/.
 CHECKPOINTS = archive({"models/200000-G.ckpt": BODY, "models/200000-D.ckpt": b"large"})
 
 
-@pytest.fixture(autouse=True)
-def _no_network() -> Iterator[None]:
-    with only_loopback():
-        yield
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with serving() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture
@@ -97,27 +86,11 @@ def published(site: Site, home: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site
 
 
-HELP = {"help_option_names": ["-h", "--help"]}
-root = typer.Typer(name="animekit", cls=Root, rich_markup_mode="rich", context_settings=HELP)
+call = partial(support.call, "models", root=support.alone(models))
 
 
-@root.callback()
-def _root() -> None:
-    """Hold the one command of this test."""
-
-
-models.add_to(root)
-
-
-def call(*words: str, **values: Any) -> Result:
-    return CliRunner().invoke(root, ["models", *words], env={"COLUMNS": "200"}, **values)
-
-
-def answer(*words: str) -> Any:
-    result = call(*words, "--json")
-    found = json.loads(result.stdout)
-    assert found["exit_code"] == result.exit_code and keeps_its_schema(found)
-    return found["data"]
+def answer(*words: object) -> Any:
+    return support.answer("models", *words, root=support.alone(models), exit_code=None)["data"]
 
 
 # the catalogue
@@ -359,15 +332,18 @@ def test_a_folder_with_something_in_it_is_refused_before_the_download(published:
     assert published.asked == []
 
 
-def test_a_cut_download_of_a_data_set_goes_on_next_time(published: Site, home: Path) -> None:
+@pytest.mark.parametrize("sha256", [hashlib.sha256(SET).hexdigest(), None])
+def test_a_cut_download_of_a_data_set_goes_on_next_time_where_a_sum_guards_it(
+    published: Site, home: Path, sha256: str | None
+) -> None:
     def stop(done: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        get_dataset("pictures", Path("data/pictures"), progress=stop)
+        get_dataset("pictures", Path("data/pictures"), sha256=sha256, progress=stop)
     assert (home / "downloads" / "s.zip.part").is_file()
-    assert get_dataset("pictures", Path("data/pictures")).files == 3
-    assert published.ranges()[-1] is not None
+    assert get_dataset("pictures", Path("data/pictures"), sha256=sha256).files == 3
+    assert (published.ranges()[-1] is None) is (sha256 is None)
 
 
 # the command
@@ -392,15 +368,15 @@ def test_pull_shows_the_facts_and_asks_first(
     published: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Common, "may_ask", lambda self: True)
-    result = call("pull", "known", input="n\n")
+    result = call("pull", "known", given="n\n")
     assert result.exit_code == 130 and "nothing was downloaded" in result.stderr
     for fact in (SUM, "none stated", "7 kB", f"{published.address}/k", "Download known? [y/N]"):
         assert fact in result.stderr
     assert published.asked == []
-    result = call("pull", "known", input="y\n")
+    result = call("pull", "known", given="y\n")
     assert result.exit_code == 0
     assert str(catalog.place_of(catalog.entries()["known"])) in result.stdout
-    assert "Download some/loose unchecked?" in call("pull", "some/loose", input="n\n").stderr
+    assert "Download some/loose unchecked?" in call("pull", "some/loose", given="n\n").stderr
 
 
 def test_pull_does_not_download_where_nobody_can_be_asked(published: Site) -> None:

@@ -1,6 +1,7 @@
 """Parameters: what a user types, where a value comes from, and what a wrong one is told."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -219,6 +220,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def layers_of(path: Path | None = None, model: str = "wgangp") -> list[Layer]:
     return config.config_layers(path, model, ["lr", "batch", "n_critic"])
+
+
+def test_the_users_own_file_is_where_the_system_keeps_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "a"))
+    assert config.user_config() == tmp_path / "a" / "animekit" / "config.toml"
+    monkeypatch.setenv("XDG_CONFIG_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path / "b"))
+    linux = tmp_path / "b" / ".config" / "animekit" / "config.toml"
+    assert config.user_config() == linux or sys.platform != "linux"
 
 
 def test_a_toml_file_gives_common_values_options_and_the_models_own_table(here: Path) -> None:

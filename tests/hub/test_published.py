@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import pickle
-import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
-from typer.testing import CliRunner
 
 from animekit import plugins
-from animekit.cli import app
+from animekit.cli import models
 from animekit.errors import CheckpointError, NotFoundError, UnusableError, UsageError
 from animekit.hub.convert import CELEBA, import_weights, name_of
 from animekit.hub.published import load_tensors, read_published
 from animekit.models import weights
 from animekit.runs.run import load_model
-from tests.cli.test_cli import keeps_its_schema
+from tests import support
 
 # Provenance stands in the file: numbers that the original programs gave, made outside this project.
 GOLDEN = json.loads(
@@ -195,17 +194,12 @@ class Evil:
         return (print, ("this must never be said",))
 
 
-def zipped(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("celeba/200000-G.ckpt", b"0" * 100)
-
-
 FILES = {
     "it is empty": lambda p: p.write_bytes(b""),
     "it is a web page": lambda p: p.write_bytes(b"\n<!DOCTYPE html><html>503</html>"),
     "Git LFS pointer": lambda p: p.write_bytes(b"version https://git-lfs.github.com/spec/v1\n"),
     "torch.save did not write it": lambda p: p.write_bytes(b"\x89PNG" + b"0" * 999),
-    "an archive of something else": zipped,
+    "an archive of something else": lambda p: support.zipped(p, {"celeba/1-G.ckpt": b"0" * 100}),
     "asks to run code": lambda p: torch.save({"a": Evil()}, p),
     "asks to run code .*Linear": lambda p: torch.save(nn.Linear(1, 1), p),
     "holds a list": lambda p: torch.save([torch.zeros(1)], p),
@@ -303,12 +297,7 @@ def test_a_pickled_file_in_place_of_ours_is_refused_with_the_way_to_import_it(tm
     assert "animekit models import" in caught.value.hint
 
 
-def call(*words: object) -> dict:
-    result = CliRunner().invoke(app, ["models", *map(str, words), "--json"])
-    found = json.loads(result.stdout)
-    assert found["exit_code"] == result.exit_code
-    assert keeps_its_schema(found)
-    return found
+call = partial(support.answer, "models", root=support.alone(models), exit_code=None)
 
 
 def test_the_command_imports_lists_and_never_replaces_unasked(tmp_path):
