@@ -59,8 +59,8 @@ SMALL = {
 SMALLER: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"(train .*)--minutes (\d+)", lambda found: f"{found[1]}--steps {2 + int(found[2]) // 5}"),
     (r"--steps (\d{4,})", lambda found: f"--steps {max(2, int(found[1]) // 10_000)}"),
-    (r"synthetic:\d*", lambda found: "synthetic:16"),
-    (r"fruit:(\w+)", lambda found: f"fruit:kind={found[1]},count=6"),
+    (r"synthetic:(?!hair)\d*", lambda found: "synthetic:16"),
+    (r"count=\d+", lambda found: "count=6"),
     (r"--(size|batch) \d+", lambda found: ""),
 )
 """What the command line says would win over the environment; so this is made smaller too."""

@@ -8,7 +8,7 @@ import numpy as np
 from animekit_plugins.datasets._faces import features, worn
 from animekit_plugins.datasets._faces import hair as hairdo
 from animekit_plugins.datasets._faces.pen import Pen, ellipse
-from animekit_plugins.datasets._faces.traits import Face, draw_face, hsv, lit
+from animekit_plugins.datasets._faces.traits import Face, draw_colours, draw_face, hsv, lit
 
 VERSION = 1  # raise it whenever a face changes
 CANVAS = 256  # a face is drawn at least this wide, then averaged down
@@ -17,6 +17,11 @@ CANVAS = 256  # a face is drawn at least this wide, then averaged down
 def face_of(seed: int, index: int) -> Face:
     """Return the traits of a face; they depend on nothing but the two numbers."""
     return draw_face(np.random.default_rng((seed, index)))
+
+
+def colours_of(seed: int, index: int) -> tuple[int, int]:
+    """Return the numbers of a face's hair and eye colour, without drawing its other traits."""
+    return draw_colours(np.random.default_rng((seed, index)))
 
 
 def picture_of(seed: int, index: int, size: int) -> np.ndarray:

@@ -99,9 +99,14 @@ class Face:
         return mix(self.skin, (206, 96, 96), 0.26)
 
 
+def draw_colours(rng: np.random.Generator) -> tuple[int, int]:
+    """Draw the numbers of a hair colour and an eye colour."""
+    return int(rng.integers(len(HAIR))), int(rng.integers(len(EYES)))
+
+
 def draw_face(rng: np.random.Generator) -> Face:
     """Draw the traits of one face."""
-    hair, eyes = int(rng.integers(len(HAIR))), int(rng.integers(len(EYES)))
+    hair, eyes = draw_colours(rng)  # first, so that they can be known without the rest
     style, skin = _pick(rng, _STYLE_ODDS), _pick(rng, _SKIN_ODDS)
     extras = rng.random(len(EXTRAS)) < _EXTRA_ODDS
     labels = np.concatenate(
