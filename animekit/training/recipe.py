@@ -1,4 +1,4 @@
-"""Recipe: everything that a run is told, resolved once, with the origin of each value."""
+"""TrainRecipe: all values of a run, resolved once, with the origin of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TrainOptions(Params):
-    """What the training loop can be told, whatever the model."""
+    """The options of the training loop, whatever the model."""
 
     data: str = Field("data/faces", description="folder, zip, synthetic:COUNT, or two of them")
     tags: str | None = Field(None, description="tags file of the data")
@@ -71,7 +71,7 @@ RESUMABLE = frozenset(
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainRecipe:
     """A model, its parameters and options, and where each value came from."""
 
     model: type[Model]
@@ -82,7 +82,7 @@ class Recipe:
     plugin: dict[str, str]
 
 
-def make(
+def make_recipe(
     model: str,
     registry: Registry,
     *,
@@ -90,8 +90,8 @@ def make(
     config_file: Path | str | None = None,
     values: Mapping[str, Any] | None = None,
     origin: str = "--set",
-) -> Recipe:
-    """Resolve everything that a run is told.
+) -> TrainRecipe:
+    """Resolve all values of a run.
 
     Order: default < preset < configuration files < ANIMEKIT_* < `values`. The keys of parameters
     and of options share one namespace, so that `--set` reaches both.
@@ -117,7 +117,7 @@ def make(
     params = config.resolve(cls.Params, [_only(layer, fields) for layer in layers])
     chosen = config.resolve(TrainOptions, [_only(layer, options) for layer in layers])
     source = registry.sources[cls]
-    return Recipe(
+    return TrainRecipe(
         model=cls,
         params=params.params,
         options=chosen.params,

@@ -14,7 +14,6 @@ import filelock
 import numpy as np
 import torch
 
-from animekit import plugins
 from animekit.device import threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
 from animekit.images.layout import grid
@@ -24,15 +23,16 @@ from animekit.models.abilities import Generates, Illustrates
 from animekit.models.sampling import noise_of_seeds
 from animekit.plugins import Registry
 from animekit.runs import checkpoint
-from animekit.runs.run import Run, write_config
+from animekit.runs.run import RUNS, Run, write_config
 from animekit.seeds import derive_seed
 from animekit.signals import StopSignals
 from animekit.training import samples
-from animekit.training.job import Job, Progress, given, job_of_run
-from animekit.training.job import job as make_job
+from animekit.training.job import TrainJob, new_job
 from animekit.training.judge import Judge
 from animekit.training.logger import Logger
 from animekit.training.reporter import Reporter
+from animekit.training.request import Progress, TrainRequest
+from animekit.training.resume import resumed_job
 
 ROLLBACKS = 3
 GRID = 8  # a sample grid has 8 x 8 images
@@ -50,7 +50,7 @@ def train(
     resume: str | bool | Path | None = None,
     loggers: Sequence[Logger] = (),
     registry: Registry | None = None,
-    runs: Path = Path("runs"),
+    runs: Path = RUNS,
     progress: Progress | None = None,
     **options: Any,
 ) -> Run:
@@ -61,19 +61,29 @@ def train(
     was. Raises AnimekitError kinds: Stopped after a signal, once the state is saved; DivergedError
     when three roll-backs did not help.
     """
-    registry = registry if registry is not None else plugins.load()
-    goal = {"data": data, "steps": steps, "minutes": minutes}
-    values = {**(params or {}), **options, **given(goal)}
+    request = TrainRequest.of(
+        model,
+        data,
+        steps=steps,
+        minutes=minutes,
+        params=params,
+        preset=preset,
+        config=config,
+        registry=registry,
+        runs=runs,
+        progress=progress,
+        **options,
+    )
     with ExitStack() as stack:
         if resume:
             run = Run.newest(model, runs) if resume is True else Run(resume, runs)
             stack.enter_context(_lock(run))
-            job = job_of_run(run, registry, values, model)
-            return Trainer(job, run, loggers, stack, registry).fit()
-        job = make_job(model, registry, values, preset=preset, config=config, progress=progress)
-        run = Run.create(model, job.label, job.config(), runs)
-        stack.enter_context(_lock(run))
-        return Trainer(job, run, loggers, stack, registry).fit()
+            job = resumed_job(run, request)
+        else:
+            job = new_job(request)
+            run = Run.create(model, job.label, job.config(), runs)
+            stack.enter_context(_lock(run))
+        return Trainer(job, run, loggers, stack, request.registry).fit()
 
 
 def _lock(run: Run) -> AbstractContextManager[Any]:
@@ -91,7 +101,7 @@ class Trainer:
 
     def __init__(
         self,
-        job: Job,
+        job: TrainJob,
         run: Run,
         loggers: Sequence[Logger],
         stack: ExitStack,

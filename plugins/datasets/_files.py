@@ -21,7 +21,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DEFLATE_LIMIT = 1100  # deflate packs at most 1032 to 1; more means members that overlap
 
 
-class Source(Protocol):
+class FileSource(Protocol):
     """Where files come from: names below its top, with "/" between the parts."""
 
     names: list[str]
@@ -147,7 +147,7 @@ def _refused(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
     return ""
 
 
-def _sort(source: Source, name: str, head: Callable[[], bytes]) -> None:
+def _sort(source: FileSource, name: str, head: Callable[[], bytes]) -> None:
     """Put one file among the images, the skipped or the others, by its name and first bytes."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in EXTENSIONS:

@@ -18,7 +18,7 @@ from animekit.hookspecs import hookimpl
 from animekit.images.decode import Header, ImageError, decode, header
 from animekit.labels.tables import AttributeTable, read_labels
 from animekit.labels.tags import Tags
-from animekit_plugins.datasets._files import Archive, Files, Source
+from animekit_plugins.datasets._files import Archive, Files, FileSource
 
 TAG_FILE = "tags.csv"
 
@@ -51,7 +51,7 @@ class Folder(Dataset):
         self.path = Path(where)
         if not self.path.exists():
             raise nothing_at(where)
-        self._source: Source = Files(self.path) if self.path.is_dir() else Archive(self.path)
+        self._source: FileSource = Files(self.path) if self.path.is_dir() else Archive(self.path)
         self.skipped = self._source.skipped
         if not self._source.names:
             raise self._empty()

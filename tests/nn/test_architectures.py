@@ -50,7 +50,7 @@ LABELS = ImageSpec(64, 3, tuple(f"label {i}" for i in range(23)), (12, 10, 1))
 
 def of_preset(name, model, size=None, labels=LABELS):
     """What a preset resolves to, and its model for labels of three attributes."""
-    made = recipe.make(model, REGISTRY, preset=name)
+    made = recipe.make_recipe(model, REGISTRY, preset=name)
     spec = ImageSpec(size or made.options.size)
     if made.model.data is Need.LABELLED:
         spec = replace(labels, size=spec.size)

@@ -17,10 +17,11 @@ from animekit.data.batch import Batch
 from animekit.errors import DivergedError
 from animekit.models import weights
 from animekit.models.base import Losses, Phase
-from animekit.plugins import Registry, Source
+from animekit.plugins import PluginSource, Registry
 from animekit.runs import checkpoint
 from animekit.runs.run import Run, write_config
-from animekit.training.job import job_of_run
+from animekit.training.request import TrainRequest
+from animekit.training.resume import resumed_job
 from animekit_plugins.models.gan import GAN, GANParams
 
 Train = Callable[..., Run]
@@ -83,7 +84,7 @@ class Fragile(GAN):
 @pytest.fixture(scope="module")
 def fragile() -> Registry:
     registry = plugins.load()
-    registry.add("model", Fragile, Source(__name__, "test", ""))
+    registry.add("model", Fragile, PluginSource(__name__, "test", ""))
     return registry
 
 
@@ -191,7 +192,7 @@ def test_the_other_random_numbers_are_others(train: Train) -> None:
 
 def test_infinite_moments_of_an_optimiser_are_seen(tiny: Train, registry: Registry) -> None:
     run = tiny(steps=1)
-    stepper = job_of_run(run, registry, {}, "gan").stepper()
+    stepper = resumed_job(run, TrainRequest("gan", {}, registry)).stepper()
     stepper.step()
     assert stepper.healthy()
     poison(next(iter(stepper.optimizers["d"].state.values()))["exp_avg_sq"], math.inf)

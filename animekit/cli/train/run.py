@@ -27,7 +27,7 @@ from animekit.plugins import Registry
 from animekit.runs.run import RUNS
 from animekit.text import duration, number
 from animekit.training.logger import Logger
-from animekit.training.plan import Plan
+from animekit.training.plan import TrainPlan
 from animekit.training.recipe import TrainOptions, presets_of
 
 PANELS = {
@@ -122,7 +122,7 @@ def run(
     return {"run": str(made.path), "id": made.id, "last": last}
 
 
-def show_plan(common: Common, plan: Plan) -> dict[str, Any]:
+def show_plan(common: Common, plan: TrainPlan) -> dict[str, Any]:
     """Write a plan for a person; return it for a program."""
     screen = common.screen
     networks = ", ".join(f"{name} {size / 1e6:.2f} M" for name, size in plan.networks.items())

@@ -13,7 +13,7 @@ from animekit.data.dataset import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import ConfigError
 from animekit.labels import tags
-from animekit.plugins import Registry, Source
+from animekit.plugins import PluginSource, Registry
 from animekit_plugins.datasets import synthetic
 from animekit_plugins.datasets._faces.features import EYE_LINE, turned
 from animekit_plugins.datasets._faces.picture import face_of, paint, picture_of, place
@@ -262,7 +262,7 @@ def test_the_fingerprint_follows_the_parameters_and_the_drawing(monkeypatch):
 def test_drawn_faces_open_by_name_and_pack_with_their_labels(tmp_path):
     registry = Registry()
     for dataset in synthetic.animekit_datasets():
-        registry.add("dataset", dataset, Source("synthetic", "test", ""))
+        registry.add("dataset", dataset, PluginSource("synthetic", "test", ""))
     faces = open_dataset("synthetic:6", registry)
     assert faces.description == "6 drawn faces, seed 0"
     store = pack(faces, 32, folder=tmp_path)

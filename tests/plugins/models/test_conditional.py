@@ -305,7 +305,7 @@ OWN = [
 
 def steps_of(model, preset, **changes):
     """Two updates of the generator on drawn faces; every term that was seen."""
-    made = recipe.make(model, plugins.load(), preset=preset)
+    made = recipe.make_recipe(model, plugins.load(), preset=preset)
     given = {**made.params.model_dump(), **changes}
     stepper = tiny_stepper(MODELS[model], 64, **given)
     for _ in range(2 * given["n_critic"]):
@@ -479,7 +479,7 @@ def test_unknown_labels_of_real_images_teach_the_classifier_nothing():
 
 
 def test_three_update_rules_move_three_sets_of_networks():
-    made = recipe.make("acgan", plugins.load(), preset="seed000")
+    made = recipe.make_recipe("acgan", plugins.load(), preset="seed000")
     model = tiny_model(ACGAN, 64, **made.params.model_dump() | NARROW)
     network, phases = model.discriminator, {phase.name: phase for phase in model.phases()}
     assert list(phases) == ["d", "c", "g"]
