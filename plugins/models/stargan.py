@@ -198,14 +198,13 @@ class StarGAN(Model):
 
     def _targets(self, source: Tensor) -> list[Tensor]:
         """Return labels [N, L] with each value of each attribute; yes turns into no."""
-        found, start = [], 0
-        for width in self.spec.groups:
-            for place in range(start, start + width):
+        found = []
+        for part in self.spec.parts():
+            for place in range(part.start, part.stop):
                 target = source.clone()
-                target[:, start : start + width] = 0
-                target[:, place] = 1 if width > 1 else 1 - source[:, place]
+                target[:, part] = 0
+                target[:, place] = 1 if part.stop - part.start > 1 else 1 - source[:, place]
                 found.append(target)
-            start += width
         return found
 
     def validate(self) -> None:
