@@ -36,7 +36,7 @@ class ImageSpec:
 
 
 def parts_of(groups: Iterable[int]) -> Iterator[slice]:
-    """Yield where each attribute lies in a label vector, of how many entries each has.
+    """Yield where attributes of so many entries each lie in a label vector.
 
     >>> list(parts_of((2, 1)))
     [slice(0, 2, None), slice(2, 3, None)]

@@ -42,9 +42,9 @@ class TrainRequest:
         progress: Progress | None = None,
         **options: Any,
     ) -> TrainRequest:
-        """Return the request of a call; data, steps and minutes that are None were not named.
+        """Return the request of a call.
 
-        `params` are the model's parameters, `options` those of `TrainOptions` (size, seed, ...).
+        Data, steps and minutes that are None were not named. `params` are the model's parameters, `options` those of `TrainOptions` (size, seed, ...).
         """
         where = str(data) if isinstance(data, Path) else data
         goal = {"data": where, "steps": steps, "minutes": minutes}

@@ -25,7 +25,7 @@ FULL_SIZE = 256
 
 
 class SyntheticParams(Params):
-    """What may follow `synthetic:`, as in `synthetic:hair=blonde|blue,count=500,seed=3`."""
+    """What may follow `synthetic:`, as in `synthetic:hair=blonde,count=500,seed=3`."""
 
     count: int = Field(10_000, ge=1, le=100_000_000, description="number of faces")
     seed: int = Field(0, ge=0, description="another seed draws other faces")

@@ -20,7 +20,7 @@ def face_of(seed: int, index: int) -> FaceTraits:
 
 
 def colours_of(seed: int, index: int) -> tuple[int, int]:
-    """Return the numbers of a face's hair and eye colour, without drawing its other traits."""
+    """Return the numbers of a face's hair and eye colour; they cost little."""
     return draw_colours(np.random.default_rng((seed, index)))
 
 
