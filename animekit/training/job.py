@@ -86,7 +86,7 @@ class TrainJob:
             self.engine,
             self._loader,
             seed=options.seed,
-            ema=options.ema,
+            ema=options.ema_decay,
             total=options.total_steps(),
         )
 
@@ -95,18 +95,18 @@ class TrainJob:
         if self.others is not None:
             return PairLoader(
                 (self.pack, self.others),
-                options.batch,
+                options.batch_size,
                 seed,
-                flip=options.flip,
+                flip=options.mirror,
                 crop=options.crop,
                 device=self.engine.device,
                 rows=(self.rows, self.other_rows),
             )
         return Loader(
             self.pack,
-            options.batch,
+            options.batch_size,
             seed,
-            flip=options.flip,
+            flip=options.mirror,
             crop=options.crop,
             device=self.engine.device,
             rows=self.rows,
@@ -186,9 +186,9 @@ def _compile(options: TrainOptions, device: str) -> bool:
 
 
 def _check_schedule(recipe: TrainRecipe) -> None:
-    if getattr(recipe.params, "lr_decay", "none") != "none" and not recipe.options.total_steps():
+    if getattr(recipe.params, "lr_schedule", "none") != "none" and not recipe.options.total_steps():
         raise ConfigError(
-            "lr_decay needs to know where training ends", "give --steps in place of --minutes"
+            "lr_schedule needs to know where training ends", "give --steps in place of --minutes"
         )
 
 

@@ -77,7 +77,7 @@ def plan(
         },
         phases=[(phase.name, phase.every) for phase in built.phases()],
         memory_bytes=weights * 4 * 5,
-        disk_bytes=weights * 4 * 4 * (options.keep + 1),
+        disk_bytes=weights * 4 * 4 * (options.keep_checkpoints + 1),
         device=str(job.engine.device),
         precision=job.engine.precision,
         compiled=job.engine.compiled,
@@ -86,7 +86,7 @@ def plan(
         minutes=options.minutes,
         folder=str(request.runs / f"{number:04d}-{recipe.model.name}-{job.label}"),
         img_s=speed,
-        seconds=total * options.batch / speed if speed and total is not None else None,
+        seconds=total * options.batch_size / speed if speed and total is not None else None,
     )
 
 
@@ -99,4 +99,4 @@ def _measure(job: TrainJob, steps: int) -> float:
     for _ in range(steps):
         stepper.step()
     stepper.healthy()  # waits for the device
-    return steps * job.recipe.options.batch / (time.perf_counter() - start)
+    return steps * job.recipe.options.batch_size / (time.perf_counter() - start)

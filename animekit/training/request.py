@@ -44,7 +44,8 @@ class TrainRequest:
     ) -> TrainRequest:
         """Return the request of a call.
 
-        Data, steps and minutes that are None were not named. `params` are the model's parameters, `options` those of `TrainOptions` (size, seed, ...).
+        Data, steps and minutes that are None were not named. `params` are the model's parameters,
+        `options` those of `TrainOptions` (size, seed, ...).
         """
         where = str(data) if isinstance(data, Path) else data
         goal = {"data": where, "steps": steps, "minutes": minutes}

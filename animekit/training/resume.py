@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from animekit.config import Layer, resolve, unknown_key
+from animekit.config import Layer, Params, current, resolve, unknown_key
 from animekit.device import choose_device
 from animekit.errors import CheckpointError, ConfigError, UnusableError
 from animekit.models.base import Model
@@ -67,7 +67,7 @@ def _check(run: Run, model: str) -> None:
 def _recipe(run: Run, cls: type[Model], values: Mapping[str, Any]) -> TrainRecipe:
     """Return the recipe of a run with the values changed that may be."""
     config, origin = run.config, str(run.path)
-    options = {**config["options"], **_changes(run, values)}
+    options = {**_current(run, "options", TrainOptions), **_changes(run, cls, values)}
     return TrainRecipe(
         cls,
         resolve(cls.Params, [Layer(origin, config["params"])]).params,
@@ -78,9 +78,15 @@ def _recipe(run: Run, cls: type[Model], values: Mapping[str, Any]) -> TrainRecip
     )
 
 
-def _changes(run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
+def _current(run: Run, part: str, schema: type[Params]) -> Mapping[str, Any]:
+    """Return a part of what a run was told, in today's names."""
+    return current(Layer(str(run.path), run.config[part]), schema).values
+
+
+def _changes(run: Run, cls: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that change; raises ConfigError for what a run must keep."""
-    old = {**run.config["params"], **run.config["options"]}
+    old = {**_current(run, "params", cls.Params), **_current(run, "options", TrainOptions)}
+    values = current(Layer("--resume", values), cls.Params, TrainOptions).values
     for key, value in values.items():
         if key not in old:
             raise unknown_key(key, old, "--resume")

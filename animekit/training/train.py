@@ -56,7 +56,7 @@ def train(
 ) -> Run:
     """Train a model on a data set and return its run.
 
-    `params` are the model's parameters, `options` those of `TrainOptions` (size, batch, seed...).
+    `params` are the model's parameters, `options` those of `TrainOptions` (size, seed...).
     `resume` goes on with a run (True: the newest of this model) exactly where its last checkpoint
     was. Raises AnimekitError kinds: Stopped after a signal, once the state is saved; DivergedError
     when three roll-backs did not help.
@@ -141,8 +141,8 @@ class Trainer:
         except torch.OutOfMemoryError as error:
             self.reporter.close(error)
             raise DeviceError(
-                f"out of memory on {self.stepper.engine.device} at batch {self.options.batch}",
-                f"try --batch {max(1, self.options.batch // 2)}",
+                f"out of memory on {self.stepper.engine.device} at batch {self.options.batch_size}",
+                f"try --batch-size {max(1, self.options.batch_size // 2)}",
                 code="device.memory",
             ) from error
         except BaseException as error:
@@ -178,7 +178,7 @@ class Trainer:
             stopped = self.signals.received
             saving = step % options.save_every == 0 or last or stopped
             judging = every and (step % every == 0 or (last and self.best is not None))
-            if step % options.report_every == 0 or saving or judging:
+            if step % options.log_every == 0 or saving or judging:
                 if not stepper.healthy():
                     self._roll_back()
                     last = self._finished()
@@ -294,7 +294,7 @@ class Trainer:
             self.stepper.model,
             self.stepper.average.state,
             state,
-            keep=self.options.keep,
+            keep=self.options.keep_checkpoints,
             best=best,
         )
         if self.stepper.done:

@@ -202,7 +202,7 @@ def stepper(registry: Registry, arguments: argparse.Namespace, options: dict[str
     values = {
         "data": "synthetic:512",
         "size": arguments.size,
-        "batch": arguments.batch,
+        "batch_size": arguments.batch,
         "gpu": arguments.gpu,
         "g_channels": arguments.channels,
         "d_channels": arguments.channels,

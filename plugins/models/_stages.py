@@ -21,13 +21,22 @@ from animekit_plugins.models._colorizer import Colorizer
 class TwoStageParams(ConditionalParams):
     """What both stages are told; what begins with c is the coloriser's own."""
 
+    old_names = {"replay": "replay_size"}
+    topics = {
+        "networks": ("c_channels", "cd_channels"),
+        "noise": ("c_z_dim",),
+        "regularisers": ("gp_weight", "replay_size", "replay_share", "l1_weight"),
+    }
+
     objective: Literal["gan", "wasserstein"] = Field(
         "wasserstein", description="Wasserstein with a gradient penalty, or cross-entropy"
     )
     cls_weight: float = Field(1.0, ge=0, description="weight of the class term on real, in D")
     g_cls_weight: float = Field(1.0, ge=0, description="weight of the class term in the generators")
     gp_weight: float = Field(10.0, ge=0, description="weight of the Wasserstein gradient penalty")
-    replay: int = Field(0, ge=0, description="past fakes that each stage keeps to show D again")
+    replay_size: int = Field(
+        0, ge=0, description="past fakes that each stage keeps to show D again"
+    )
     replay_share: float = Field(0.5, gt=0, lt=1, description="share of past fakes in a batch")
     grey_labels: bool = Field(True, description="tell the grey stage the labels too")
     grey_cls: float = Field(
@@ -60,7 +69,7 @@ class Stage(ConditionalModel):
         self.classes = len(spec.labels)
         self.penalised = params.objective == "wasserstein"
         super().__init__(params, spec)
-        self.memory = Replay(params.replay, params.replay_share, spec) if params.replay else None
+        self.memory = Replay(n, params.replay_share, spec) if (n := params.replay_size) else None
 
     def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the fakes of this step, some of them exchanged for past ones."""

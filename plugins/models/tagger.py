@@ -26,6 +26,12 @@ TURN, ZOOM, SHIFT = 0.2, 0.2, 0.1  # radians, share of the size, share of the si
 class TaggerParams(Params):
     """Size of the network, and how it is trained."""
 
+    topics = {
+        "networks": ("base_channels",),
+        "update rule": ("lr",),
+        "regularisers": ("dropout", "smoothing", "augment", "weight_decay"),
+    }
+
     base_channels: int = Field(32, ge=1, description="channels of the first stage; doubled thrice")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the features left out")
     smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing within an attribute")

@@ -25,13 +25,13 @@ from animekit.training.train import train
 
 SMALL = {
     "size": 32,
-    "batch": 2,
+    "batch_size": 2,
     "g_channels": 4,
     "d_channels": 4,
-    "blocks": 1,
-    "pool": 3,
+    "n_blocks": 1,
+    "pool_size": 3,
     "threads": 1,
-    "report_every": 1,
+    "log_every": 1,
     "eval_every": 0,
 }
 
@@ -157,7 +157,7 @@ def test_fingerprints_know_both_sets_and_which_is_which():
 
 
 def test_a_training_says_what_it_was_given_and_goes_on_bit_for_bit(fruit, tmp_path, registry):
-    settings = {**SMALL, "crop": 4, "flip": True, "registry": registry, "save_every": 2}
+    settings = {**SMALL, "crop": 4, "mirror": True, "registry": registry, "save_every": 2}
     straight = train("cyclegan", fruit, steps=4, runs=tmp_path / "a", **settings)
     data = straight.config["data"]
     assert (data["found"], data["used"]) == (8, 8)

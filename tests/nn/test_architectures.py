@@ -339,8 +339,13 @@ def test_the_presets_of_the_seeds_are_there_for_the_objectives_of_the_seeds():
 
 
 PRINTED = {  # what the seeds and papers print
-    ("wgangp", "seed000"): {"optimizer": "rmsprop", "lr": 2e-4, "batch": 200, "gp_weight": 1.0},
-    ("wgan", "seed000"): {"optimizer": "rmsprop", "lr": 2e-4, "batch": 200},
+    ("wgangp", "seed000"): {
+        "optimizer": "rmsprop",
+        "lr": 2e-4,
+        "batch_size": 200,
+        "gp_weight": 1.0,
+    },
+    ("wgan", "seed000"): {"optimizer": "rmsprop", "lr": 2e-4, "batch_size": 200},
     ("gan", "seed002"): {"n_critic": 1, "g_channels": 128, "d_channels": 128},
     ("wgan", "seed003"): {
         "optimizer": "adam",
@@ -351,7 +356,7 @@ PRINTED = {  # what the seeds and papers print
     },
     ("gan", "course"): {"optimizer": "adam", "lr": 2e-4, "betas": (0.5, 0.999), "d_channels": 32},
     ("wgan", "course"): {"optimizer": "rmsprop", "n_critic": 5, "clip": 0.01},
-    ("gan", "dcgan"): {"optimizer": "adam", "lr": 2e-4, "betas": (0.5, 0.999), "batch": 64},
+    ("gan", "dcgan"): {"optimizer": "adam", "lr": 2e-4, "betas": (0.5, 0.999), "batch_size": 64},
     ("wgan", "dcgan"): {"optimizer": "rmsprop", "lr": 5e-5, "n_critic": 5, "clip": 0.01},
     ("wgangp", "resnet"): {"lr": 1e-4, "betas": (0.0, 0.9), "n_critic": 5, "gp_weight": 10.0},
 }

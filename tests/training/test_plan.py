@@ -19,7 +19,7 @@ from animekit.runs import checkpoint
 from animekit.runs.run import Run
 from animekit.training.plan import TrainPlan, plan
 
-VALUES = {"size": 32, "batch": 4, "g_channels": 4, "d_channels": 4, "z_dim": 8, "threads": 1}
+VALUES = {"size": 32, "batch_size": 4, "g_channels": 4, "d_channels": 4, "z_dim": 8, "threads": 1}
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_plan_is_what_a_run_then_is(
     assert expected.precision == config["resolved"]["precision"]
     assert expected.threads == config["resolved"]["threads"] == 1
     for key, (value, _) in expected.values.items():
-        if key not in ("keep", "report_every", "sample_every", "save_every", "eval_every"):
+        if key not in ("keep_checkpoints", "log_every", "sample_every", "save_every", "eval_every"):
             known = {**config["params"], **config["options"]}[key]
             assert known == (list(value) if isinstance(value, tuple) else value), key
 
@@ -72,7 +72,7 @@ def test_the_counts_of_weights_are_those_of_the_checkpoint(
 def test_the_disk_that_is_planned_is_enough_and_not_far_off(
     planned: Callable[..., TrainPlan], tiny: Callable[..., Run]
 ) -> None:
-    wide = {"g_channels": 16, "d_channels": 16, "keep": 2}
+    wide = {"g_channels": 16, "d_channels": 16, "keep_checkpoints": 2}
     expected = planned("gan", steps=4, **wide)
     run = tiny(steps=4, save_every=1, **wide)
     used = sum(path.stat().st_size for path in run.checkpoints.rglob("*"))
@@ -108,8 +108,8 @@ def test_each_value_says_where_it_comes_from(
     monkeypatch.setenv("ANIMEKIT_FLIP", "true")
     values = planned("gan", steps=1, params={"lr": 0.5}).values
     assert values["lr"] == (0.5, "--set")
-    assert values["flip"] == (True, "environment")
-    assert values["ema"] == (0.999, "default")
+    assert values["mirror"] == (True, "environment")
+    assert values["ema_decay"] == (0.999, "default")
 
 
 def test_measuring_times_some_steps_and_foretells_the_run(
@@ -146,10 +146,10 @@ def test_what_a_run_would_refuse_a_plan_refuses(planned: Callable[..., TrainPlan
         planned("gan", steps=1, size=33)
     with pytest.raises(NotFoundError, match='Did you mean "wgangp"'):
         planned("wganpg")
-    with pytest.raises(ConfigError, match='Did you mean "batch"'):
-        planned("gan", bach=3)
-    with pytest.raises(ConfigError, match="lr_decay"):
-        planned("gan", minutes=1, lr_decay="linear")
+    with pytest.raises(ConfigError, match='Did you mean "batch_size"'):
+        planned("gan", bach_size=3)
+    with pytest.raises(ConfigError, match="lr_schedule"):
+        planned("gan", minutes=1, lr_schedule="linear")
 
 
 def test_a_bug_in_a_constructor_shows_before_the_data_are_read(

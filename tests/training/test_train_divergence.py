@@ -139,13 +139,13 @@ def test_what_was_reported_on_the_way_to_the_break_is_taken_back(train: Train) -
 
 
 def test_a_break_that_no_report_sees_is_found_before_anything_is_saved(train: Train) -> None:
-    run = train(1, steps=7, breaks_at=2, place="d weights", report_every=5, sample_every=1)
+    run = train(1, steps=7, breaks_at=2, place="d weights", log_every=5, sample_every=1)
     assert_finite(run)
     assert "not finite at step 5: back to step 0" in (run.path / "log.txt").read_text()
 
 
 def test_a_break_in_the_last_step_is_found(train: Train) -> None:
-    run = train(1, steps=3, place="g weights", report_every=100)
+    run = train(1, steps=3, place="g weights", log_every=100)
     assert checkpoint.newest_sound(run.path).name == "000003"
     assert_finite(run)
 
