@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args
 
 import platformdirs
 from pydantic import (
@@ -33,6 +33,27 @@ class Params(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
     )
+    old_names: ClassVar[Mapping[str, str]] = {}
+    """What earlier versions wrote: {"pool": "pool_size"} for a key, {"how=own": "how=separate"}
+    for a value. Runs, weights, files and command lines of theirs are read as what they meant."""
+    topics: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Fields by the topic under which help shows them; a field has it in json_schema_extra."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for base in reversed(cls.__mro__):
+            for topic, names in vars(base).get("topics", {}).items():
+                for name in names:
+                    cls.model_fields[name].json_schema_extra = {"topic": topic}
+
+    @classmethod
+    def renamed(cls) -> dict[str, str]:
+        """Return `old_names` of this class and its bases, without what is a field again."""
+        found: dict[str, str] = {}
+        for base in reversed(cls.__mro__):
+            found |= vars(base).get("old_names", {})
+        return {old: new for old, new in found.items() if old not in cls.model_fields}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -57,6 +78,26 @@ class Layer:
     values: Mapping[str, Any]
 
 
+def current(layer: Layer, *schemas: type[Params]) -> Layer:
+    """Return a layer with old keys and values as they are called now.
+
+    Raises ConfigError where a key stands under both of its names.
+    """
+    fields = {key for schema in schemas for key in schema.model_fields}
+    names = {old: new for schema in schemas for old, new in schema.renamed().items()}
+    values: dict[str, Any] = {}
+    for key, value in layer.values.items():
+        new = key if key in fields else names.get(key, key)
+        if new != key and new in layer.values:
+            raise ConfigError(
+                f"{key} is called {new} now, and both are given (from {layer.origin})",
+                f"leave {key} out",
+            )
+        meant = names.get(f"{new}={value}")
+        values[new] = value if meant is None else meant.partition("=")[2]
+    return Layer(layer.origin, values)
+
+
 @dataclass(frozen=True)
 class Resolved(Generic[P]):
     """Frozen parameters, and the origin of each value."""
@@ -68,6 +109,7 @@ class Resolved(Generic[P]):
 def resolve(cls: type[P], layers: Iterable[Layer]) -> Resolved[P]:
     """Merge layers, the strongest last, into validated parameters of `cls`.
 
+    Names of earlier versions are read as today's.
     A value that was typed is read as the field's type: "0,0.99" as a pair of floats, 7 as the text
     "7", 64 as a list of one. Raises ConfigError that names the key, the value, its origin, and the
     nearest known key.
@@ -75,7 +117,7 @@ def resolve(cls: type[P], layers: Iterable[Layer]) -> Resolved[P]:
     values: dict[str, Any] = {}
     origins = dict.fromkeys(cls.model_fields, "default")
     for layer in layers:
-        for key, value in layer.values.items():
+        for key, value in current(layer, cls).values.items():
             if key not in cls.model_fields:
                 raise unknown_key(key, cls.model_fields, layer.origin)
             values[key] = _fit(cls.model_fields[key], value)
@@ -219,19 +261,21 @@ def read_file(path: Path | str) -> Layer:
     return Layer(str(path), values)
 
 
-def config_layers(path: Path | str | None, model: str, known: Iterable[str]) -> list[Layer]:
+def config_layers(
+    path: Path | str | None, model: str, known: Iterable[str], old: Iterable[str] = ()
+) -> list[Layer]:
     """Return the layers of the configuration files for one model, the strongest last.
 
     `--config FILE`, else `./animekit.toml`, over the user's own
     `$XDG_CONFIG_HOME/animekit/config.toml`. Tables of other models are left out; the config.json
-    of another model's run is an error.
+    of another model's run is an error. `old` are keys of earlier versions, which are let through.
     """
     own = user_config()
     here = Path("animekit.toml")
     files = [own] if own.is_file() else []
     if path or here.is_file():
         files.append(Path(path) if path else here)
-    known = set(known)
+    known, old = set(known), set(old)
     layers = []
     for layer in map(read_file, files):
         if layer.origin.endswith(".json") and model not in layer.values:
@@ -240,11 +284,11 @@ def config_layers(path: Path | str | None, model: str, known: Iterable[str]) -> 
                 f"train {next(iter(layer.values))}, or write the common values to a TOML file",
             )
         tables = [layer.values.get(table, {}) for table in ("train", model)]
-        flat = _flat(layer.values)
+        flat = flat_table(layer.values)
         for table in tables:
-            flat |= _flat(table) if isinstance(table, dict) else {}
+            flat |= flat_table(table) if isinstance(table, dict) else {}
         for key in flat:
-            if key not in known:
+            if key not in known and key not in old:
                 raise unknown_key(key, known, layer.origin)
         layers.append(Layer(layer.origin, flat))
     return layers
@@ -256,60 +300,8 @@ def user_config() -> Path:
     return folder / "config.toml"
 
 
-def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+def flat_table(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values of a TOML table, keys with underscores."""
     return {
         key.replace("-", "_"): value for key, value in table.items() if not isinstance(value, dict)
     }
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named TOML file beside a plugin: parameters and options of one recipe."""
-
-    name: str
-    path: Path
-    description: str
-    models: tuple[str, ...]
-    values: dict[str, Any]
-
-    def layer(self, model: str) -> Layer:
-        """Return the values for one model: the common ones, then the model's own table."""
-        return Layer(
-            f"preset {self.name}", {**_flat(self.values), **_flat(self.values.get(model, {}))}
-        )
-
-
-def read_preset(path: Path) -> Preset:
-    """Read one preset file; raises ConfigError where it is not one."""
-    values = dict(read_file(path).values)
-    description, models = values.pop("description", None), values.pop("models", None)
-    named = isinstance(models, list) and all(isinstance(model, str) for model in models)
-    if not named or not isinstance(description, str):
-        raise ConfigError(
-            f"{path} is not a preset", 'a preset has description = "..." and models = ["..."]'
-        )
-    for key, value in values.items():
-        if isinstance(value, dict) and key not in models:
-            raise ConfigError(
-                f"{path} has a table [{key}], which is none of its models",
-                "models = " + json.dumps(models),
-            )
-    return Preset(path.stem, path, description, tuple(models), values)
-
-
-def presets(folders: Iterable[Path], model: str) -> dict[str, Preset]:
-    """Return the presets of a model by name, from `presets/` folders beside plugins."""
-    found: dict[str, Preset] = {}
-    for folder in folders:
-        for path in sorted(folder.glob("*.toml")):
-            preset = read_preset(path)
-            if model not in preset.models:
-                continue
-            if preset.name in found:
-                raise ConfigError(
-                    f'two presets of {model} are called "{preset.name}":'
-                    f" {found[preset.name].path} and {path}",
-                    "rename one of them",
-                )
-            found[preset.name] = preset
-    return found

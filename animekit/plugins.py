@@ -42,7 +42,7 @@ Importer = Callable[[], ModuleType]
 
 
 @dataclass(frozen=True)
-class Failure:
+class PluginFailure:
     """A plugin that did not load, kept so that it can be shown and the others work."""
 
     module: str
@@ -62,7 +62,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Source:
+class PluginSource:
     """Where a component came from: its module and the distribution or file."""
 
     module: str
@@ -80,9 +80,9 @@ class Registry:
     components: dict[str, dict[str, type[Component]]] = field(
         default_factory=lambda: {kind: {} for kind in KINDS}
     )
-    sources: dict[type[Component], Source] = field(default_factory=dict)
-    modules: list[Source] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    sources: dict[type[Component], PluginSource] = field(default_factory=dict)
+    modules: list[PluginSource] = field(default_factory=list)
+    failures: list[PluginFailure] = field(default_factory=list)
 
     def get(self, kind: str, name: str) -> type[Any]:
         """Return the component of this kind and name.
@@ -105,7 +105,7 @@ class Registry:
         """Return the components of a kind by name, sorted."""
         return dict(sorted(self.components[kind].items()))
 
-    def add(self, kind: str, component: type[Any], source: Source) -> None:
+    def add(self, kind: str, component: type[Any], source: PluginSource) -> None:
         """Register one component; a second one of the same name is an error."""
         _inspect(kind, component)
         other = self.components[kind].get(component.name)
@@ -157,11 +157,11 @@ def load(plugins_dir: Path | str | None = None) -> Registry:
             clash = isinstance(error, PluginError) and error.code == "plugin.clash"
             if clash or os.environ.get("ANIMEKIT_RAISE_PLUGIN_ERRORS") == "1":
                 raise
-            registry.failures.append(Failure(source.module, source.origin, error))
+            registry.failures.append(PluginFailure(source.module, source.origin, error))
     return registry
 
 
-def _register(registry: Registry, module: ModuleType, source: Source) -> None:
+def _register(registry: Registry, module: ModuleType, source: PluginSource) -> None:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(module)
@@ -186,7 +186,7 @@ def _register(registry: Registry, module: ModuleType, source: Source) -> None:
     registry.modules.append(source)
 
 
-def _candidates(plugins_dir: Path | str | None) -> Iterator[tuple[Source, Importer]]:
+def _candidates(plugins_dir: Path | str | None) -> Iterator[tuple[PluginSource, Importer]]:
     only_builtin = os.environ.get("ANIMEKIT_PLUGINS") == ""
     points = sorted(metadata.entry_points(group=GROUP), key=lambda point: point.value)
     seen: set[str] = set()
@@ -197,7 +197,7 @@ def _candidates(plugins_dir: Path | str | None) -> Iterator[tuple[Source, Import
         seen.add(point.value)
         version = point.dist.version if point.dist else ""
         for name, importer in _modules_of(point.value):
-            yield Source(name, distribution, version), importer
+            yield PluginSource(name, distribution, version), importer
     if only_builtin:
         return
     variable = "ANIMEKIT_PLUGINS_DIR"
@@ -227,14 +227,14 @@ def _fail(error: BaseException) -> ModuleType:
     raise error
 
 
-def _loose_files(folder: Path, told_by: str) -> Iterator[tuple[Source, Importer]]:
+def _loose_files(folder: Path, told_by: str) -> Iterator[tuple[PluginSource, Importer]]:
     if not folder.is_dir():
         raise NotFoundError(
             f"no plugins folder {folder} (from {told_by})", f"give {told_by} a folder of .py files"
         )
     for path in sorted(folder.glob("*.py")):
         if not path.name.startswith("_"):
-            yield Source(path.stem, str(path), ""), partial(_import_file, path)
+            yield PluginSource(path.stem, str(path), ""), partial(_import_file, path)
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -23,16 +23,16 @@ from tests.serving import Site, only_loopback, serving
 ROOT = Path(__file__).parents[1]
 TINY: dict[str, Any] = {
     "size": 32,
-    "batch": 4,
+    "batch_size": 4,
     "g_channels": 4,
     "d_channels": 4,
     "z_dim": 8,
     "threads": 1,
-    "report_every": 1,
+    "log_every": 1,
     "sample_every": 1000,
     "save_every": 1000,
     "eval_every": 0,
-    "keep": 100,
+    "keep_checkpoints": 100,
 }
 """Values of a training that takes a few hundredths of a second a step."""
 

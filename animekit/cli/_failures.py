@@ -58,11 +58,13 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _out_of_memory(error: BaseException, args: Mapping[str, Any]) -> DeviceError:
     wanted = re.search(r"allocate ([\d.]+ \w*)", str(error))
     where = "CUDA" if "CUDA" in str(error) else "memory"
-    batch = args.get("batch")
+    batch = args.get("batch_size", args.get("batch"))
     message = "out of memory" if where == "memory" else f"{where} out of memory"
     message += f" at batch {batch}" if batch else ""
     message += f" (the last piece was {wanted[1]})" if wanted else ""
-    advice = f"try --batch {max(1, int(batch) // 2)}" if batch else "try a smaller --batch"
+    advice = (
+        f"try --batch-size {max(1, int(batch) // 2)}" if batch else "try a smaller --batch-size"
+    )
     return DeviceError(message, f"{advice}, or a smaller --size", code="device.memory")
 
 

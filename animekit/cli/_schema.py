@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any, Literal, Union, get_args, get_origin
 
 from animekit.cli._options import option
-from animekit.config import Params, parse_value, show
+from animekit.config import Layer, Params, current, parse_value, show
 
 LONGEST = 12  # letters of a type in the help
 NAMES = {int: "INT", float: "FLOAT", bool: "BOOL", str: "TEXT"}
@@ -38,7 +38,16 @@ def options_of(
         if field.default is not None:
             words += rf" [dim]\[default: {show(field.default)}][/]"
         found.append(option(name, str, help=words, metavar=metavar, panel=where))
-    return found
+    return found + [each for old in _old_options(params) for each in old if each.name not in taken]
+
+
+def _old_options(params: type[Params]) -> Iterator[list[Parameter]]:
+    """Yield hidden options for the names that parameters had in earlier versions."""
+    for old, new in params.renamed().items():
+        if "=" not in old and _plain(params.model_fields[new].annotation) is bool:
+            yield [option(name, bool, help="", hidden=True) for name in (old, f"no_{old}")]
+        elif "=" not in old:
+            yield [option(old, str, help="", hidden=True)]
 
 
 def _switch(name: str, panel: str, words: str, *, default: bool) -> list[Parameter]:
@@ -51,6 +60,8 @@ def _switch(name: str, panel: str, words: str, *, default: bool) -> list[Paramet
 def values_of(given: Mapping[str, Any], *schemas: type[Params]) -> dict[str, Any]:
     """Return the options that were given, read as `--set` does; text stays text."""
     fields = {name: field for schema in schemas for name, field in schema.model_fields.items()}
+    renamed = {old: new for schema in schemas for old, new in schema.renamed().items()}
+    fields |= {old: fields[new] for old, new in renamed.items() if new in fields}
     values: dict[str, Any] = {}
     for name, value in given.items():
         if value is None or value is False:
@@ -61,7 +72,7 @@ def values_of(given: Mapping[str, Any], *schemas: type[Params]) -> dict[str, Any
             values[name] = parse_value(value)
         else:
             values[name] = value
-    return values
+    return dict(current(Layer("the command line", values), *schemas).values)
 
 
 def type_name(annotation: Any) -> str:

@@ -36,7 +36,7 @@ def show(common: Common, model: str, origin: bool, preset: str | None) -> list[d
     from animekit.config import show as text
     from animekit.training import recipe
 
-    made = recipe.make(
+    made = recipe.make_recipe(
         model,
         common.registry(),
         preset=preset,

@@ -21,7 +21,6 @@ TAGS = option("tags", Path, metavar="FILE", help="Labels, if not from tags.csv i
 SIZE = option("size", int, metavar="PX", help="Side of the pictures.", default=64)
 SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
 NUMBER = option("num", int, metavar="N", help="How many pictures.", default=1000)
-OF = option("of", str, metavar="WHAT", help="faces, apples or oranges.", default="faces")
 TABLE = [
     option("out", Path, "--out", "-o", metavar="PNG", help="Draw the table of colours."),
     option("images", Path, metavar="DIR", help="Pictures to compare the ids with and to show."),
@@ -51,7 +50,7 @@ def add_to(app: typer.Typer) -> None:
     command(group, "info", info, PATH, TAGS, of="data")
     command(group, "pack", pack, PATH, SIZE, TAGS, *CONSENT, of="data")
     out = argument("out", required=True, help="New folder for the pictures.")
-    command(group, "synth", synth, out, OF, NUMBER, SIZE, SEED, *CONSENT, of="data")
+    command(group, "synth", synth, out, NUMBER, SIZE, SEED, *CONSENT, of="data")
     tagged = argument("path", required=True, help="Tag file, or a folder with one.")
     command(group, "tags", tags, tagged, *TABLE, *CONSENT, of="data")
     name = argument("name", help="Name of a data set; left out, all are listed.")
@@ -118,23 +117,21 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
     }
 
 
-def synth(common: Common, out: str, of: str, num: int, size: int) -> dict[str, Any]:
-    """Draw pictures into a new folder: faces with tags.csv and labels.csv, or fruit.
+def synth(common: Common, out: str, num: int, size: int) -> dict[str, Any]:
+    """Draw faces into a new folder, with tags.csv and labels.csv.
 
     Examples
       animekit data synth data/drawn
       animekit data synth data/drawn --num 5000 --size 128 --seed 3
-      animekit data synth data/apples --of apples --num 200 --size 256
+      animekit data synth data/drawn --num 24 --size 32 -n
     """
     from animekit.cli._progress import counting
     from animekit.data import synthesis
 
     folder, seed = Path(out), common.seed or 0
-    synthesis.check_subject(of)
-    facts = {"path": str(folder), "images": num, "size": size, "seed": seed, "of": of}
-    what = of if of == "faces" else f"pictures of {of}"
+    facts = {"path": str(folder), "images": num, "size": size, "seed": seed}
     if common.dry_run:
-        common.screen.say(f"would draw {num:,} {what} of {size}x{size} into {folder}")
+        common.screen.say(f"would draw {num:,} faces of {size}x{size} into {folder}")
         return facts
     with counting(common.screen, "drawing") as progress:
         synthesis.synth(
@@ -142,16 +139,12 @@ def synth(common: Common, out: str, of: str, num: int, size: int) -> dict[str, A
             num=num,
             size=size,
             seed=seed,
-            of=of,
             registry=common.registry(),
             progress=progress,
         )
-    common.screen.made(folder, "folder", f"{num:,} {what} of {size}x{size}, seed {seed}")
-    if of == "faces":
-        common.screen.record(folder / synthesis.TAGS, "tags")
-        common.screen.note(f"Next: animekit train wgangp --data {shlex.quote(out)}")
-    else:
-        common.screen.note(f"Next: animekit train cyclegan --data {shlex.quote(out)},OTHER")
+    common.screen.made(folder, "folder", f"{num:,} faces of {size}x{size}, seed {seed}")
+    common.screen.record(folder / synthesis.TAGS, "tags")
+    common.screen.note(f"Next: animekit train wgangp --data {shlex.quote(out)}")
     return facts
 
 

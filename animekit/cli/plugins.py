@@ -11,7 +11,7 @@ from animekit.cli._options import Common, argument, command, option
 from animekit.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from animekit.plugins import Component, Failure, Registry
+    from animekit.plugins import Component, PluginFailure, Registry
 
 OWN = [
     argument("name", help="Show what this plugin can be told."),
@@ -85,7 +85,7 @@ def _row(registry: Registry, kind: str, component: type[Component]) -> dict[str,
     return row | {"ok": True, "error": None, "summary": component.summary()}
 
 
-def _broken(failure: Failure) -> dict[str, Any]:
+def _broken(failure: PluginFailure) -> dict[str, Any]:
     row = {"name": failure.module.rpartition(".")[2], "kind": "", "dist": failure.source}
     return row | {"version": "", "ok": False, "error": failure.line, "summary": ""}
 
@@ -96,7 +96,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [row["name"], row["kind"], source, "ok" if row["ok"] else "FAILED", words]
 
 
-def _failure(screen: Screen, failure: Failure) -> dict[str, Any]:
+def _failure(screen: Screen, failure: PluginFailure) -> dict[str, Any]:
     screen.say(f"{failure.module}  ({failure.source})", "bold")
     screen.say(failure.trace)
     return _broken(failure) | {"trace": failure.trace}

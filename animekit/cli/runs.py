@@ -100,6 +100,7 @@ def state_of(run: Run, config: dict[str, Any], last: dict[str, Any]) -> str:
     """Return running, finished or interrupted: by its lock, and by how far it came."""
     import filelock
 
+    from animekit.config import Layer, resolve
     from animekit.training.recipe import TrainOptions
 
     if (run.path / ".lock").is_file():
@@ -107,7 +108,7 @@ def state_of(run: Run, config: dict[str, Any], last: dict[str, Any]) -> str:
             filelock.FileLock(run.path / ".lock").acquire(timeout=0).lock.release(force=True)
         except filelock.Timeout:
             return "running"
-    options = TrainOptions.model_validate(config["options"])
+    options = resolve(TrainOptions, [Layer("the run", config["options"])]).params
     total = options.total_steps()
     enough = total is not None and last.get("step", 0) >= total
     late = options.minutes is not None and last.get("seconds", 0.0) >= 60 * options.minutes

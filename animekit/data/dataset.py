@@ -138,7 +138,7 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
             return dataset(where, tags=tags)
     raise DataError(
         f"{where} is not a data set",
-        "give a folder of images, a .zip of them, synthetic: or fruit:",
+        "give a folder of images, a .zip of them, or synthetic:",
     )
 
 

@@ -25,17 +25,16 @@ def occurring(pack: Pack) -> tuple[Pack, list[str]]:
     if labels is None:
         return pack, []
     present = np.asarray(labels.any(axis=0))
-    kept, said, start = [], [], 0
-    for width in spec.groups:
-        places = np.arange(start, start + width)
-        found = places[present[places]]
-        start += width
-        if width == 1 or len(found) > 1:
-            kept += list(places if width == 1 else found)
+    kept, said = [], []
+    for part in spec.parts():
+        places = np.arange(part.start, part.stop)
+        found = places[present[part]]
+        if len(places) == 1 or len(found) > 1:
+            kept += list(places if len(places) == 1 else found)
         elif len(found) == 1:
             said.append(
-                f'"{spec.labels[found[0]]}" is left out: it is the only one of {width} values that'
-                " occurs, so there is nothing to choose"
+                f'"{spec.labels[found[0]]}" is left out: it is the only one of {len(places)} values'
+                " that occurs, so there is nothing to choose"
             )
     absent = sorted(set(range(len(spec.labels))) - set(kept))
     never = [spec.labels[place] for place in absent if not present[place]]

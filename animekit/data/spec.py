@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,22 @@ class ImageSpec:
         return (self.channels, self.size, self.size)
 
     def parts(self) -> Iterator[slice]:
-        """Yield the slice of the label vector that each attribute has.
+        """Yield where each attribute lies in a label vector, in order.
 
-        >>> list(ImageSpec(64, labels=("red", "blue", "hat"), groups=(2, 1)).parts())
-        [slice(0, 2, None), slice(2, 3, None)]
+        >>> spec = ImageSpec(64, labels=("red", "blue", "smile"), groups=(2, 1))
+        >>> [spec.labels[part] for part in spec.parts()]
+        [('red', 'blue'), ('smile',)]
         """
-        start = 0
-        for width in self.groups:
-            yield slice(start, start + width)
-            start += width
+        return parts_of(self.groups)
+
+
+def parts_of(groups: Iterable[int]) -> Iterator[slice]:
+    """Yield where attributes of so many entries each lie in a label vector.
+
+    >>> list(parts_of((2, 1)))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    start = 0
+    for stop in accumulate(groups):
+        yield slice(start, stop)
+        start = stop

@@ -1,4 +1,4 @@
-"""A data set of drawn pictures as files, and what is known of each."""
+"""A data set of drawn faces as files, with their labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from animekit.errors import UsageError
 from animekit.files import Progress, as_error, cores, move, refuse_full, write_atomic
 from animekit.images.write import write_png
 from animekit.labels.tags import NAMES, format_labels
-from animekit.text import did_you_mean
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -32,19 +31,16 @@ KEY = "animekit-synth"
 LARGEST = 1024
 BLOCK = 256
 """Pictures that are drawn between two words of progress."""
-SUBJECTS = ("faces", "apples", "oranges")
-"""What can be drawn; faces alone have labels."""
 
 
 @dataclass(frozen=True)
 class DrawnSet:
-    """A folder of drawn pictures: `0.png` and so on; beside faces, their labels."""
+    """A folder of drawn faces: `0.png` and so on, and their labels."""
 
     folder: Path
     images: int
     size: int
     seed: int
-    of: str = "faces"
 
 
 def synth(
@@ -53,38 +49,33 @@ def synth(
     num: int = 1000,
     size: int = 64,
     seed: int = 0,
-    of: str = "faces",
     registry: Registry | None = None,
     progress: Progress | None = None,
 ) -> DrawnSet:
-    """Draw faces with labels, or fruit, into a new folder: `0.png`, `1.png`, ...
+    """Draw faces with labels into a new folder: `0.png`, `1.png`, ...
 
-    `of` is one of SUBJECTS. Beside faces, tags.csv has the course's simple form, `0,blue hair red
-    eyes`, and labels.csv a column of 0 and 1 for each label, hair style and glasses too; apples
-    and oranges have no labels. Picture i of a seed is always the same. The folder appears whole or
-    not at all. Raises UnusableError where it holds something already.
+    Beside them, tags.csv has the course's simple form, `0,blue hair red eyes`, and labels.csv a
+    column of 0 and 1 for each label, hair style and glasses too. Face i of a seed is always the
+    same. The folder appears whole or not at all. Raises UnusableError where it holds something
+    already.
     """
     out = Path(out)
-    check_subject(of)
     if num < 1 or not 8 <= size <= LARGEST or seed < 0:
         raise UsageError(
-            f"cannot draw {num} {of} of {size} pixels from seed {seed}",
+            f"cannot draw {num} faces of {size} pixels from seed {seed}",
             f"--num 1 or more, --size 8 to {LARGEST}, --seed 0 or more",
         )
     refuse_full(out)
     registry = plugins.load() if registry is None else registry
-    values = f"count={num},seed={seed}"
-    where = f"synthetic:{values}" if of == "faces" else f"fruit:kind={of},{values}"
-    dataset = open_dataset(where, registry)
+    dataset = open_dataset(f"synthetic:count={num},seed={seed}", registry)
     vocabulary = dataset.spec(size).labels
     labels = np.zeros((num, len(vocabulary)), np.uint8)
-    known = {"seed": seed} if of == "faces" else {"kind": of, "seed": seed}
 
     def draw(index: int) -> None:
         image, label = dataset.render(index, size)
-        if label is not None:
-            labels[index] = label
-        facts = known | {"index": index, "size": size}
+        assert label is not None  # drawn faces know what they are
+        labels[index] = label
+        facts = {"seed": seed, "index": index, "size": size}
         write_png(content / f"{index}.png", image, {KEY: json.dumps(facts)})
 
     try:
@@ -99,21 +90,13 @@ def synth(
                     list(pool.map(draw, part))
                     if progress is not None:
                         progress(part.stop, num)
-            if vocabulary:
-                _write_labels(content, vocabulary, labels)
+            _write_labels(content, vocabulary, labels)
             move(content, out)
         finally:
             shutil.rmtree(place, ignore_errors=True)
     except OSError as error:
         raise as_error(error, "name another folder") from None
-    return DrawnSet(out, num, size, seed, of)
-
-
-def check_subject(of: str) -> None:
-    """Raise UsageError, with the nearest word and all, if it is not in SUBJECTS."""
-    if of not in SUBJECTS:
-        near = did_you_mean(of, SUBJECTS)
-        raise UsageError(f'cannot draw "{of}".{near}', f"--of {', '.join(SUBJECTS)}")
+    return DrawnSet(out, num, size, seed)
 
 
 def _write_labels(folder: Path, vocabulary: tuple[str, ...], labels: np.ndarray) -> None:

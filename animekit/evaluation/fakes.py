@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from animekit.data.spec import parts_of
 from animekit.errors import NotFoundError, UnusableError
 from animekit.evaluation.image_set import Given, ImageSet, known_colours, open_images
 from animekit.files import Progress
@@ -166,12 +167,9 @@ class ModelContender:
 
 def _open_where_none(labels: np.ndarray, mask: np.ndarray, groups: Sequence[int]) -> None:
     """Unset the mask of one of several values where the model knows none that was asked."""
-    start = 0
-    for width in groups:
-        part = slice(start, start + width)
-        if width > 1:
+    for part in parts_of(groups):
+        if part.stop - part.start > 1:
             mask[:, part] &= labels[:, part].any(axis=1, keepdims=True)
-        start += width
 
 
 @dataclass

@@ -143,7 +143,7 @@ def _joined(
 
 
 def _spec(found: Published, path: Path, size: int | None, labels: Sequence[str]) -> dict[str, Any]:
-    halvings = found.params.get("halvings")
+    halvings = found.params.get("depth")
     names = tuple(labels) or (CELEBA if found.labels == len(CELEBA) else ())
     if not names:
         names = tuple(f"label {index + 1}" for index in range(found.labels))

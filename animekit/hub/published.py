@@ -213,7 +213,7 @@ def _resnet(source: _Source) -> Found | None:
     source.colours(shape[1], (source.shape(f"model.{last + 1}.weight") or (COLOURS,))[0])
     made = TranslatorShape(width=shape[0], blocks=count, norm=norm)
     tensors = source.renamed(lambda: ResnetTranslator(made), names, norm)
-    params = {"architecture": "resnet", "g_channels": shape[0], "blocks": count, "norm": norm}
+    params = {"architecture": "resnet", "g_channels": shape[0], "n_blocks": count, "norm": norm}
     return "cyclegan", params, tensors, 0, f"CycleGAN generator, {count} blocks of {4 * shape[0]}"
 
 
@@ -238,7 +238,7 @@ def _unet(source: _Source) -> Found | None:
     halvings = level + 1
     made = TranslatorShape(width=shape[0], halvings=halvings, norm=norm)
     tensors = source.renamed(lambda: UNetTranslator(made), names, norm)
-    params = {"architecture": "unet", "g_channels": shape[0], "halvings": halvings, "norm": norm}
+    params = {"architecture": "unet", "g_channels": shape[0], "depth": halvings, "norm": norm}
     return "cyclegan", params, tensors, 0, f"U-Net generator for {2**halvings} px"
 
 
@@ -254,7 +254,7 @@ def _stargan(source: _Source) -> Found | None:
     modules = {key.rpartition(".")[0] for key in source.tensors}
     names = {module: module for module in modules}
     tensors = source.renamed(lambda: LabelTranslator(made), names, "affine")
-    params = {"g_channels": shape[0], "blocks": count}
+    params = {"g_channels": shape[0], "n_blocks": count}
     return "stargan", params, tensors, labels, f"StarGAN generator, {labels} labels"
 
 

@@ -29,12 +29,36 @@ UpdateRule = Literal["adam", "rmsprop", "sgd"]
 class AdversarialParams(config.Params):
     """What every objective over a generator and a discriminator can be told."""
 
+    old_names = {
+        "sample_std": "truncation",
+        "lr_decay": "lr_schedule",
+        "d_noise": "instance_noise",
+    }
+    topics = {
+        "networks": (
+            *("architecture", "g_channels", "d_channels", "g_blocks", "d_blocks", "g_norm"),
+            *("d_norm", "g_activation", "d_activation", "d_pool", "init"),
+        ),
+        "update rule": (
+            *("optimizer", "lr", "betas", "d_optimizer", "d_lr", "d_betas"),
+            *("lr_schedule", "n_critic"),
+        ),
+        "regularisers": (
+            "g_dropout",
+            "spectral_norm",
+            "minibatch_std",
+            "r1_weight",
+            "dragan_weight",
+        ),
+        "noise": ("z_dim", "z", "z_std", "truncation", "instance_noise"),
+    }
+
     architecture: str = Field("dcgan", description="networks: " + ", ".join(ARCHITECTURES))
     z_dim: int = Field(100, ge=1, description="numbers in the noise vector z")
     z: Literal["normal", "uniform", "sphere"] = Field("normal", description="distribution of z")
     z_std: float = Field(1.0, gt=0, description="scale of z")
-    sample_std: float = Field(
-        1.0, gt=0, description="factor on z when pictures are made, unless --trunc says another"
+    truncation: float = Field(
+        1.0, gt=0, description="factor on z when pictures are made, unless they ask for another"
     )
     g_channels: int = Field(64, ge=1, description="width of the generator near the image")
     d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
@@ -59,13 +83,15 @@ class AdversarialParams(config.Params):
     d_optimizer: UpdateRule | None = Field(None, description="the discriminator's own update rule")
     d_lr: float | None = Field(None, gt=0, description="the discriminator's own learning rate")
     d_betas: tuple[float, float] | None = Field(None, description="the discriminator's own betas")
-    lr_decay: Literal["none", "linear", "exponential"] = Field(
+    lr_schedule: Literal["none", "linear", "exponential"] = Field(
         "none", description="over the second half of --steps: to zero, or by parts to a hundredth"
     )
     n_critic: int = Field(1, ge=1, description="discriminator updates per generator update")
     r1_weight: float = Field(0.0, ge=0, description="weight of the R1 gradient penalty")
     dragan_weight: float = Field(0.0, ge=0, description="weight of the DRAGAN gradient penalty")
-    d_noise: float = Field(0.0, ge=0, description="std of noise on the discriminator's inputs")
+    instance_noise: float = Field(
+        0.0, ge=0, description="std of noise on the discriminator's inputs"
+    )
 
     @field_validator("architecture")
     @classmethod
@@ -168,7 +194,7 @@ class AdversarialModel(Model):
 
     def phases(self) -> list[Phase]:
         """Return "d", every step, and "g", every n_critic steps."""
-        p, schedule = self.params, SCHEDULES[self.params.lr_decay]
+        p, schedule = self.params, SCHEDULES[self.params.lr_schedule]
         return [
             Phase(
                 "d",
@@ -250,8 +276,8 @@ class AdversarialModel(Model):
         return self.g_loss(real, self._seen(batch, batch.fake, batch.target))
 
     def _seen(self, batch: Batch, images: Tensor, labels: Tensor | None) -> Batch:
-        if self.params.d_noise:
-            images = images + self.params.d_noise * torch.randn_like(images)
+        if self.params.instance_noise:
+            images = images + self.params.instance_noise * torch.randn_like(images)
         return Batch(images, labels, batch.z, batch.mask)
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -271,7 +297,7 @@ class AdversarialModel(Model):
     @property
     def default_truncation(self) -> float:
         """Return the factor on z where a user names none; training knows nothing of it."""
-        return self.params.sample_std
+        return self.params.truncation
 
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim]."""

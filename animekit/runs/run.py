@@ -208,15 +208,12 @@ class Loaded:
         if counts is None:
             return None
         known = _counts(data.get("label_known"), spec.labels)
-        start = 0
-        for width in spec.groups:
-            part = slice(start, start + width)
-            if width == 1:
-                total = 0 if known is None else known[start]
-                counts[part] = min(1.0, counts[start] / total) if total else 0.5
+        for part in spec.parts():
+            if part.stop - part.start == 1:
+                total = 0 if known is None else known[part.start]
+                counts[part] = min(1.0, counts[part.start] / total) if total else 0.5
             elif not counts[part].any():
                 counts[part] = 1
-            start += width
         return counts
 
 

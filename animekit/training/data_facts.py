@@ -18,7 +18,7 @@ def data_name(where: str) -> str:
 
     >>> data_name("synthetic:200"), data_name("photos/cats,photos/dogs")
     ('synthetic', 'cats-dogs')
-    >>> data_name("fruit:apples,fruit:oranges")
+    >>> data_name("drawn:apples,drawn:oranges")
     'apples-oranges'
     """
     if len(names_of(where)) > 1:

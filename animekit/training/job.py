@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from animekit.config import Layer, resolve, unknown_key
 from animekit.data.dataset import open_dataset
 from animekit.data.occurring import chosen, occurring
 from animekit.data.pack import Pack, pack
@@ -21,38 +20,24 @@ from animekit.data.sampler import Loader
 from animekit.data.spec import ImageSpec
 from animekit.data.unpaired import PairLoader, find_domains
 from animekit.device import choose_device, choose_precision, environment, thread_count
-from animekit.errors import AnimekitError, CheckpointError, ConfigError, UnusableError
+from animekit.errors import ConfigError, UnusableError
 from animekit.files import Progress
 from animekit.models.base import Model, Need
 from animekit.plugins import Registry
-from animekit.runs.run import Run
 from animekit.seeds import derive_seed
-from animekit.training import recipe
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of
 from animekit.training.engine import LocalEngine
 from animekit.training.judge import Judge
-from animekit.training.recipe import RESUMABLE, Recipe, TrainOptions
+from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
+from animekit.training.request import TrainRequest
 from animekit.training.stepper import Stepper
-
-PARTS = (
-    "model",
-    "preset",
-    "plugin",
-    "params",
-    "options",
-    "origins",
-    "resolved",
-    "data",
-    "environment",
-)
-"""What a config.json must hold for its run to go on."""
 
 
 @dataclass
-class Job:
+class TrainJob:
     """A recipe with its data packed and its hardware chosen: ready to train."""
 
-    recipe: Recipe
+    recipe: TrainRecipe
     pack: Pack
     spec: ImageSpec
     engine: LocalEngine
@@ -102,7 +87,7 @@ class Job:
             self.engine,
             self._loader,
             seed=options.seed,
-            ema=options.ema,
+            ema=options.ema_decay,
             total=options.total_steps(),
         )
 
@@ -111,18 +96,18 @@ class Job:
         if self.others is not None:
             return PairLoader(
                 (self.pack, self.others),
-                options.batch,
+                options.batch_size,
                 seed,
-                flip=options.flip,
+                flip=options.mirror,
                 crop=options.crop,
                 device=self.engine.device,
                 rows=(self.rows, self.other_rows),
             )
         return Loader(
             self.pack,
-            options.batch,
+            options.batch_size,
             seed,
-            flip=options.flip,
+            flip=options.mirror,
             crop=options.crop,
             device=self.engine.device,
             rows=self.rows,
@@ -174,26 +159,18 @@ class Job:
         }
 
 
-def given(goal: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a call that were given, a path as text."""
-    found = {key: value for key, value in goal.items() if value is not None}
-    return {key: str(v) if isinstance(v, Path) else v for key, v in found.items()}
-
-
-def job(
-    model: str,
-    registry: Registry,
-    values: Mapping[str, Any],
-    *,
-    preset: str | None = None,
-    config: Path | str | None = None,
-    progress: Progress | None = None,
-) -> Job:
+def new_job(request: TrainRequest) -> TrainJob:
     """Resolve a recipe, choose the device, open and pack the data."""
-    made = recipe.make(model, registry, preset=preset, config_file=config, values=values)
-    options = made.options
-    _check_schedule(made)
-    _check_size(made)
+    recipe = make_recipe(
+        request.model,
+        request.registry,
+        preset=request.preset,
+        config_file=request.config,
+        values=request.values,
+    )
+    options = recipe.options
+    _check_schedule(recipe)
+    _check_size(recipe)
     device = choose_device(options.gpu)  # before the data: a missing device is known at once
     engine = LocalEngine(
         device,
@@ -201,7 +178,7 @@ def job(
         channels_last=options.channels_last,
         compiled=_compile(options, device.type),
     )
-    return _with_data(made, engine, registry, progress)
+    return with_data(recipe, engine, request.registry, request.progress)
 
 
 def _compile(options: TrainOptions, device: str) -> bool:
@@ -209,35 +186,41 @@ def _compile(options: TrainOptions, device: str) -> bool:
     return options.compile == "on" or (options.compile == "auto" and device == "cuda" and long)
 
 
-def _check_schedule(made: Recipe) -> None:
-    if getattr(made.params, "lr_decay", "none") != "none" and not made.options.total_steps():
+def _check_schedule(recipe: TrainRecipe) -> None:
+    if getattr(recipe.params, "lr_schedule", "none") != "none" and not recipe.options.total_steps():
         raise ConfigError(
-            "lr_decay needs to know where training ends", "give --steps in place of --minutes"
+            "lr_schedule needs to know where training ends", "give --steps in place of --minutes"
         )
 
 
-def _check_size(made: Recipe) -> None:
+def _check_size(recipe: TrainRecipe) -> None:
     """Raise what building the model would raise, before minutes go into packing the data."""
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a head for no labels is empty, and torch says so
-            made.model(made.params, ImageSpec(made.options.size)).validate()
-    except AnimekitError:
-        raise
-    except Exception:
-        return  # it may need the labels, which are not read yet
+            recipe.model(recipe.params, ImageSpec(recipe.options.size)).validate()
+    except (ArithmeticError, LookupError, RuntimeError, ValueError):
+        # The labels are not read yet. A model that is made for some may find none too few; what
+        # else is wrong with it shows when it is built with them.
+        if recipe.model.data is not Need.LABELLED:
+            raise
 
 
-def _with_data(
-    made: Recipe,
+def with_data(
+    recipe: TrainRecipe,
     engine: LocalEngine,
     registry: Registry,
     progress: Progress | None,
     labels: Sequence[str] | None = None,
-) -> Job:
-    options = made.options
-    if made.model.data is Need.UNPAIRED:
-        return _with_two_domains(made, engine, registry, progress)
+) -> TrainJob:
+    """Return the job of a recipe, its data opened and packed.
+
+    `labels` are those of a run that goes on: it learns the ones that it began with. Raises
+    UnusableError where the data lack labels that the recipe needs.
+    """
+    options = recipe.options
+    if recipe.model.data is Need.UNPAIRED:
+        return _with_two_domains(recipe, engine, registry, progress)
     tags = Path(options.tags) if options.tags else None
     dataset = open_dataset(options.data, registry, tags)
     packed, notes = pack(dataset, options.size + options.crop, progress=progress), list[str]()
@@ -247,99 +230,28 @@ def _with_data(
             f"balance needs labels, and {options.data} has none",
             "give --tags FILE, or leave balance out",
         )
-    if made.model.data is Need.LABELLED:
+    if recipe.model.data is Need.LABELLED:
         if packed.labels is None:
             raise UnusableError(
-                f"model {made.model.name} needs labels, and {options.data} has none",
+                f"model {recipe.model.name} needs labels, and {options.data} has none",
                 "give --tags FILE",
             )
-        if labels is not None:  # of a run that goes on: those that it began with
+        if labels is not None:
             packed = chosen(packed, labels)
-        elif not made.model.keeps_all_labels:
+        elif not recipe.model.keeps_all_labels:
             packed, notes = occurring(packed)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
-    return Job(made, packed, spec, engine, dataset.description, notes)
+    return TrainJob(recipe, packed, spec, engine, dataset.description, notes)
 
 
 def _with_two_domains(
-    made: Recipe, engine: LocalEngine, registry: Registry, progress: Progress | None
-) -> Job:
-    options = made.options
+    recipe: TrainRecipe, engine: LocalEngine, registry: Registry, progress: Progress | None
+) -> TrainJob:
+    options = recipe.options
     if options.balance:
         raise ConfigError("balance needs labels, and unpaired data have none", "leave it out")
     sets = [open_dataset(where, registry) for where in find_domains(options.data)]
     first, second = (pack(each, options.size + options.crop, progress=progress) for each in sets)
     spec = ImageSpec(options.size, first.spec.channels)
     words = f"{sets[0].description}, and {sets[1].description}"
-    return Job(made, first, spec, engine, words, others=second)
-
-
-def job_of_run(run: Run, registry: Registry, values: Mapping[str, Any], model: str) -> Job:
-    """Return the job of an existing run, with those options changed that may be.
-
-    The data must be what they were; other hardware is a warning, since the bits may differ.
-    """
-    config = run.config
-    lacking = [part for part in PARTS if part not in config]
-    if lacking:
-        raise CheckpointError(
-            f"{run.path / 'config.json'} lacks {', '.join(lacking)}", "start a new run"
-        )
-    if config["model"] != model:
-        raise UnusableError(
-            f"run {run.id} trains {config['model']}, not {model}",
-            f"animekit train {config['model']} --resume {run.id}",
-        )
-    cls = registry.get("model", model)
-    old = {**config["params"], **config["options"]}
-    for key, value in values.items():
-        if key not in old:
-            raise unknown_key(key, old, "--resume")
-        if key not in RESUMABLE and _plain(old[key]) != _plain(value):
-            raise ConfigError(
-                f"{key} of run {run.id} is {old[key]} and cannot become {value} on resume",
-                f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run",
-            )
-    changed = {key: value for key, value in values.items() if key in RESUMABLE}
-    for goal, other in (("steps", "minutes"), ("minutes", "steps")):
-        if goal in changed and other not in values:
-            changed[other] = None  # the new goal takes the place of the old one
-    options = resolve(TrainOptions, [Layer(str(run.path), {**config["options"], **changed})])
-    params = resolve(cls.Params, [Layer(str(run.path), config["params"])])
-    made = Recipe(
-        cls,
-        params.params,
-        options.params,
-        config["origins"],
-        config["preset"],
-        config["plugin"],
-    )
-    device = choose_device(options.params.gpu)
-    engine = LocalEngine(
-        device,
-        precision=config["resolved"]["precision"],
-        channels_last=options.params.channels_last,
-        compiled=config["resolved"]["compile"],
-    )
-    found = _with_data(made, engine, registry, None, config["spec"]["labels"])
-    if found.fingerprint != config["data"]["fingerprint"]:
-        raise UnusableError(
-            f"{options.params.data} changed since run {run.id} began: it had"
-            f" {config['data']['used']:,} images, now {sum(map(len, found.packs)):,}",
-            "bring the old data back, or start a new run",
-        )
-    found.warnings += _differences(config, found.config())
-    return found
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    old, new = ({**config["environment"], **config["resolved"]} for config in (before, now))
-    return [
-        f"{key} was {old.get(key)} and is {new[key]}: results can differ in their last bits"
-        for key in ("torch", "cpu_capability", "device", "threads")
-        if old.get(key) != new[key]
-    ]
+    return TrainJob(recipe, first, spec, engine, words, others=second)

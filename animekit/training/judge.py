@@ -14,7 +14,7 @@ from animekit.plugins import Registry
 METRIC, KEY = "swd", "swd_avg"
 
 
-class Judging(Protocol):
+class JudgeMetric(Protocol):
     """What a judge needs of a metric."""
 
     def prepare(self, real: np.ndarray) -> Any:
@@ -28,7 +28,7 @@ class Judging(Protocol):
 class Judge:
     """A metric with its real images prepared once; lower `key` is better."""
 
-    metric: Judging
+    metric: JudgeMetric
     prepared: Any
     count: int
     key: str

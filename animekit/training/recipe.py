@@ -1,4 +1,4 @@
-"""Recipe: everything that a run is told, resolved once, with the origin of each value."""
+"""TrainRecipe: all values of a run, resolved once, with the origin of each."""
 
 from __future__ import annotations
 
@@ -11,22 +11,31 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from animekit import config
-from animekit.config import Layer, Params, Preset
+from animekit.config import Layer, Params
 from animekit.errors import NotFoundError, PluginError
 from animekit.plugins import Registry
 from animekit.text import did_you_mean
+from animekit.training.presets import Preset, presets
 
 if TYPE_CHECKING:
     from animekit.models.base import Model
 
 
 class TrainOptions(Params):
-    """What the training loop can be told, whatever the model."""
+    """The options of the training loop, whatever the model."""
+
+    old_names = {
+        "batch": "batch_size",
+        "ema": "ema_decay",
+        "flip": "mirror",
+        "keep": "keep_checkpoints",
+        "report_every": "log_every",
+    }
 
     data: str = Field("data/faces", description="folder, zip, synthetic:COUNT, or two of them")
     tags: str | None = Field(None, description="tags file of the data")
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
-    batch: int = Field(64, ge=1, description="images in a batch")
+    batch_size: int = Field(64, ge=1, description="images in a batch")
     steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
     minutes: float | None = Field(None, gt=0, description="minutes to train, in place of steps")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
@@ -39,8 +48,8 @@ class TrainOptions(Params):
     )
     channels_last: bool = Field(True, description="memory order of images: channels last")
     threads: int | None = Field(None, ge=1, description="CPU threads (default: all cores)")
-    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
-    flip: bool = Field(False, description="mirror images at random")
+    ema_decay: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
+    mirror: bool = Field(False, description="mirror images at random")
     balance: bool = Field(
         False, description="draw all values of each attribute equally often, the rare ones too"
     )
@@ -48,10 +57,12 @@ class TrainOptions(Params):
     holdout: float = Field(
         0.0, ge=0, lt=1, description="share of the images, chosen by content, kept out of training"
     )
-    report_every: int = Field(100, ge=1, description="steps between reports")
+    log_every: int = Field(100, ge=1, description="steps between reports")
     sample_every: int = Field(500, ge=1, description="steps between sample grids")
     save_every: int = Field(1000, ge=1, description="steps between checkpoints")
-    keep: int = Field(3, ge=1, description="newest checkpoints to keep, beside the best")
+    keep_checkpoints: int = Field(
+        3, ge=1, description="newest checkpoints to keep, beside the best"
+    )
     eval_every: int = Field(5000, ge=0, description="steps between evaluations (0: never)")
     eval_num: int = Field(1024, ge=64, description="images of an evaluation")
     name: str | None = Field(None, description="name of the run folder, in place of the data's")
@@ -64,14 +75,15 @@ class TrainOptions(Params):
 
 
 RESUMABLE = frozenset(
-    {"steps", "minutes", "gpu", "threads", "keep", "report_every", "sample_every", "save_every"}
+    {"steps", "minutes", "gpu", "threads"}
+    | {"keep_checkpoints", "log_every", "sample_every", "save_every"}
     | {"data", "tags"}  # which may move; their content is compared
 )
 """Options that a resumed run may change: none changes what a step before its end computes."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainRecipe:
     """A model, its parameters and options, and where each value came from."""
 
     model: type[Model]
@@ -82,7 +94,7 @@ class Recipe:
     plugin: dict[str, str]
 
 
-def make(
+def make_recipe(
     model: str,
     registry: Registry,
     *,
@@ -90,8 +102,8 @@ def make(
     config_file: Path | str | None = None,
     values: Mapping[str, Any] | None = None,
     origin: str = "--set",
-) -> Recipe:
-    """Resolve everything that a run is told.
+) -> TrainRecipe:
+    """Resolve all values of a run.
 
     Order: default < preset < configuration files < ANIMEKIT_* < `values`. The keys of parameters
     and of options share one namespace, so that `--set` reaches both.
@@ -104,12 +116,14 @@ def make(
             "rename the parameter",
         )
     known = fields | options
+    old = {*cls.Params.renamed(), *TrainOptions.renamed()}
     layers = []
     if preset is not None:
         layers.append(find_preset(cls, preset).layer(model))
-    layers += config.config_layers(config_file, model, known)
-    layers.append(config.from_environment(known - {"data", "name"}))
+    layers += config.config_layers(config_file, model, known, old)
+    layers.append(config.from_environment((known | old) - {"data", "name"}))
     layers.append(Layer(origin, dict(values or {})))
+    layers = [config.current(layer, cls.Params, TrainOptions) for layer in layers]
     for layer in layers:
         for key in layer.values:
             if key not in known:
@@ -117,7 +131,7 @@ def make(
     params = config.resolve(cls.Params, [_only(layer, fields) for layer in layers])
     chosen = config.resolve(TrainOptions, [_only(layer, options) for layer in layers])
     source = registry.sources[cls]
-    return Recipe(
+    return TrainRecipe(
         model=cls,
         params=params.params,
         options=chosen.params,
@@ -135,7 +149,7 @@ def presets_of(cls: type[Model]) -> dict[str, Preset]:
     """Return the presets of a model: TOML files in `presets/` beside its plugin."""
     module = sys.modules[cls.__module__]
     folder = Path(str(module.__file__)).parent / "presets"
-    return config.presets([folder], cls.name)
+    return presets([folder], cls.name)
 
 
 def find_preset(cls: type[Model], name: str) -> Preset:

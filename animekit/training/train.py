@@ -14,7 +14,6 @@ import filelock
 import numpy as np
 import torch
 
-from animekit import plugins
 from animekit.device import threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
 from animekit.files import Progress
@@ -25,15 +24,16 @@ from animekit.models.abilities import Generates, Illustrates
 from animekit.models.sampling import noise_of_seeds
 from animekit.plugins import Registry
 from animekit.runs import checkpoint
-from animekit.runs.run import Run, write_config
+from animekit.runs.run import RUNS, Run, write_config
 from animekit.seeds import derive_seed
 from animekit.signals import StopSignals
 from animekit.training import samples
-from animekit.training.job import Job, given, job_of_run
-from animekit.training.job import job as make_job
+from animekit.training.job import TrainJob, new_job
 from animekit.training.judge import Judge
 from animekit.training.logger import Logger
 from animekit.training.reporter import Reporter
+from animekit.training.request import TrainRequest
+from animekit.training.resume import resumed_job
 
 ROLLBACKS = 3
 GRID = 8  # a sample grid has 8 x 8 images
@@ -51,30 +51,40 @@ def train(
     resume: str | bool | Path | None = None,
     loggers: Sequence[Logger] = (),
     registry: Registry | None = None,
-    runs: Path = Path("runs"),
+    runs: Path = RUNS,
     progress: Progress | None = None,
     **options: Any,
 ) -> Run:
     """Train a model on a data set and return its run.
 
-    `params` are the model's parameters, `options` those of `TrainOptions` (size, batch, seed...).
+    `params` are the model's parameters, `options` those of `TrainOptions` (size, seed...).
     `resume` goes on with a run (True: the newest of this model) exactly where its last checkpoint
     was. Raises AnimekitError kinds: Stopped after a signal, once the state is saved; DivergedError
     when three roll-backs did not help.
     """
-    registry = registry if registry is not None else plugins.load()
-    goal = {"data": data, "steps": steps, "minutes": minutes}
-    values = {**(params or {}), **options, **given(goal)}
+    request = TrainRequest.of(
+        model,
+        data,
+        steps=steps,
+        minutes=minutes,
+        params=params,
+        preset=preset,
+        config=config,
+        registry=registry,
+        runs=runs,
+        progress=progress,
+        **options,
+    )
     with ExitStack() as stack:
         if resume:
             run = Run.newest(model, runs) if resume is True else Run(resume, runs)
             stack.enter_context(_lock(run))
-            job = job_of_run(run, registry, values, model)
-            return Trainer(job, run, loggers, stack, registry).fit()
-        job = make_job(model, registry, values, preset=preset, config=config, progress=progress)
-        run = Run.create(model, job.label, job.config(), runs)
-        stack.enter_context(_lock(run))
-        return Trainer(job, run, loggers, stack, registry).fit()
+            job = resumed_job(run, request)
+        else:
+            job = new_job(request)
+            run = Run.create(model, job.label, job.config(), runs)
+            stack.enter_context(_lock(run))
+        return Trainer(job, run, loggers, stack, request.registry).fit()
 
 
 def _lock(run: Run) -> AbstractContextManager[Any]:
@@ -92,7 +102,7 @@ class Trainer:
 
     def __init__(
         self,
-        job: Job,
+        job: TrainJob,
         run: Run,
         loggers: Sequence[Logger],
         stack: ExitStack,
@@ -132,8 +142,8 @@ class Trainer:
         except torch.OutOfMemoryError as error:
             self.reporter.close(error)
             raise DeviceError(
-                f"out of memory on {self.stepper.engine.device} at batch {self.options.batch}",
-                f"try --batch {max(1, self.options.batch // 2)}",
+                f"out of memory on {self.stepper.engine.device} at batch {self.options.batch_size}",
+                f"try --batch-size {max(1, self.options.batch_size // 2)}",
                 code="device.memory",
             ) from error
         except BaseException as error:
@@ -169,7 +179,7 @@ class Trainer:
             stopped = self.signals.received
             saving = step % options.save_every == 0 or last or stopped
             judging = every and (step % every == 0 or (last and self.best is not None))
-            if step % options.report_every == 0 or saving or judging:
+            if step % options.log_every == 0 or saving or judging:
                 if not stepper.healthy():
                     self._roll_back()
                     last = self._finished()
@@ -285,7 +295,7 @@ class Trainer:
             self.stepper.model,
             self.stepper.average.state,
             state,
-            keep=self.options.keep,
+            keep=self.options.keep_checkpoints,
             best=best,
         )
         if self.stepper.done:

@@ -3,7 +3,8 @@
     python benchmarks/recipes/example_pictures.py animekit/assets/weights/examples
     python benchmarks/recipes/example_pictures.py animekit/assets/weights/examples --samples samples
 
-Fruit is drawn by `fruit:`, faces by the bundled `cfaces64`; not a real picture is among them.
+Faces are drawn by the bundled `cfaces64`; version 0.1.0 drew the fruit. Not a real picture is among
+them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from animekit import generate, plugins
-from animekit.data.dataset import open_dataset
 from animekit.images.decode import decode
 from animekit.images.layout import grid
 from animekit.images.pixels import resize
@@ -26,8 +25,6 @@ from animekit.translation.targets import targets_of
 from animekit.translation.translator import Translator, TranslatorOptions
 from animekit.translation.weights import find_weights
 
-FRUIT = {"apples": (0, 25, 29, 35, 38, 47), "oranges": (0, 33, 41, 42, 44, 46)}
-DOMAINS = {"apples": "testA", "oranges": "testB"}
 FACES = {
     "blonde hair green eyes": 1,
     "black hair blue eyes": 7,
@@ -39,20 +36,11 @@ FACES = {
     "purple hair aqua eyes": 44,
 }
 """Prompts, and the seed of each: those of 48 that looked best."""
-SIZE, QUALITY = 256, 90
 CYCLEGAN, STARGAN = "cyclegan-apple2orange", "stargan-hair"
 
 
 def examples(out: Path, registry: Registry) -> None:
-    """Draw both sets below a folder."""
-    for kind, numbers in FRUIT.items():
-        dataset = open_dataset(f"fruit:{kind}", registry)
-        folder = out / CYCLEGAN / DOMAINS[kind]
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in numbers:
-            image, _ = dataset.render(number, SIZE)
-            path = folder / f"{kind.rstrip('s')}{number:02}.jpg"
-            Image.fromarray(image).save(path, quality=QUALITY)
+    """Draw the faces below a folder."""
     for prompt, seed in FACES.items():
         path = out / STARGAN / "test" / f"{prompt.split()[0]}.png"
         generate("cfaces64", prompts=prompt, seeds=[seed], registry=registry).save(path)

@@ -5,7 +5,8 @@ The tagger that comes with animekit learned from two sets of the course: human t
 that copies stay together, was kept out; this prints how it reads those.
 
     python benchmarks/recipes/tagger.py --make tagdata FACES EXTRA     one folder with tags.csv
-    animekit train tagger --data tagdata --steps 3600 --batch 128 --precision bf16 --holdout 0.1
+    animekit train tagger --data tagdata --steps 3600 --batch-size 128 --precision bf16 \\
+        --holdout 0.1
     python benchmarks/recipes/tagger.py tagdata --model tagger
 
 FACES is a folder with faces/ and train_tag_dict.txt, EXTRA one with images/ and tags.csv.

@@ -41,7 +41,8 @@ from animekit.images.write import write_png
 from animekit.models.sampling import as_generating, draw, noise_of_seeds
 from animekit.runs.checkpoint import steps_of
 from animekit.runs.run import Run, list_runs, load_model
-from animekit.training.job import job
+from animekit.training.job import new_job
+from animekit.training.request import TrainRequest
 from animekit.training.train import train
 
 STAGED, DIRECT = "twostage", "acgan"
@@ -74,7 +75,9 @@ def cost(told: argparse.Namespace) -> float:
     registry, values = plugins.load(), values_of(told, 0)
     with threads(1):
         steppers = {
-            name: job(name, registry, known(name, values), preset=told.preset).stepper()
+            name: new_job(
+                TrainRequest(name, known(name, values), registry, preset=told.preset)
+            ).stepper()
             for name in (DIRECT, STAGED)
         }
         ratios = []

@@ -32,7 +32,8 @@ from animekit.config import parse_set
 from animekit.data.batch import Batch
 from animekit.device import threads
 from animekit.plugins import Registry
-from animekit.training.job import job
+from animekit.training.job import new_job
+from animekit.training.request import TrainRequest
 from animekit.training.stepper import Stepper
 
 Step = Callable[[], object]
@@ -201,7 +202,7 @@ def stepper(registry: Registry, arguments: argparse.Namespace, options: dict[str
     values = {
         "data": "synthetic:512",
         "size": arguments.size,
-        "batch": arguments.batch,
+        "batch_size": arguments.batch,
         "gpu": arguments.gpu,
         "g_channels": arguments.channels,
         "d_channels": arguments.channels,
@@ -210,7 +211,7 @@ def stepper(registry: Registry, arguments: argparse.Namespace, options: dict[str
         **parse_set(arguments.set).values,
         **options,
     }
-    made = job(arguments.model, registry, values).stepper()
+    made = new_job(TrainRequest(arguments.model, values, registry)).stepper()
     if made.engine.compiled and (trouble := made.compile()):
         raise RuntimeError(trouble)
     return made

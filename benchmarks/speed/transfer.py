@@ -34,7 +34,7 @@ from animekit.translation.transfer import transfer
 def make_weights(path: Path, registry: Registry, width: int, blocks: int) -> Path:
     """Write the weights of an untrained cyclegan, a2b alone."""
     cls = registry.get("model", "cyclegan")
-    given = {"g_channels": width, "blocks": blocks, "directions": "a2b"}
+    given = {"g_channels": width, "n_blocks": blocks, "directions": "a2b"}
     torch.manual_seed(0)
     model = cls(resolve(cls.Params, [Layer("here", given)]).params, ImageSpec(256))
     path.write_bytes(weights.to_bytes(model.state_dict(), weights.describe(model, 0, {})))

@@ -10,6 +10,7 @@ import numpy as np
 
 from animekit.cleaning.check import Check, Context, Finding, Reason
 from animekit.config import Params
+from animekit.data.spec import parts_of
 from animekit.errors import AnimekitError, ConfigError
 from animekit.hookspecs import hookimpl
 from animekit.labels.tags import GROUPS, NAMES, read_tags
@@ -82,14 +83,13 @@ class TagProblems(Check):
         if labels is None:
             reason = next((self._unknown[key] for key in keys if key in self._unknown), None)
             return ("tag_missing", "") if reason is None else ("tag_unknown", reason)
-        start, unknown = 0, []
-        for group, noun in zip(GROUPS, ("hair", "eyes"), strict=True):
-            on = np.flatnonzero(labels[start : start + group]) + start
+        unknown = []
+        for part, noun in zip(parts_of(GROUPS), ("hair", "eyes"), strict=True):
+            on = np.flatnonzero(labels[part]) + part.start
             if len(on) > 1:
                 return "tag_conflict", " and ".join(NAMES[index] for index in on)
             if len(on) == 0:
                 unknown.append(noun)
-            start += group
         return ("tag_half", f"no known {unknown[0]} colour") if unknown else None
 
 

@@ -18,7 +18,7 @@ NESTED = 0.7  # a box is part of a better one if so much of the smaller lies in 
 OUTPUTS = 4  # logit, offset to the right and down in MIDDLE, logarithm of side / MIDDLE
 
 
-class Block(nn.Module):
+class FinderBlock(nn.Module):
     """A 3x3 convolution that adds to what it is given."""
 
     def __init__(self, width: int, dilation: int, *, norm: bool) -> None:
@@ -55,7 +55,7 @@ class Finder(nn.Module):
         super().__init__()
         widths = (3, *CHANNELS, WIDTH)
         stems = [Stem(a, b, norm=norm) for a, b in pairwise(widths)]
-        blocks = [Block(WIDTH, dilation, norm=norm) for dilation in DILATIONS]
+        blocks = [FinderBlock(WIDTH, dilation, norm=norm) for dilation in DILATIONS]
         self.body = nn.Sequential(*stems, *blocks)
         self.head = nn.Conv2d(WIDTH, OUTPUTS, 1)
 

@@ -1,147 +1,109 @@
-"""The two stages of twostage: one that draws in grey, and one that colours what it is given."""
+"""Grey pictures and their colours: luminance, tinting that keeps it, and a network that colours.
+
+Images are [N, C, H, W] in [-1, 1], as everywhere. Luminance is that of gamma-coded values (ITU-R
+BT.601), as JPEG and video have it.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
-from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
-from animekit.data.batch import Batch
-from animekit.data.spec import ImageSpec
-from animekit.models.base import Losses
-from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
-from animekit.nn import losses
-from animekit.nn.architectures import Discriminator
-from animekit.nn.memory import Replay
-from animekit_plugins.models._colorizing import Colorizer
+from animekit.nn.layers import full_precision, norm_layer
+
+WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue in the luminance
+DEPTH = 4  # halvings of a coloriser; every architecture makes sides that 2**4 divides
 
 
-class TwoStageParams(ConditionalParams):
-    """What both stages are told; what begins with c is the coloriser's own."""
+def luminance(images: Tensor) -> Tensor:
+    """Return the luminance [N, 1, H, W] of images [N, 3, H, W].
 
-    objective: Literal["gan", "wasserstein"] = Field(
-        "wasserstein", description="Wasserstein with a gradient penalty, or cross-entropy"
-    )
-    cls_weight: float = Field(1.0, ge=0, description="weight of the class term on real, in D")
-    g_cls_weight: float = Field(1.0, ge=0, description="weight of the class term in the generators")
-    gp_weight: float = Field(10.0, ge=0, description="weight of the Wasserstein gradient penalty")
-    replay: int = Field(0, ge=0, description="past fakes that each stage keeps to show D again")
-    replay_share: float = Field(0.5, gt=0, lt=1, description="share of past fakes in a batch")
-    grey_labels: bool = Field(True, description="tell the grey stage the labels too")
-    grey_cls: float = Field(
-        0.3, ge=0, description="share of the class weights in grey, where little can be read"
-    )
-    c_z_dim: int = Field(8, ge=1, description="numbers of z behind z_dim, for the colours")
-    c_channels: int = Field(64, ge=2, description="width of the coloriser near the image")
-    cd_channels: int = Field(64, ge=1, description="width of the discriminator of colours")
-    c_every: int = Field(2, ge=1, description="the colour stage moves in steps that it divides")
-    generated: float = Field(
-        0.5, ge=0, le=1, description="share of the coloriser's pictures that the grey stage drew"
-    )
-    l1_weight: float = Field(
-        10.0, ge=0, description="weight of |coloured - real| where the grey picture is a real one"
-    )
+    >>> luminance(torch.ones(1, 3, 2, 2)).shape
+    torch.Size([1, 1, 2, 2])
+    """
+    red, green, blue = images.split(1, 1)
+    return WEIGHTS[0] * red + WEIGHTS[1] * green + WEIGHTS[2] * blue
 
 
-class Stage(ConditionalModel):
-    """The terms of an auxiliary classifier GAN (Odena et al., 2017), for both.
+def tint(grey: Tensor, chroma: Tensor) -> Tensor:
+    """Return images [N, 3, H, W] with the luminance of grey [N, 1, H, W].
 
-    The class terms are on real images in the discriminator, and on fakes in the generator.
+    `chroma` [N, 2, H, W] in [-1, 1] says how far blue and red are from the luminance, in the units
+    of BT.601. A colour that strong may not exist at that luminance (a saturated white): chroma of
+    r times what exists is shortened to r / (1 + r^4)^(1/4) times, so that hue and luminance stay,
+    weak colours hardly change, and there is a gradient everywhere.
+    """
+    towards_blue, towards_red = chroma.split(1, 1)
+    red = 2 * (1 - WEIGHTS[0]) * towards_red
+    blue = 2 * (1 - WEIGHTS[2]) * towards_blue
+    green = -(WEIGHTS[0] * red + WEIGHTS[2] * blue) / WEIGHTS[1]
+    offsets = torch.cat([red, green, blue], 1)
+    room = torch.where(offsets > 0, 1 - grey, 1 + grey)
+    excess = (offsets.abs() / room.clamp(min=1e-6)).amax(1, keepdim=True)
+    share = (1 + excess**4) ** -0.25
+    return (grey + share * offsets).clamp(-1, 1)  # the clamp is for the last bit
+
+
+class Tuned(nn.Module):
+    """A scale and a shift for each map, from a vector (FiLM; Perez et al., 2018)."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(inputs, 2 * width)
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        """Return maps [N, width, H, W] tuned by told [N, inputs]."""
+        scale, shift = self.dense(told)[:, :, None, None].chunk(2, 1)
+        return x * (1 + scale) + shift
+
+
+class Colorizer(nn.Module):
+    """Grey [N, 1, S, S] and a vector [N, inputs] -> coloured [N, 3, S, S].
+
+    Four halvings and four doublings with the maps of the same side added (U-Net of Ronneberger et
+    al., 2015, with the sums of LinkNet, Chaurasia and Culurciello, 2017). The vector, labels and
+    noise, tunes every doubling. The output is chroma alone: the luminance is the input's, so that
+    composition and detail cannot be lost.
     """
 
-    name = "twostage"
-    Params = TwoStageParams
-    params: TwoStageParams
-    discriminator: Discriminator
+    def __init__(self, width: int, inputs: int, *, norm: str = "batch") -> None:
+        super().__init__()
+        widths = [width * 2**k for k in range(DEPTH)]
+        self.down = nn.ModuleList()
+        self.up = nn.ModuleList()
+        self.tuned = nn.ModuleList([Tuned(inputs, widths[-1])])
+        last = 1
+        for index, maps in enumerate(widths):
+            normed = norm_layer(norm, maps) if index else []
+            self.down.append(nn.Sequential(nn.Conv2d(last, maps, 4, 2, 1), *normed))
+            last = maps
+        for maps in [*reversed(widths[:-1]), max(1, width // 2)]:
+            normed = norm_layer(norm, maps)
+            self.up.append(nn.Sequential(nn.ConvTranspose2d(last, maps, 4, 2, 1), *normed))
+            self.tuned.append(Tuned(inputs, maps))
+            last = maps
+        self.chroma = nn.Conv2d(last + 1, 2, 3, 1, 1)
+        self.start()
 
-    def __init__(self, params: TwoStageParams, spec: ImageSpec) -> None:
-        self.classes = len(spec.labels)
-        self.penalised = params.objective == "wasserstein"
-        super().__init__(params, spec)
-        self.memory = Replay(params.replay, params.replay_share, spec) if params.replay else None
+    def start(self) -> None:
+        """Set the first weights: he everywhere, next to no colour at the end."""
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.kaiming_normal_(module.weight, 0.2)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+            elif isinstance(module, nn.Linear):
+                module.reset_parameters()  # one label of many has to be heard from the beginning
+        nn.init.normal_(self.chroma.weight, 0.0, 0.02)
 
-    def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the fakes of this step, some of them exchanged for past ones."""
-        if self.memory is None or labels is None:
-            return images, labels
-        return self.memory.exchange(images, labels)
-
-    def d_loss(self, real: Batch, fake: Batch) -> Losses:
-        """Return the adversarial terms, and how well labels are read from real images."""
-        p = self.params
-        on_real, classes = self.discriminator.judge(real.images)
-        on_fake = self.discriminator(fake.images)
-        read = losses.attribute_loss(classes, labels_of(real), self.spec.groups, real.mask)
-        terms = {"real_cls": p.cls_weight * read}
-        if p.objective == "wasserstein":
-            penalty = losses.gradient_penalty(self.discriminator, real.images, fake.images)
-            terms["wasserstein"] = losses.wasserstein_d(on_real, on_fake)
-            terms["gp"] = p.gp_weight * penalty
-        else:
-            terms["real"] = losses.cross_entropy(on_real, 1.0)
-            terms["fake"] = losses.cross_entropy(on_fake, 0.0)
-        return terms
-
-    def g_loss(self, real: Batch, fake: Batch) -> Losses:
-        """Return the adversarial term, and how far fakes are from what was asked."""
-        logits, classes = self.discriminator.judge(fake.images)
-        wasserstein = self.params.objective == "wasserstein"
-        adv = losses.wasserstein_g(logits) if wasserstein else losses.nonsaturating_g(logits)
-        cls = losses.attribute_loss(classes, labels_of(fake), self.spec.groups)
-        return {"adv": adv, "cls": self.params.g_cls_weight * cls}
-
-
-class GreyStage(Stage):
-    """Draws luminance [N, 1, S, S] from z and labels, or from z alone."""
-
-    def __init__(self, params: TwoStageParams, spec: ImageSpec) -> None:
-        share = params.grey_cls if params.grey_labels else 0.0
-        weights = {key: share * getattr(params, key) for key in ("cls_weight", "g_cls_weight")}
-        super().__init__(params.model_copy(update=weights), spec)
-
-    def soften(self, labels: Tensor) -> Tensor:
-        """Return the labels as the generator sees them: all 0 where it is told none."""
-        return super().soften(labels) if self.params.grey_labels else torch.zeros_like(labels)
-
-
-class ColourStage(Stage):
-    """Colours grey pictures by labels and a few numbers of noise."""
-
-    generator: Colorizer
-
-    def __init__(self, params: TwoStageParams, spec: ImageSpec) -> None:
-        own = {"z_dim": params.c_z_dim, "d_channels": params.cd_channels}
-        super().__init__(params.model_copy(update=own), spec)
-        self.generator.start()  # other networks begin otherwise
-
-    def build_generator(self) -> Colorizer:
-        """Return the coloriser: grey [N, 1, S, S] and labels with noise -> [N, 3, S, S]."""
-        p = self.params
-        norm = "batch" if p.g_norm == "auto" else p.g_norm
-        return Colorizer(p.c_channels, p.c_z_dim + len(self.spec.labels), norm=norm)
-
-    def paint(self, grey: Tensor, z: Tensor, labels: Tensor) -> Tensor:
-        """Return grey [N, 1, S, S] in colours by labels [N, L] and z [N, c_z_dim]."""
-        coloured: Tensor = self.generator(grey, torch.cat([z, self.soften(labels).to(z.dtype)], 1))
-        return coloured
-
-    def g_loss(self, real: Batch, fake: Batch) -> Losses:
-        """Return the terms of a stage, and the distance to real colours.
-
-        That is taken where the grey picture came from a real image and all its labels are known:
-        the others have no right colours, or were told random ones.
-        """
-        terms = super().g_loss(real, fake)
-        if self.params.l1_weight and self.params.generated < 1:
-            rows = slice(self.drawn(len(real.images)), None)
-            gap = (fake.images[rows] - real.images[rows]).abs().mean((1, 2, 3))
-            if real.mask is not None:
-                gap = gap * (real.mask[rows] > 0).all(1)
-            terms["l1"] = self.params.l1_weight * gap.mean()
-        return terms
-
-    def drawn(self, count: int) -> int:
-        """Return how many grey pictures of a batch, the first ones, the grey stage draws."""
-        return round(self.params.generated * count)
+    def forward(self, grey: Tensor, told: Tensor) -> Tensor:
+        """Return images [N, 3, S, S] in [-1, 1] whose luminance is that of grey."""
+        maps, x = [], grey
+        for down in self.down:
+            x = nn.functional.leaky_relu(down(x), 0.2)
+            maps.append(x)
+        x = self.tuned[0](maps.pop(), told)
+        for up, tuned in zip(self.up, list(self.tuned)[1:], strict=True):
+            x = nn.functional.leaky_relu(tuned(up(x), told), 0.2)
+            x = x + maps.pop() if maps else x
+        chroma = self.chroma(torch.cat([x, grey.to(x.dtype)], 1))
+        return tint(grey, torch.tanh(full_precision(chroma)))

@@ -20,18 +20,21 @@ from animekit.nn.memory import Replay
 class ACGANParams(ConditionalParams):
     """The objectives that the class term goes with, its weights, and who learns it."""
 
+    old_names = {"replay": "replay_size", "classifier=own": "classifier=separate"}
+    topics = {"regularisers": ("gp_weight", "replay_size", "replay_share")}
+
     objective: Literal["gan", "wasserstein", "difference"] = Field(
         "gan", description="cross-entropy, Wasserstein with a penalty, or D's probabilities"
     )
-    classifier: Literal["shared", "own"] = Field(
-        "shared", description="own: an update of its own for the class heads, on real alone"
+    classifier: Literal["shared", "separate"] = Field(
+        "shared", description="separate: an update of its own for the class heads, on real alone"
     )
     adv_weight: float = Field(1.0, gt=0, description="weight of real against fake")
     cls_weight: float = Field(1.0, ge=0, description="weight of the class term on real")
     cls_fake_weight: float = Field(1.0, ge=0, description="the same on fake, in D")
     g_cls_weight: float = Field(1.0, ge=0, description="the same in the generator")
     gp_weight: float = Field(10.0, ge=0, description="weight of the Wasserstein gradient penalty")
-    replay: int = Field(0, ge=0, description="past fakes that are kept to be shown to D again")
+    replay_size: int = Field(0, ge=0, description="past fakes that are kept to be shown to D again")
     replay_share: float = Field(0.5, gt=0, lt=1, description="share of past fakes in a batch")
 
 
@@ -48,7 +51,7 @@ class ACGAN(ConditionalModel):
         self.classes = len(spec.labels)
         self.penalised = params.objective == "wasserstein"
         super().__init__(params, spec)
-        self.memory = Replay(params.replay, params.replay_share, spec) if params.replay else None
+        self.memory = Replay(n, params.replay_share, spec) if (n := params.replay_size) else None
 
     def phases(self) -> list[Phase]:
         """Return "d" and "g", and "c" between them for a classifier of its own.
@@ -58,7 +61,7 @@ class ACGAN(ConditionalModel):
         d, g = super().phases()
         if (
             not isinstance(self.discriminator, HeadedDiscriminator)
-            or self.params.classifier != "own"
+            or self.params.classifier != "separate"
         ):
             return [d, g]
         body, heads = self.discriminator.main, self.discriminator.heads
@@ -110,7 +113,7 @@ class ACGAN(ConditionalModel):
     def validate(self) -> None:
         """Refuse a classifier of its own where D has one last layer for all."""
         super().validate()
-        own = self.params.classifier == "own"
+        own = self.params.classifier == "separate"
         if own and not isinstance(self.discriminator, HeadedDiscriminator):
             raise ConfigError(
                 f"architecture {self.params.architecture} has no class heads of their own",

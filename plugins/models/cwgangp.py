@@ -18,13 +18,16 @@ from animekit.nn.architectures import Discriminator, MatchingDiscriminator
 class CWGANGPParams(ConditionalParams):
     """The report's values, and what becomes of the two kinds of wrong pairs."""
 
+    old_names = {"wrong": "mismatch_labels"}
+    topics = {"networks": ("c_channels",), "regularisers": ("gp_weight",)}
+
     objective: Literal["wasserstein", "gan"] = Field(
         "wasserstein", description="gan: cross-entropy; all wrong pairs weigh as much as the right"
     )
     mismatch: Literal["max", "mean", "none"] = Field(
         "max", description="wrong pairs: the larger score, the mean of both, or fakes alone"
     )
-    wrong: Literal["all", "one"] = Field(
+    mismatch_labels: Literal["all", "one"] = Field(
         "all", description="wrong labels: those of another image, or one attribute changed"
     )
     optimizer: UpdateRule = Field("rmsprop", description="update rule")
@@ -102,7 +105,7 @@ class CWGANGP(ConditionalModel):
             for index, group in enumerate(labels.split(sizes, 1))
         ]
         one = torch.cat(changed, 1)
-        if self.params.wrong == "one":
+        if self.params.mismatch_labels == "one":
             return one
         others = labels[torch.randperm(len(labels), device=labels.device)]
         right = ((others == labels) | (mask == 0)).all(1, keepdim=True)

@@ -34,16 +34,31 @@ DIRECTIONS = ("a2b", "b2a")
 class CycleGANParams(config.Params):
     """The two pairs of networks, the terms and their weights."""
 
+    old_names = {
+        "blocks": "n_blocks",
+        "halvings": "depth",
+        "lr_decay": "lr_schedule",
+        "pool": "pool_size",
+    }
+    topics = {
+        "networks": (
+            *("architecture", "directions", "g_channels", "d_channels", "n_blocks", "depth"),
+            *("d_layers", "norm"),
+        ),
+        "update rule": ("lr", "lr_schedule", "betas"),
+        "regularisers": ("cycle_weight", "identity_weight", "pool_size"),
+    }
+
     architecture: Literal["resnet", "unet"] = Field("resnet", description="kind of translator")
     directions: Literal["both", "a2b", "b2a"] = Field(
         "both", description="one alone can be applied, not trained"
     )
     g_channels: int = Field(64, ge=1, description="width of the translators near the image")
     d_channels: int = Field(64, ge=1, description="width of the discriminators near the image")
-    blocks: int | None = Field(
+    n_blocks: int | None = Field(
         None, ge=1, le=32, description="residual blocks (default: 9 from 256 px, else 6)"
     )
-    halvings: int | None = Field(
+    depth: int | None = Field(
         None, ge=1, le=10, description="depth of a U-Net (default: down to one pixel)"
     )
     d_layers: int | None = Field(
@@ -53,7 +68,7 @@ class CycleGANParams(config.Params):
         "instance", description="affine: instance norm with learned scales"
     )
     lr: float = Field(2e-4, gt=0, description="learning rate")
-    lr_decay: Literal["none", "linear"] = Field(
+    lr_schedule: Literal["none", "linear"] = Field(
         "none", description="linear: fall to zero over the second half of --steps"
     )
     betas: tuple[float, float] = Field((0.5, 0.999), description="Adam betas")
@@ -61,7 +76,7 @@ class CycleGANParams(config.Params):
     identity_weight: float = Field(
         0.5, ge=0, description="weight of leaving the other domain alone, times cycle_weight"
     )
-    pool: int = Field(50, ge=0, description="older fakes that D is shown (0: none)")
+    pool_size: int = Field(50, ge=0, description="older fakes that D is shown (0: none)")
 
 
 class CycleGAN(Model):
@@ -86,7 +101,7 @@ class CycleGAN(Model):
         self.generators = nn.ModuleDict({way: self.build_generator() for way in ways})
         domains = "ab" if params.directions == "both" else ""
         self.discriminators = nn.ModuleDict({each: self.build_discriminator() for each in domains})
-        self.pools = nn.ModuleDict({each: ImagePool(params.pool, spec) for each in domains})
+        self.pools = nn.ModuleDict({each: ImagePool(params.pool_size, spec) for each in domains})
         initialise(self.generators, "normal")
         initialise(self.discriminators, "normal")
 
@@ -96,8 +111,8 @@ class CycleGAN(Model):
         shape = TranslatorShape(
             channels=self.spec.channels,
             width=p.g_channels,
-            blocks=p.blocks or (9 if size >= 256 else 6),
-            halvings=p.halvings or size.bit_length() - 1,
+            blocks=p.n_blocks or (9 if size >= 256 else 6),
+            halvings=p.depth or size.bit_length() - 1,
             norm=p.norm,
         )
         return UNetTranslator(shape) if p.architecture == "unet" else ResnetTranslator(shape)
@@ -110,7 +125,7 @@ class CycleGAN(Model):
 
     def phases(self) -> list[Phase]:
         """Return "g" for both translators, then "d" for both discriminators."""
-        schedule = SCHEDULES[self.params.lr_decay]
+        schedule = SCHEDULES[self.params.lr_schedule]
         return [
             Phase("g", [self.generators], self._g_loss, self.optimizer, schedule=schedule),
             Phase("d", [self.discriminators], self._d_loss, self.optimizer, schedule=schedule),
@@ -213,7 +228,7 @@ class CycleGAN(Model):
                 f"use a --size that {self.multiple} divides",
             )
         if self.params.architecture == "unet" and self.spec.size < self.multiple:
-            raise ConfigError("the U-Net is too deep for these images", "lower halvings")
+            raise ConfigError("the U-Net is too deep for these images", "lower depth")
 
 
 @hookimpl

@@ -23,6 +23,11 @@ from ._infogan import OpenDiscriminator, Recogniser
 class InfoGANParams(AdversarialParams):
     """The codes behind the noise, and how they are read back."""
 
+    topics = {
+        "networks": ("q_channels",),
+        "noise": ("codes", "code_size", "continuous"),
+    }
+
     architecture: str = Field("infogan", description="networks: " + ", ".join(ARCHITECTURES))
     z_dim: int = Field(128, ge=1, description="numbers of plain noise, at the head of z")
     codes: int = Field(10, ge=0, description="categorical codes, at the end of z")

@@ -29,13 +29,20 @@ COLUMNS = 12  # of targets in a sheet
 class StarGANParams(config.Params):
     """The networks, which attributes they learn, the terms and their weights."""
 
+    old_names = {"blocks": "n_blocks", "g_halvings": "depth", "lr_decay": "lr_schedule"}
+    topics = {
+        "networks": ("g_channels", "d_channels", "n_blocks", "depth", "residual", "d_layers"),
+        "update rule": ("lr", "d_lr", "lr_schedule", "betas", "n_critic"),
+        "regularisers": ("gp_weight", "rec_weight"),
+    }
+
     attributes: str = Field(
         "", description='attributes of the data to learn, as in "hair" or "male,young" (all)'
     )
     g_channels: int = Field(64, ge=1, description="width of the translator near the image")
     d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
-    blocks: int = Field(6, ge=1, le=32, description="residual blocks")
-    g_halvings: int = Field(
+    n_blocks: int = Field(6, ge=1, le=32, description="residual blocks")
+    depth: int = Field(
         2, ge=1, le=4, description="halvings before the blocks: fewer keep more of a small face"
     )
     residual: bool = Field(
@@ -46,7 +53,7 @@ class StarGANParams(config.Params):
     )
     lr: float = Field(1e-4, gt=0, description="learning rate")
     d_lr: float | None = Field(None, gt=0, description="the discriminator's own learning rate")
-    lr_decay: Literal["none", "linear"] = Field(
+    lr_schedule: Literal["none", "linear"] = Field(
         "none", description="linear: fall to zero over the second half of --steps"
     )
     betas: tuple[float, float] = Field((0.5, 0.999), description="Adam betas")
@@ -81,8 +88,8 @@ class StarGAN(Model):
         self.columns, chosen = choose(spec, params.attributes)
         super().__init__(params, chosen)
         size, labels = chosen.size, len(chosen.labels)
-        shape = TranslatorShape(chosen.channels, params.g_channels, params.blocks, labels=labels)
-        self.generator = LabelTranslator(shape, params.g_halvings, residual=params.residual)
+        shape = TranslatorShape(chosen.channels, params.g_channels, params.n_blocks, labels=labels)
+        self.generator = LabelTranslator(shape, params.depth, residual=params.residual)
         halvings = params.d_layers or min(6, max(1, size.bit_length() - 2))
         if size >> halvings < 1:
             raise ConfigError("the discriminator is too deep for these images", "lower d_layers")
@@ -93,7 +100,7 @@ class StarGAN(Model):
     def phases(self) -> list[Phase]:
         """Return "d", every step, and "g", every n_critic steps."""
         p = self.params
-        schedule = SCHEDULES[p.lr_decay]
+        schedule = SCHEDULES[p.lr_schedule]
 
         def adam(lr: float, parameters: Iterable[Parameter]) -> Optimizer:
             return Adam(parameters, lr=lr, betas=p.betas, fused=True)
@@ -198,14 +205,13 @@ class StarGAN(Model):
 
     def _targets(self, source: Tensor) -> list[Tensor]:
         """Return labels [N, L] with each value of each attribute; yes turns into no."""
-        found, start = [], 0
-        for width in self.spec.groups:
-            for place in range(start, start + width):
+        found = []
+        for part in self.spec.parts():
+            for place in range(part.start, part.stop):
                 target = source.clone()
-                target[:, start : start + width] = 0
-                target[:, place] = 1 if width > 1 else 1 - source[:, place]
+                target[:, part] = 0
+                target[:, place] = 1 if part.stop - part.start > 1 else 1 - source[:, place]
                 found.append(target)
-            start += width
         return found
 
     def validate(self) -> None:

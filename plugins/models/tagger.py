@@ -26,6 +26,12 @@ TURN, ZOOM, SHIFT = 0.2, 0.2, 0.1  # radians, share of the size, share of the si
 class TaggerParams(Params):
     """Size of the network, and how it is trained."""
 
+    topics = {
+        "networks": ("base_channels",),
+        "update rule": ("lr",),
+        "regularisers": ("dropout", "smoothing", "augment", "weight_decay"),
+    }
+
     base_channels: int = Field(32, ge=1, description="channels of the first stage; doubled thrice")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the features left out")
     smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing within an attribute")
@@ -34,7 +40,7 @@ class TaggerParams(Params):
     weight_decay: float = Field(0.02, ge=0, description="AdamW weight decay")
 
 
-class Residual(nn.Module):
+class TaggerBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut (He et al., 2016)."""
 
     def __init__(self, last: int, width: int, stride: int) -> None:
@@ -78,7 +84,7 @@ class Tagger(Model):
         layers: list[nn.Module] = [stem, nn.BatchNorm2d(width), nn.ReLU()]
         last = width
         for stage in range(STAGES):
-            layers += [Residual(last, width * 2**stage, 1 if stage == 0 else 2)]
+            layers += [TaggerBlock(last, width * 2**stage, 1 if stage == 0 else 2)]
             last = width * 2**stage
         self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(last, len(spec.labels))

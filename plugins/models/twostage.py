@@ -14,8 +14,8 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
 from animekit.models.base import Losses, Model, Need, Phase
-from animekit_plugins.models._colorizer import ColourStage, GreyStage, TwoStageParams
-from animekit_plugins.models._colorizing import luminance
+from animekit_plugins.models._colorizer import luminance
+from animekit_plugins.models._stages import ColourStage, GreyStage, TwoStageParams
 
 
 class TwoStage(Model):

@@ -26,6 +26,13 @@ QUIETEST, LOUDEST = -20.0, 10.0  # bounds of logvar: exp of it stays finite in a
 class VAEParams(Params):
     """Size of both networks, and what a nat costs against a pixel."""
 
+    old_names = {"lr_decay": "lr_schedule"}
+    topics = {
+        "networks": ("z_dim", "g_channels", "e_channels", "norm", "activation", "init"),
+        "update rule": ("lr", "betas", "lr_schedule"),
+        "regularisers": ("kl_weight",),
+    }
+
     z_dim: int = Field(1024, ge=1, description="numbers in the code z of an image")
     g_channels: int = Field(32, ge=1, description="width of the decoder near the image")
     e_channels: int = Field(32, ge=1, description="width of the encoder near the image")
@@ -41,7 +48,7 @@ class VAEParams(Params):
     init: Literal["default", "he", "normal"] = Field("default", description="first weights")
     lr: float = Field(1e-3, gt=0, description="Adam learning rate")
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam betas")
-    lr_decay: Literal["none", "linear"] = Field(
+    lr_schedule: Literal["none", "linear"] = Field(
         "none", description="linear: fall to zero over the second half of --steps"
     )
 
@@ -120,7 +127,7 @@ class VAE(Model):
                 [self.encoder, self.decoder],
                 self.loss,
                 partial(torch.optim.Adam, lr=p.lr, betas=p.betas, fused=True),
-                schedule=SCHEDULES[p.lr_decay],
+                schedule=SCHEDULES[p.lr_schedule],
             )
         ]
 

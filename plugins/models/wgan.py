@@ -13,6 +13,8 @@ from animekit.nn import losses
 class WGANParams(AdversarialParams):
     """The paper's update rule, and the clip."""
 
+    topics = {"regularisers": ("clip",)}
+
     optimizer: UpdateRule = Field("rmsprop", description="update rule")
     lr: float = Field(5e-5, gt=0, description="learning rate")
     n_critic: int = Field(5, ge=1, description="critic updates per generator update")

@@ -12,6 +12,8 @@ from animekit.nn import losses
 class WGANGPParams(AdversarialParams):
     """The paper's update rule, and the penalty."""
 
+    topics = {"regularisers": ("gp_weight", "one_sided")}
+
     lr: float = Field(1e-4, gt=0, description="learning rate")
     betas: tuple[float, float] = Field((0.0, 0.9), description="Adam betas")
     n_critic: int = Field(5, ge=1, description="critic updates per generator update")

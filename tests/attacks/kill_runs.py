@@ -34,13 +34,13 @@ from animekit.training.train import train
 SETTINGS: dict[str, Any] = {
     "data": "synthetic:24",
     "size": 32,
-    "batch": 4,
+    "batch_size": 4,
     "steps": 24,
     "g_channels": 4,
     "d_channels": 4,
     "z_dim": 8,
     "threads": 1,
-    "report_every": 2,
+    "log_every": 2,
     "sample_every": 4,
     "save_every": 2,
     "eval_every": 0,
@@ -48,8 +48,8 @@ SETTINGS: dict[str, Any] = {
 RECIPES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("gan", {}),
     ("wgangp", {"n_critic": 3}),
-    ("wgan", {"n_critic": 2, "crop": 8, "flip": True}),
-    ("gan", {"spectral_norm": True, "g_dropout": 0.2, "d_noise": 0.1, "precision": "bf16"}),
+    ("wgan", {"n_critic": 2, "crop": 8, "mirror": True}),
+    ("gan", {"spectral_norm": True, "g_dropout": 0.2, "instance_noise": 0.1, "precision": "bf16"}),
 )
 CLOCKS = ("seconds", "img_s", "mem_gb")  # what no two runs have in common
 

@@ -15,7 +15,7 @@ from animekit.cleaning.check import Check, Context, Finding, Reason
 from animekit.cleaning.clean import Cleaning, clean, merge
 from animekit.data.manifest import COLUMNS, clean_folder, newest_manifest, numbered, read_manifest
 from animekit.errors import ConfigError, DataError, DeviceError, NotFoundError, UsageError
-from animekit.plugins import KINDS, Registry, Source
+from animekit.plugins import KINDS, PluginSource, Registry
 from tests.support import picture
 
 DAMAGED = {
@@ -70,7 +70,7 @@ def only(registry: Registry, *checks: type[Check]) -> Registry:
     components["check"] = {}
     mine = Registry(components, dict(registry.sources))
     for check in checks:
-        mine.add("check", check, Source("tests", "tests", ""))
+        mine.add("check", check, PluginSource("tests", "tests", ""))
     return mine
 
 

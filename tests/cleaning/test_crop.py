@@ -40,7 +40,7 @@ from animekit.errors import (
 )
 from animekit.images.decode import decode
 from animekit.images.pixels import resize
-from animekit.plugins import Registry, Source
+from animekit.plugins import PluginSource, Registry
 from tests.cli.test_cli import keeps_its_schema
 
 RED = (230, 20, 20)
@@ -86,7 +86,7 @@ def marking() -> Registry:
     """Return the detectors of this test."""
     found = Registry()
     for detector in (Marks, Absent, Bad):
-        found.add("detector", detector, Source("tests", "tests", ""))
+        found.add("detector", detector, PluginSource("tests", "tests", ""))
     return found
 
 

@@ -27,8 +27,8 @@ from animekit.cli._options import CHANCE, CONSENT, EVERYWHERE, SETTINGS, Common
 from animekit.cli.train import show
 from animekit.runs.run import Run
 
-TINY = {"size": 32, "batch": 4, "g-channels": 4, "d-channels": 4, "z-dim": 8, "threads": 1}
-TINY |= {"report-every": 1, "eval-every": 0}
+TINY = {"size": 32, "batch-size": 4, "g-channels": 4, "d-channels": 4, "z-dim": 8, "threads": 1}
+TINY |= {"log-every": 1, "eval-every": 0}
 LEAVES = {
     "demo": [*CHANCE, *CONSENT],
     "clean": [*SETTINGS, *CONSENT],
@@ -373,13 +373,13 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_the_machine_lacks_is_told_with_advice(
     error: BaseException, code: int, words: str
 ) -> None:
-    told = known(error, {"batch": "64"})
+    told = known(error, {"batch_size": "64"})
     assert told is not None
     assert told.exit_code == code
     assert words in told.message
     assert told.hint
     if "memory" in words:
-        assert "--batch 32" in told.hint
+        assert "--batch-size 32" in told.hint
 
 
 def test_an_error_of_no_known_kind_stays_unknown() -> None:
@@ -471,7 +471,7 @@ def test_values_are_shown_with_their_origin(tmp_path: Path) -> None:
     words = ["config", "show", "wgangp", "--preset", "cpu", "--config", file, "--set", "lr=3"]
     rows = {row["key"]: row for row in answer(*words)["data"]}
     assert (rows["lr"]["value"], rows["lr"]["origin"]) == (3.0, "--set")
-    assert (rows["batch"]["value"], rows["batch"]["origin"]) == (8, str(file))
+    assert (rows["batch_size"]["value"], rows["batch_size"]["origin"]) == (8, str(file))
     assert rows["g_channels"]["origin"] == "preset cpu"
     assert rows["seed"]["origin"] == "default"
     assert re.search(r"^lr +3.0 +--set$", call(*words, "--origin").stdout, re.MULTILINE)
@@ -533,9 +533,30 @@ def test_parameters_of_a_model_are_options_and_equal_set(pictures: Path) -> None
 
 
 def test_switches_turn_on_and_off(pictures: Path) -> None:
-    assert (plan(pictures)["flip"], plan(pictures)["channels_last"]) == (False, True)
-    values = plan(pictures, "--flip", "--no-channels-last", "--one-sided")
-    assert (values["flip"], values["channels_last"], values["one_sided"]) == (True, False, True)
+    assert (plan(pictures)["mirror"], plan(pictures)["channels_last"]) == (False, True)
+    values = plan(pictures, "--mirror", "--no-channels-last", "--one-sided")
+    assert (values["mirror"], values["channels_last"], values["one_sided"]) == (True, False, True)
+
+
+def test_old_flags_still_work_and_are_in_no_help(pictures: Path) -> None:
+    start = ("train", "wgangp", "--data", pictures, "-n", "--gpu=cpu")
+    old = ["--batch=2", "--flip", "--keep=9", "--report-every=5", "--ema=.25", "--d-noise=0.5"]
+    values = {key: value for key, (value, _) in answer(*start, *old)["data"]["values"].items()}
+    assert (values["batch_size"], values["mirror"], values["keep_checkpoints"]) == (2, True, 9)
+    assert (values["log_every"], values["ema_decay"]) == (5, 0.25)
+    assert values["instance_noise"] == 0.5
+    mixed = answer(*start, "--no-flip", "--set=batch=3", "--batch-size=5")["data"]["values"]
+    assert (mixed["batch_size"][0], mixed["mirror"][0]) == (5, False)
+    shown = call("train", "wgangp", "--help").stdout
+    assert "--batch-size" in shown and "--benchmark" in shown
+    for flag in (*old, "--no-flip", "--measure"):
+        assert not re.search(rf"{flag.partition('=')[0]}(?![\w-])", shown), flag
+
+
+def test_a_flag_under_both_names_is_refused(pictures: Path) -> None:
+    result = call("train", "gan", "--data", pictures, "-n", "--batch", "2", "--batch-size", "3")
+    assert result.exit_code == 4
+    assert "batch is called batch_size now, and both are given" in result.stderr
 
 
 def test_a_name_that_looks_like_a_number_stays_a_name(pictures: Path, tmp_path: Path) -> None:
@@ -544,7 +565,7 @@ def test_a_name_that_looks_like_a_number_stays_a_name(pictures: Path, tmp_path: 
 
 
 def test_a_plan_says_everything_and_makes_nothing(pictures: Path) -> None:
-    result = call(*tiny(pictures, "-n", "--measure", "--steps", "70", model="wgangp"))
+    result = call(*tiny(pictures, "-n", "--benchmark", "--steps", "70", model="wgangp"))
     assert result.exit_code == 0
     for words in (
         r"would train +wgangp",

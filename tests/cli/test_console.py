@@ -33,7 +33,7 @@ def report(**changes: float) -> dict[str, float]:
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Return a run folder of 200 steps of 64 images."""
-    options = TrainOptions(steps=200, batch=64, data="faces")
+    options = TrainOptions(steps=200, batch_size=64, data="faces")
     config = {
         "model": "wgangp",
         "options": options.model_dump(mode="json"),

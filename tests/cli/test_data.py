@@ -155,7 +155,7 @@ def test_pack_builds_the_store_that_training_opens(tmp_path: Path, registry: Reg
 
 def test_drawn_faces_are_written_with_exact_labels(tmp_path: Path, registry: Registry) -> None:
     found = answer("synth", "drawn", "--num", 6, "--size", 32, "--seed", 5)
-    assert found == {"path": "drawn", "images": 6, "size": 32, "seed": 5, "of": "faces"}
+    assert found == {"path": "drawn", "images": 6, "size": 32, "seed": 5}
     source = open_dataset("synthetic:count=6,seed=5", registry)
     tags = read_tags(Path("drawn/tags.csv"))
     table = pd.read_csv("drawn/labels.csv", index_col="id")
@@ -188,35 +188,6 @@ def test_a_drawn_set_appears_whole_in_a_new_folder_or_not_at_all(tmp_path: Path)
             synthesis.synth(tmp_path / "new", **wrong)
     assert answer("synth", "new", "--num", 3, "-n")["images"] == 3
     assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.parametrize("kind", ["apples", "oranges"])
-def test_drawn_fruit_is_written_without_labels(kind: str, registry: Registry) -> None:
-    words = ("synth", "drawn", "--of", kind, "--num", 3, "--size", 32, "--seed", 5)
-    facts = {"path": "drawn", "images": 3, "size": 32, "seed": 5, "of": kind}
-    assert answer(*words, "-n") == facts
-    assert not Path("drawn").exists()
-    assert answer(*words) == facts
-    assert sorted(path.name for path in Path("drawn").iterdir()) == ["0.png", "1.png", "2.png"]
-    source = open_dataset(f"fruit:kind={kind},seed=5", registry)
-    for index in range(3):
-        assert np.array_equal(decode(Path(f"drawn/{index}.png")), source.render(index, 32)[0])
-        text = json.loads(read_png_text(f"drawn/{index}.png")[synthesis.KEY])
-        assert text == {"kind": kind, "seed": 5, "index": index, "size": 32}
-    result = call("synth", "more", "--of", kind, "--num", 1, "--size", 16)
-    assert f"1 pictures of {kind} of 16x16" in result.stdout
-    assert "animekit train cyclegan --data more,OTHER" in result.stderr
-
-
-def test_what_cannot_be_drawn_is_a_usage_error_that_names_what_can() -> None:
-    for extra in ((), ("-n",)):
-        result = call("synth", "drawn", "--of", "apple", *extra)
-        assert result.exit_code == 2
-        assert 'cannot draw "apple". Did you mean "apples"?' in result.stderr
-        assert "--of faces, apples, oranges" in result.stderr
-    assert not Path("drawn").exists()
-    with pytest.raises(UsageError, match="cannot draw"):
-        synthesis.synth("drawn", num=1, of="pears")
 
 
 # tags

@@ -39,13 +39,13 @@ from tests.cli.test_cli import call, keeps_its_schema
 REGISTRY = plugins.load()
 TINY = {
     "size": 32,
-    "batch": 4,
+    "batch_size": 4,
     "g_channels": 4,
     "e_channels": 4,
     "z_dim": 6,
     "threads": 1,
     "steps": 2,
-    "report_every": 1,
+    "log_every": 1,
     "sample_every": 1000,
     "eval_every": 0,
 }

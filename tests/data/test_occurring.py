@@ -24,7 +24,9 @@ from animekit.plugins import Registry
 from animekit.runs.checkpoint import newest_sound
 from animekit.runs.run import Run, load_model
 from animekit.testing.tiny import tiny_dataset
-from animekit.training.job import job, job_of_run
+from animekit.training.job import new_job
+from animekit.training.request import TrainRequest
+from animekit.training.resume import resumed_job
 from tests.attacks import kill_runs
 
 SEEN = ("red hair", "pink hair", "blue hair", "green eyes", "blue eyes")
@@ -98,7 +100,7 @@ def test_counts_are_of_the_images_that_are_used() -> None:
 def test_a_conditional_model_learns_the_labels_that_occur_and_says_which(
     tiny: Callable[..., Run], faces: Path, registry: Registry
 ) -> None:
-    made = job("cwgangp", registry, {"data": str(faces), "size": 32})
+    made = new_job(TrainRequest("cwgangp", {"data": str(faces), "size": 32}, registry))
     assert made.spec.labels == SEEN
     assert made.warnings[0].startswith("5 of 23 labels occur; not in the data: orange hair, ")
     assert made.stepper().loader.batch(1).labels.shape[1] == 5
@@ -112,7 +114,7 @@ def test_a_conditional_model_learns_the_labels_that_occur_and_says_which(
 
 
 def test_a_tagger_keeps_all_labels(faces: Path, registry: Registry) -> None:
-    made = job("tagger", registry, {"data": str(faces), "size": 32})
+    made = new_job(TrainRequest("tagger", {"data": str(faces), "size": 32}, registry))
     assert made.spec.labels == NAMES
     assert made.warnings == []
 
@@ -134,14 +136,14 @@ def test_a_run_that_began_with_all_labels_goes_on_with_all(
     config = run.config
     config["spec"] |= {"labels": list(NAMES), "groups": [12, 11]}
     (run.path / "config.json").write_text(json.dumps(config), "utf-8")
-    made = job_of_run(Run(run.path), registry, {}, "cwgangp")
+    made = resumed_job(Run(run.path), TrainRequest("cwgangp", {}, registry))
     assert (made.spec.labels, made.spec.groups) == (NAMES, (12, 11))
 
 
 def test_balance_is_refused_where_nothing_is_labelled(pictures: Path, registry: Registry) -> None:
     with pytest.raises(UnusableError, match="balance needs labels"):
-        job("gan", registry, {"data": str(pictures), "size": 32, "balance": True})
-    made = job("gan", registry, {"data": str(pictures), "size": 32})
+        new_job(TrainRequest("gan", {"data": str(pictures), "size": 32, "balance": True}, registry))
+    made = new_job(TrainRequest("gan", {"data": str(pictures), "size": 32}, registry))
     assert isinstance(made.stepper().loader, Loader)
     assert not issubclass(UnusableError, ConfigError)
 

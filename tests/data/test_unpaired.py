@@ -19,18 +19,19 @@ from animekit.images.write import write_png
 from animekit.runs.run import Run
 from animekit.testing.check import tiny_dataset
 from animekit.training import samples
-from animekit.training.job import job
+from animekit.training.job import new_job
+from animekit.training.request import TrainRequest
 from animekit.training.train import train
 
 SMALL = {
     "size": 32,
-    "batch": 2,
+    "batch_size": 2,
     "g_channels": 4,
     "d_channels": 4,
-    "blocks": 1,
-    "pool": 3,
+    "n_blocks": 1,
+    "pool_size": 3,
     "threads": 1,
-    "report_every": 1,
+    "log_every": 1,
     "eval_every": 0,
 }
 
@@ -156,7 +157,7 @@ def test_fingerprints_know_both_sets_and_which_is_which():
 
 
 def test_a_training_says_what_it_was_given_and_goes_on_bit_for_bit(fruit, tmp_path, registry):
-    settings = {**SMALL, "crop": 4, "flip": True, "registry": registry, "save_every": 2}
+    settings = {**SMALL, "crop": 4, "mirror": True, "registry": registry, "save_every": 2}
     straight = train("cyclegan", fruit, steps=4, runs=tmp_path / "a", **settings)
     data = straight.config["data"]
     assert (data["found"], data["used"]) == (8, 8)
@@ -182,7 +183,7 @@ def test_a_change_in_either_set_is_noticed_on_resume(fruit, tmp_path, registry):
 
 def test_two_data_sets_give_a_run_both_their_names(fruit, tmp_path, registry):
     where = f"{fruit / 'trainA'},{fruit / 'trainB'}"
-    made = job("cyclegan", registry, {**SMALL, "data": where, "steps": 1})
+    made = new_job(TrainRequest("cyclegan", {**SMALL, "data": where, "steps": 1}, registry))
     assert made.label == "trainA-trainB32"
     assert json.dumps(made.config())  # plain values
     assert made.description == "5 images in 1 folder, and 3 images in 1 folder"
@@ -196,7 +197,7 @@ def test_a_share_of_both_sets_is_held_out(tmp_path, registry):
     folder(tmp_path / "x" / "A", 30, 0)
     folder(tmp_path / "x" / "B", 30, 1)
     values = {**SMALL, "data": str(tmp_path / "x"), "steps": 1, "holdout": 0.5}
-    made = job("cyclegan", registry, values)
+    made = new_job(TrainRequest("cyclegan", values, registry))
     assert 0 < len(made.rows) < 30 and 0 < len(made.other_rows) < 30
     held = made.config()["data"]["held_out"]
     assert held == 60 - len(made.rows) - len(made.other_rows)

@@ -23,7 +23,7 @@ from animekit.evaluation.metric import Exhibit, Metric
 from animekit.evaluation.result import Value, summarise
 from animekit.labels.tags import NAMES
 from animekit.models import weights
-from animekit.plugins import Registry, Source
+from animekit.plugins import PluginSource, Registry
 from animekit.runs.run import Run, load_model
 from animekit.testing.tiny import tiny_dataset
 
@@ -107,7 +107,7 @@ def few() -> Registry:
     found = plugins.load()
     found.components["metric"].clear()
     for cls in (Shift, Asked, Absent):
-        found.add("metric", cls, Source("tests", "tests", "0"))
+        found.add("metric", cls, PluginSource("tests", "tests", "0"))
     Shift.calls.clear()
     return found
 

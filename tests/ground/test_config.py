@@ -297,53 +297,53 @@ def test_a_missing_file_is_exit_3(here: Path) -> None:
         layers_of(here / "none.toml")
 
 
-PRESET = """
-description = "narrow networks for a CPU"
-models = ["gan", "wgangp"]
-g_channels = 16
-batch = 32
-[wgangp]
-n-critic = 3
-batch = 16
-"""
+class Before(Params):
+    """What two parameters were called in an earlier version."""
+
+    old_names = {"halvings": "depth", "how=own": "how=separate"}
+    topics = {"networks": ("depth",)}
+    depth: int = Field(2, description="how deep")
+    how: Literal["shared", "separate"] = Field("shared", description="how")
 
 
-def test_a_preset_gives_common_values_and_the_models_own(tmp_path: Path) -> None:
-    write(tmp_path / "cpu.toml", PRESET)
-    write(tmp_path / "other.toml", 'description = "x"\nmodels = ["vae"]\n')
-    found = config.presets([tmp_path], "wgangp")
-    assert list(found) == ["cpu"]
-    assert found["cpu"].description == "narrow networks for a CPU"
-    assert found["cpu"].layer("wgangp") == Layer(
-        "preset cpu", {"g_channels": 16, "batch": 16, "n_critic": 3}
-    )
-    assert found["cpu"].layer("gan").values == {"g_channels": 16, "batch": 32}
+class After(Before):
+    """One more; and `halvings` has come to mean something else."""
+
+    old_names = {"blocks": "n_blocks"}
+    n_blocks: int = Field(6, description="how many")
+    halvings: int = Field(1, description="of something else")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "lr = 1",
-        'description = "x"',
-        'description = "x"\nmodels = "gan"',
-        'description = 1\nmodels = ["gan"]',
-        'description = "x"\nmodels = [1]',
-    ],
-)
-def test_a_file_that_is_no_preset_is_named(tmp_path: Path, text: str) -> None:
-    write(tmp_path / "bad.toml", text)
-    with pytest.raises(ConfigError, match=r"bad\.toml is not a preset"):
-        config.presets([tmp_path], "gan")
+def test_names_of_earlier_versions_mean_what_they_are_called_now() -> None:
+    found = resolve(Before, [Layer("a.toml", {"halvings": "3"}), parse_set(["how=own"])])
+    assert found.params == Before(depth=3, how="separate")
+    assert found.origins == {"depth": "a.toml", "how": "--set"}
+    assert resolve(After, [parse_set(["blocks=9"])]).params == After(n_blocks=9)
 
 
-def test_a_preset_with_a_table_of_a_model_that_it_is_not_for_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "bad.toml", 'description = "x"\nmodels = ["gan"]\n[gann]\nlr = 1\n')
-    with pytest.raises(ConfigError, match=r"table \[gann\]"):
-        config.presets([tmp_path], "gan")
+def test_an_old_name_that_is_a_field_again_is_that_field() -> None:
+    assert "halvings" not in After.renamed()
+    assert resolve(After, [parse_set(["halvings=4"])]).params == After(halvings=4, depth=2)
+    both = config.current(Layer("x", {"halvings": 4}), Before, After)
+    assert both.values == {"halvings": 4}
 
 
-def test_two_presets_of_one_name_are_an_error_that_names_both(tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        write(tmp_path / folder / "cpu.toml", PRESET)
-    with pytest.raises(ConfigError, match=r"a/cpu\.toml and .*b/cpu\.toml"):
-        config.presets([tmp_path / "a", tmp_path / "b"], "gan")
+def test_a_key_under_both_of_its_names_is_refused() -> None:
+    with pytest.raises(ConfigError, match="halvings is called depth now, and both are given"):
+        resolve(Before, [parse_set(["halvings=3", "depth=3"])])
+    layers = [Layer("preset x", {"halvings": 3}), parse_set(["depth=4"])]
+    assert resolve(Before, layers).params.depth == 4
+
+
+def test_old_names_are_let_through_where_files_and_the_environment_are_read(here: Path) -> None:
+    file = write(here / "a.toml", "batch = 3\n")
+    layers = config.config_layers(file, "gan", ["batch_size"], ["batch"])
+    assert layers == [Layer(str(file), {"batch": 3})]
+    with pytest.raises(ConfigError, match='unknown parameter "batch"'):
+        config.config_layers(file, "gan", ["batch_size"])
+
+
+def test_a_field_knows_the_topic_under_which_help_shows_it() -> None:
+    for cls in (Before, After):
+        assert cls.model_fields["depth"].json_schema_extra == {"topic": "networks"}
+    assert After.model_fields["n_blocks"].json_schema_extra is None

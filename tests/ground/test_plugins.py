@@ -388,8 +388,8 @@ def test_the_guides_plugin_is_listed_trained_and_generated_with(
         registry = plugins.load()
     model = registry.get("model", "hinge")
     assert model.summary().endswith("(Lim and Ye, 2017).")
-    small = {"g_channels": 4, "d_channels": 4, "z_dim": 8, "margin": 0.5}
-    run = train("hinge", "synthetic:32", steps=2, params=small, size=32, batch=4, registry=registry)
+    small = {"g_channels": 4, "d_channels": 4, "z_dim": 8, "margin": 0.5, "batch_size": 4}
+    run = train("hinge", "synthetic:32", steps=2, params=small, size=32, registry=registry)
     assert run.config["plugin"]["origin"] == registry.sources[model].origin
     assert run.config["params"]["margin"] == 0.5
     made = generate(run, seeds=range(3), registry=registry)

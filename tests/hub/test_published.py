@@ -117,13 +117,13 @@ def test_what_a_file_is_follows_from_its_keys(tmp_path):
     assert found[NINE].params == {
         "architecture": "resnet",
         "g_channels": 2,
-        "blocks": 9,
+        "n_blocks": 9,
         "norm": "instance",
     }
-    assert found["cyclegan, 6 blocks with dropout"].params["blocks"] == 6
-    assert found["u-net of 7 halvings"].params["halvings"] == 7
+    assert found["cyclegan, 6 blocks with dropout"].params["n_blocks"] == 6
+    assert found["u-net of 7 halvings"].params["depth"] == 7
     assert (found[STARGAN].model, found[STARGAN].labels) == ("stargan", 5)
-    assert found[STARGAN].params == {"g_channels": 2, "blocks": 6}
+    assert found[STARGAN].params == {"g_channels": 2, "n_blocks": 6}
 
 
 def test_two_generators_make_a_model_that_knows_the_way_back(tmp_path, registry):

@@ -50,7 +50,7 @@ LABELS = ImageSpec(64, 3, tuple(f"label {i}" for i in range(23)), (12, 10, 1))
 
 def of_preset(name, model, size=None, labels=LABELS):
     """What a preset resolves to, and its model for labels of three attributes."""
-    made = recipe.make(model, REGISTRY, preset=name)
+    made = recipe.make_recipe(model, REGISTRY, preset=name)
     spec = ImageSpec(size or made.options.size)
     if made.model.data is Need.LABELLED:
         spec = replace(labels, size=spec.size)
@@ -339,8 +339,13 @@ def test_the_presets_of_the_seeds_are_there_for_the_objectives_of_the_seeds():
 
 
 PRINTED = {  # what the seeds and papers print
-    ("wgangp", "seed000"): {"optimizer": "rmsprop", "lr": 2e-4, "batch": 200, "gp_weight": 1.0},
-    ("wgan", "seed000"): {"optimizer": "rmsprop", "lr": 2e-4, "batch": 200},
+    ("wgangp", "seed000"): {
+        "optimizer": "rmsprop",
+        "lr": 2e-4,
+        "batch_size": 200,
+        "gp_weight": 1.0,
+    },
+    ("wgan", "seed000"): {"optimizer": "rmsprop", "lr": 2e-4, "batch_size": 200},
     ("gan", "seed002"): {"n_critic": 1, "g_channels": 128, "d_channels": 128},
     ("wgan", "seed003"): {
         "optimizer": "adam",
@@ -351,7 +356,7 @@ PRINTED = {  # what the seeds and papers print
     },
     ("gan", "course"): {"optimizer": "adam", "lr": 2e-4, "betas": (0.5, 0.999), "d_channels": 32},
     ("wgan", "course"): {"optimizer": "rmsprop", "n_critic": 5, "clip": 0.01},
-    ("gan", "dcgan"): {"optimizer": "adam", "lr": 2e-4, "betas": (0.5, 0.999), "batch": 64},
+    ("gan", "dcgan"): {"optimizer": "adam", "lr": 2e-4, "betas": (0.5, 0.999), "batch_size": 64},
     ("wgan", "dcgan"): {"optimizer": "rmsprop", "lr": 5e-5, "n_critic": 5, "clip": 0.01},
     ("wgangp", "resnet"): {"lr": 1e-4, "betas": (0.0, 0.9), "n_critic": 5, "gp_weight": 10.0},
 }

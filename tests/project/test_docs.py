@@ -45,13 +45,13 @@ HOSTS = {
 
 SMALL = {
     "SIZE": "32",
-    "BATCH": "4",
+    "BATCH_SIZE": "4",
     "STEPS": "2",
     "G_CHANNELS": "4",
     "D_CHANNELS": "4",
     "Z_DIM": "8",
     "THREADS": "1",
-    "REPORT_EVERY": "1",
+    "LOG_EVERY": "1",
     "EVAL_EVERY": "0",
 }
 """ANIMEKIT_* variables under which the commands of the documents run."""
@@ -59,9 +59,9 @@ SMALL = {
 SMALLER: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"(train .*)--minutes (\d+)", lambda found: f"{found[1]}--steps {2 + int(found[2]) // 5}"),
     (r"--steps (\d{4,})", lambda found: f"--steps {max(2, int(found[1]) // 10_000)}"),
-    (r"synthetic:\d*", lambda found: "synthetic:16"),
-    (r"fruit:(\w+)", lambda found: f"fruit:kind={found[1]},count=6"),
-    (r"--(size|batch) \d+", lambda found: ""),
+    (r"synthetic:(?!hair)\d*", lambda found: "synthetic:16"),
+    (r"count=\d+", lambda found: "count=6"),
+    (r"--(size|batch-size) \d+", lambda found: ""),
 )
 """What the command line says would win over the environment; so this is made smaller too."""
 

@@ -290,7 +290,7 @@ def test_damaged_checkpoints_of_a_future_do_not_push_out_sound_ones(
     for step in (7, 8, 9):
         folder = shutil.copytree(run.checkpoints / "000002", run.checkpoints / f"{step:06d}")
         (folder / "state.pt").write_bytes(b"rot")
-    tiny(resume=run.path, steps=3, keep=1)
+    tiny(resume=run.path, steps=3, keep_checkpoints=1)
     assert newest_sound(run.path).name == "000003"
     assert names(run) == ["000003"]
 

@@ -166,7 +166,7 @@ def test_a_saved_average_that_does_not_fit_is_an_error() -> None:
 
 
 def test_a_run_samples_with_its_average(tiny: Any, registry: Any) -> None:
-    run = tiny(steps=3, ema=0.9)
+    run = tiny(steps=3, ema_decay=0.9)
     smooth, raw = (run.model(registry, ema=wanted).state_dict() for wanted in (True, False))
     statistics = [key for key in smooth if key.startswith("generator") and "running" in key]
     assert statistics and all(not torch.equal(smooth[key], raw[key]) for key in statistics)

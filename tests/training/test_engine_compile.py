@@ -67,7 +67,7 @@ VARIANTS = {
     "gan": ("gan", {}),
     "wgan": ("wgan", {"n_critic": 3}),
     "wgangp": ("wgangp", {}),
-    "noise": ("gan", {"d_noise": 0.1, "g_dropout": 0.3, "real_label": (0.8, 1.2)}),
+    "noise": ("gan", {"instance_noise": 0.1, "g_dropout": 0.3, "real_label": (0.8, 1.2)}),
     "penalties and spectral norm": (
         "lsgan",
         {"spectral_norm": True, "r1_weight": 1.0, "dragan_weight": 1.0, "minibatch_std": True},
@@ -240,7 +240,7 @@ def test_images_and_weights_lie_in_memory_as_the_engine_was_told(last):
 @pytest.mark.parametrize("name", ["gan", "wgangp"])
 def test_compiled_steps_equal_eager_steps(name, precision, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    noisy = {"d_noise": 0.1, "n_critic": 1, **CALM}
+    noisy = {"instance_noise": 0.1, "n_critic": 1, **CALM}
     compiled, eager = pair(MODELS[name], precision=precision, **noisy)
     assert compiled.compile() is None
     assert list(tmp_path.rglob("*.cpp"))  # machine code was made

@@ -29,8 +29,8 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "rmsprop and clipping": ("wgan", {"n_critic": 2}),
     "spectral norm": ("gan", {"spectral_norm": True}),
     "dropout": ("gan", {"g_dropout": 0.4}),
-    "noise on what D sees": ("gan", {"d_noise": 0.1, "real_label": (0.8, 1.2)}),
-    "crop and flip": ("lsgan", {"crop": 8, "flip": True}),
+    "noise on what D sees": ("gan", {"instance_noise": 0.1, "real_label": (0.8, 1.2)}),
+    "crop and flip": ("lsgan", {"crop": 8, "mirror": True}),
     "bf16": ("wgangp", {"precision": "bf16", "n_critic": 2}),
 }
 
@@ -137,7 +137,7 @@ def test_fewer_steps_than_are_done_do_nothing(tiny: Train) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"lr": 0.1}, {"batch": 8}, {"seed": 1}, {"betas": (0.0, 0.9)}, {"flip": True}],
+    [{"lr": 0.1}, {"batch_size": 8}, {"seed": 1}, {"betas": (0.0, 0.9)}, {"mirror": True}],
 )
 def test_what_a_step_computes_cannot_change_on_the_way(tiny: Train, change: dict[str, Any]) -> None:
     run = tiny(steps=1)
@@ -150,15 +150,15 @@ def test_what_a_step_computes_cannot_change_on_the_way(tiny: Train, change: dict
 
 def test_the_same_values_again_are_no_change(tiny: Train, pictures: Path) -> None:
     run = tiny(steps=1, betas=(0.0, 0.9))
-    values = {"lr": 2e-4, "betas": [0, 0.9], "batch": 4, "data": pictures}
+    values = {"lr": 2e-4, "betas": [0, 0.9], "batch_size": 4, "data": pictures}
     tiny(resume=run.path, steps=2, **values)
     assert newest_step(run) == 2
 
 
 def test_an_unknown_value_on_resume_gets_the_nearest_known_one(tiny: Train) -> None:
     run = tiny(steps=1)
-    with pytest.raises(ConfigError, match='Did you mean "keep"'):
-        tiny(resume=run.path, params={"keeep": 2})
+    with pytest.raises(ConfigError, match='Did you mean "keep_checkpoints"'):
+        tiny(resume=run.path, params={"keep_checkpoint": 2})
 
 
 def test_another_model_cannot_go_on_with_a_run(tiny: Train) -> None:

@@ -156,7 +156,7 @@ def test_no_steps_at_all_still_make_a_run(tiny: Train, registry: Any) -> None:
 
 def test_loggers_hear_everything_in_order(tiny: Train, watcher: Watch) -> None:
     watch = watcher()
-    run = tiny(steps=3, report_every=2, loggers=[watch])
+    run = tiny(steps=3, log_every=2, loggers=[watch])
     assert watch.words("start") == ["gan"]
     assert watch.words("log") == [2, 3]
     assert watch.words("picture") == ["reals", "000000", "000003"]
@@ -217,7 +217,7 @@ def test_pictures_are_made_from_step_0_and_have_the_sizes_of_their_grids(tiny: T
 
 
 def test_samples_come_from_fixed_noise_so_that_they_can_be_compared(tiny: Train) -> None:
-    still = {"g_norm": "none", "init": "he", "lr": 1e-12, "ema": 0.0}
+    still = {"g_norm": "none", "init": "he", "lr": 1e-12, "ema_decay": 0.0}
     run = tiny(steps=2, sample_every=1, **still)
     first, *_, last = (opened(path).astype(int) for path in sorted(run.samples.glob("0*")))
     assert np.abs(first - last).max() <= 1, "the same weights, the same noise, the same pictures"
@@ -240,6 +240,6 @@ def test_an_empty_folder_makes_no_run(tiny: Train, tmp_path: Path) -> None:
 
 
 def test_every_checkpoint_that_is_reported_is_there(tiny: Train) -> None:
-    run = tiny(steps=5, save_every=2, keep=2)
+    run = tiny(steps=5, save_every=2, keep_checkpoints=2)
     assert [path.name for path in steps_of(run.path)] == ["000004", "000005"]
     assert checkpoint.pointer(run.path, "last") == "000005"

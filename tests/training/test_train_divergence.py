@@ -17,10 +17,11 @@ from animekit.data.batch import Batch
 from animekit.errors import DivergedError
 from animekit.models import weights
 from animekit.models.base import Losses, Phase
-from animekit.plugins import Registry, Source
+from animekit.plugins import PluginSource, Registry
 from animekit.runs import checkpoint
 from animekit.runs.run import Run, write_config
-from animekit.training.job import job_of_run
+from animekit.training.request import TrainRequest
+from animekit.training.resume import resumed_job
 from animekit_plugins.models.gan import GAN, GANParams
 
 Train = Callable[..., Run]
@@ -83,7 +84,7 @@ class Fragile(GAN):
 @pytest.fixture(scope="module")
 def fragile() -> Registry:
     registry = plugins.load()
-    registry.add("model", Fragile, Source(__name__, "test", ""))
+    registry.add("model", Fragile, PluginSource(__name__, "test", ""))
     return registry
 
 
@@ -138,13 +139,13 @@ def test_what_was_reported_on_the_way_to_the_break_is_taken_back(train: Train) -
 
 
 def test_a_break_that_no_report_sees_is_found_before_anything_is_saved(train: Train) -> None:
-    run = train(1, steps=7, breaks_at=2, place="d weights", report_every=5, sample_every=1)
+    run = train(1, steps=7, breaks_at=2, place="d weights", log_every=5, sample_every=1)
     assert_finite(run)
     assert "not finite at step 5: back to step 0" in (run.path / "log.txt").read_text()
 
 
 def test_a_break_in_the_last_step_is_found(train: Train) -> None:
-    run = train(1, steps=3, place="g weights", report_every=100)
+    run = train(1, steps=3, place="g weights", log_every=100)
     assert checkpoint.newest_sound(run.path).name == "000003"
     assert_finite(run)
 
@@ -191,7 +192,7 @@ def test_the_other_random_numbers_are_others(train: Train) -> None:
 
 def test_infinite_moments_of_an_optimiser_are_seen(tiny: Train, registry: Registry) -> None:
     run = tiny(steps=1)
-    stepper = job_of_run(run, registry, {}, "gan").stepper()
+    stepper = resumed_job(run, TrainRequest("gan", {}, registry)).stepper()
     stepper.step()
     assert stepper.healthy()
     poison(next(iter(stepper.optimizers["d"].state.values()))["exp_avg_sq"], math.inf)

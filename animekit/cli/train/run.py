@@ -21,19 +21,19 @@ from animekit.cli._options import (
 )
 from animekit.cli._schema import options_of, values_of
 from animekit.cli.train.show import display
-from animekit.config import parse_set, show
+from animekit.config import current, parse_set, show
 from animekit.models.base import Model
 from animekit.plugins import Registry
 from animekit.runs.run import RUNS
 from animekit.text import duration, number
 from animekit.training.logger import Logger
-from animekit.training.plan import Plan
+from animekit.training.plan import TrainPlan
 from animekit.training.recipe import TrainOptions, presets_of
 
 PANELS = {
-    "Data": ("data", "tags", "size", "flip", "crop"),
-    "Training": ("batch", "steps", "minutes"),
-    "Output": ("name", "report_every", "sample_every", "save_every", "keep"),
+    "Data": ("data", "tags", "size", "mirror", "crop"),
+    "Training": ("batch_size", "steps", "minutes"),
+    "Output": ("name", "log_every", "sample_every", "save_every", "keep_checkpoints"),
 }
 MEASURED = 20  # steps
 COMMON = [*CHANCE, *SETTINGS, *CONSENT]
@@ -51,7 +51,8 @@ def model_command(model: type[Model], registry: Registry) -> Any:
     own = [
         option("preset", str, metavar="NAME", help=f"Start from a named recipe{known}."),
         option("resume", str, metavar="RUN", help="Go on with a run; with no RUN, the newest."),
-        option("measure", bool, help="With -n: time some steps.", panel="Training"),
+        option("benchmark", bool, help="With -n: time some steps.", panel="Training"),
+        option("measure", bool, help="", hidden=True),  # what --benchmark was called
         option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
     ]
     own += [option(name, bool, help=cls.summary(), panel="Output") for name, cls in loggers.items()]
@@ -85,10 +86,12 @@ def run(
     from animekit.training.train import train as run_training
 
     screen, registry = common.screen, common.registry()
-    preset, resume, measure = (given.pop(name) for name in ("preset", "resume", "measure"))
+    preset, resume = given.pop("preset"), given.pop("resume")
+    timed = [given.pop(name) for name in ("benchmark", "measure")]
     runs = given.pop("out") or RUNS
     given |= {"seed": common.seed, "gpu": common.gpu}
-    params = {**parse_set(common.set or ()).values, **values_of(given, TrainOptions, model.Params)}
+    schemas = (TrainOptions, model.Params)
+    params = {**current(parse_set(common.set or ()), *schemas).values, **values_of(given, *schemas)}
     shared: dict[str, Any] = {"params": params, "registry": registry, "runs": runs}
     screen.streams = True
     if common.dry_run:
@@ -97,7 +100,7 @@ def run(
                 model.name,
                 preset=preset,
                 config=common.config,
-                measure=MEASURED if measure else 0,
+                measure=MEASURED if any(timed) else 0,
                 progress=packing,
                 **shared,
             )
@@ -122,7 +125,7 @@ def run(
     return {"run": str(made.path), "id": made.id, "last": last}
 
 
-def show_plan(common: Common, plan: Plan) -> dict[str, Any]:
+def show_plan(common: Common, plan: TrainPlan) -> dict[str, Any]:
     """Write a plan for a person; return it for a program."""
     screen = common.screen
     networks = ", ".join(f"{name} {size / 1e6:.2f} M" for name, size in plan.networks.items())
@@ -131,7 +134,7 @@ def show_plan(common: Common, plan: Plan) -> dict[str, Any]:
         for name, every in plan.phases
     )
     goal = f"{plan.steps:,} steps" if plan.steps is not None else f"{plan.minutes} minutes"
-    speed = "not measured (add --measure)"
+    speed = "not measured (add --benchmark)"
     if plan.img_s is not None:
         speed = f"{number(plan.img_s)} img/s"
         speed += f", about {duration(plan.seconds)} in all" if plan.seconds else ""

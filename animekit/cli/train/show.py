@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit.cli._console import Screen
+from animekit.config import Layer, resolve
 from animekit.text import duration, number
 from animekit.training.logger import Logger
 from animekit.training.recipe import TrainOptions
@@ -49,8 +50,8 @@ class Display(Logger):
 
     def start(self, run: Run, config: dict[str, Any]) -> None:
         """Learn the goal, steps or minutes, and write what begins."""
-        options = TrainOptions.model_validate(config["options"])
-        self.steps, self.batch = options.total_steps(), options.batch
+        options = resolve(TrainOptions, [Layer("the run", config["options"])]).params
+        self.steps, self.batch = options.total_steps(), options.batch_size
         self.seconds = 60 * options.minutes if options.minutes else None
         for line in headlines(run.id, config):
             self.write(line)

@@ -17,7 +17,7 @@ from animekit_plugins.datasets._faces.pen import (
     points,
     sided,
 )
-from animekit_plugins.datasets._faces.traits import Face, lit, shade
+from animekit_plugins.datasets._faces.traits import FaceTraits, lit, shade
 
 EYE_LINE = 0.1
 _WHITE: Colour = (252, 252, 255)
@@ -38,7 +38,7 @@ _LASHES = points(".72 -.72, 1.22 -.3, 1.06 .16, .88 -.2")
 _CREASE = points("-.5 -1.12, .1 -1.34, .8 -1.1")
 
 
-def turned(face: Face, shape: Points) -> np.ndarray:
+def turned(face: FaceTraits, shape: Points) -> np.ndarray:
     """Return where points of the face's front lie once the head is turned.
 
     The front is taken for a part of an ellipsoid; x to the right, y down, eyes near y = 0.
@@ -50,13 +50,13 @@ def turned(face: Face, shape: Points) -> np.ndarray:
     return shape
 
 
-def _jutting(face: Face, shape: np.ndarray) -> np.ndarray:
+def _jutting(face: FaceTraits, shape: np.ndarray) -> np.ndarray:
     """Return the points of the jaw, which moves the further the lower it is, as the head turns."""
     lower = np.clip((shape[:, 1:] + 0.2) / 1.3, 0, 1)
     return shape + lower * (0.85 * math.sin(face.turn), 0.6 * math.sin(face.pitch))
 
 
-def face_outline(face: Face) -> np.ndarray:
+def face_outline(face: FaceTraits) -> np.ndarray:
     """Return the outline of the head below the hair."""
     jaw = [(face.jaw, 0.84), (0.24, face.chin - 0.06), (0.0, face.chin)]
     right = np.concatenate([_TEMPLE, jaw])
@@ -64,7 +64,7 @@ def face_outline(face: Face) -> np.ndarray:
     return curve(_jutting(face, whole), closed=True)
 
 
-def draw_neck(pen: Pen, face: Face) -> None:
+def draw_neck(pen: Pen, face: FaceTraits) -> None:
     """Draw the neck with the shadow of the chin on it."""
     pen.fill(_NECK, face.skin)
     with pen.inside(_NECK):
@@ -74,7 +74,7 @@ def draw_neck(pen: Pen, face: Face) -> None:
         pen.stroke(sided(_NECK_EDGE, side), face.ink, 0.035 * face.line, (0.6, 0.3))
 
 
-def draw_ears(pen: Pen, face: Face) -> None:
+def draw_ears(pen: Pen, face: FaceTraits) -> None:
     """Draw both ears; hair covers them in most styles."""
     for side in (-1, 1):
         hidden = 0.48 * max(0.0, side * math.sin(face.turn))
@@ -84,7 +84,7 @@ def draw_ears(pen: Pen, face: Face) -> None:
         pen.fill(ellipse(side * (1.07 - hidden), 0.06, 0.06, 0.14), face.skin_shade)
 
 
-def draw_skin(pen: Pen, face: Face) -> None:
+def draw_skin(pen: Pen, face: FaceTraits) -> None:
     """Draw the face without its features: skin, shaded side, outline."""
     outline = face_outline(face)
     pen.fill(outline, face.skin)
@@ -95,7 +95,7 @@ def draw_skin(pen: Pen, face: Face) -> None:
     pen.stroke(lower, face.ink, 0.042 * face.line, (0.5, 0.5))
 
 
-def draw_blush(pen: Pen, face: Face) -> None:
+def draw_blush(pen: Pen, face: FaceTraits) -> None:
     """Redden both cheeks."""
     colour = mix(face.skin, (240, 84, 96), 0.62)
     for side in (-1, 1):
@@ -104,7 +104,7 @@ def draw_blush(pen: Pen, face: Face) -> None:
             pen.fill(turned(face, cheek), colour, strength)
 
 
-def draw_nose(pen: Pen, face: Face) -> None:
+def draw_nose(pen: Pen, face: FaceTraits) -> None:
     """Hint at the nose with a small shadow."""
     side = -1 if face.light > 0 else 1
     x, y = turned(face, [(0, 0.5)])[0]
@@ -115,7 +115,7 @@ def draw_nose(pen: Pen, face: Face) -> None:
     )
 
 
-def draw_mouth(pen: Pen, face: Face) -> None:
+def draw_mouth(pen: Pen, face: FaceTraits) -> None:
     """Draw the mouth: closed or open, smiling or not."""
     ink = mix(face.ink, (120, 20, 30), 0.3)
     if "open mouth" in face.traits:
@@ -128,7 +128,7 @@ def draw_mouth(pen: Pen, face: Face) -> None:
     pen.stroke(turned(face, line), ink, 0.05 * face.line, (0.55, 0.55))
 
 
-def _draw_open_mouth(pen: Pen, face: Face, ink: Colour) -> None:
+def _draw_open_mouth(pen: Pen, face: FaceTraits, ink: Colour) -> None:
     width, height = face.mouth
     smile = "smile" in face.traits
     if smile:
@@ -146,13 +146,13 @@ def _draw_open_mouth(pen: Pen, face: Face, ink: Colour) -> None:
     pen.outline(shape, ink, 0.032 * face.line)
 
 
-def draw_eyes(pen: Pen, face: Face) -> None:
+def draw_eyes(pen: Pen, face: FaceTraits) -> None:
     """Draw both eyes with their lashes."""
     for side in (-1, 1):
         _draw_eye(pen, face, side)
 
 
-def _draw_eye(pen: Pen, face: Face, side: int) -> None:
+def _draw_eye(pen: Pen, face: FaceTraits, side: int) -> None:
     w, h = face.eye_width, face.eye_height
 
     def at(shape: np.ndarray) -> np.ndarray:
@@ -173,7 +173,7 @@ def _draw_eye(pen: Pen, face: Face, side: int) -> None:
     pen.stroke(at(curve(_CREASE)), face.ink, 0.026 * face.line, (0.2, 0.2))
 
 
-def _draw_iris(pen: Pen, face: Face, side: int) -> None:
+def _draw_iris(pen: Pen, face: FaceTraits, side: int) -> None:
     h, colour = face.eye_height, face.eyes
     rx, ry = face.eye_width * face.iris, h * 0.98
     cx, cy = side * face.eye_gap + face.gaze[0] * rx, EYE_LINE + face.gaze[1] * ry
@@ -194,7 +194,7 @@ def _draw_iris(pen: Pen, face: Face, side: int) -> None:
     pen.fill(disc(-0.36 * glint, 0.44, 0.16, 0.13), _WHITE)
 
 
-def draw_brows(pen: Pen, face: Face) -> None:
+def draw_brows(pen: Pen, face: FaceTraits) -> None:
     """Draw the brows, which show through the hair before them."""
     height, slant, width = face.brow
     y = EYE_LINE - face.eye_height * 1.15 - height

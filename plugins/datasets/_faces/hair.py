@@ -16,7 +16,7 @@ from animekit_plugins.datasets._faces.pen import (
     moved,
     sided,
 )
-from animekit_plugins.datasets._faces.traits import TAILS, Face, lit, shade
+from animekit_plugins.datasets._faces.traits import TAILS, FaceTraits, lit, shade
 
 _FRINGES = ("blunt", "swept", "parted", "pointed", "centre")
 
@@ -25,7 +25,7 @@ _FRINGES = ("blunt", "swept", "parted", "pointed", "centre")
 class Hair:
     """The shape of one head of hair, with its colours."""
 
-    face: Face
+    face: FaceTraits
     base: Colour
     dark: Colour
     ink: Colour
@@ -37,7 +37,7 @@ class Hair:
     crown: np.ndarray  # [M, 2] upper edge of the hair, from the right temple to the left
 
 
-def make_hair(face: Face, rng: np.random.Generator) -> Hair:
+def make_hair(face: FaceTraits, rng: np.random.Generator) -> Hair:
     """Draw the shape of the hair of a face."""
     volume = rng.uniform(1.1, 1.2)
     kind = _FRINGES[int(rng.integers(len(_FRINGES)))]
@@ -58,14 +58,14 @@ def make_hair(face: Face, rng: np.random.Generator) -> Hair:
     )
 
 
-def _crown(face: Face, volume: float) -> np.ndarray:
+def _crown(face: FaceTraits, volume: float) -> np.ndarray:
     half = np.array([(1.0, -0.1), (1.02, -0.62), (0.8, -1.08), (0.4, -1.34)]) * volume
     lean = np.sin(face.turn) * 0.35
     points = np.concatenate([half, [(lean, -1.4 * volume)], sided(half[::-1], -1)])
     return moved(curve(points), lean * 0.3, 0)
 
 
-def _spiky_crown(face: Face, rng: np.random.Generator) -> np.ndarray:
+def _spiky_crown(face: FaceTraits, rng: np.random.Generator) -> np.ndarray:
     n = int(rng.integers(8, 12))
     angle = np.linspace(0.15, -np.pi - 0.15, n + 1)
     inner = np.stack([np.cos(angle) * 1.12, np.sin(angle) * 1.4], 1)
@@ -76,7 +76,9 @@ def _spiky_crown(face: Face, rng: np.random.Generator) -> np.ndarray:
     return moved(_edge(inner, outer, (0.5, 0.42)), np.sin(face.turn) * 0.1, 0)
 
 
-def _locks(face: Face, kind: str, rng: np.random.Generator) -> tuple[float, np.ndarray, np.ndarray]:
+def _locks(
+    face: FaceTraits, kind: str, rng: np.random.Generator
+) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the part, the valleys [n + 1, 2] and the tips [n, 2] of the bangs."""
     u = rng.uniform
     n = int(rng.integers(6, 9)) if kind == "blunt" else int(rng.integers(5, 8))

@@ -8,15 +8,20 @@ import numpy as np
 from animekit_plugins.datasets._faces import features, worn
 from animekit_plugins.datasets._faces import hair as hairdo
 from animekit_plugins.datasets._faces.pen import Pen, ellipse
-from animekit_plugins.datasets._faces.traits import Face, draw_face, hsv, lit
+from animekit_plugins.datasets._faces.traits import FaceTraits, draw_colours, draw_face, hsv, lit
 
 VERSION = 1  # raise it whenever a face changes
 CANVAS = 256  # a face is drawn at least this wide, then averaged down
 
 
-def face_of(seed: int, index: int) -> Face:
+def face_of(seed: int, index: int) -> FaceTraits:
     """Return the traits of a face; they depend on nothing but the two numbers."""
     return draw_face(np.random.default_rng((seed, index)))
+
+
+def colours_of(seed: int, index: int) -> tuple[int, int]:
+    """Return the numbers of a face's hair and eye colour; they cost little."""
+    return draw_colours(np.random.default_rng((seed, index)))
 
 
 def picture_of(seed: int, index: int, size: int) -> np.ndarray:
@@ -25,7 +30,7 @@ def picture_of(seed: int, index: int, size: int) -> np.ndarray:
     return paint(draw_face(rng), rng, size)
 
 
-def paint(face: Face, rng: np.random.Generator, size: int) -> np.ndarray:
+def paint(face: FaceTraits, rng: np.random.Generator, size: int) -> np.ndarray:
     """Return a picture uint8 [size, size, 3] of a face.
 
     `rng` draws what the traits leave open: clothes, background, the shape of the hair.
@@ -39,14 +44,14 @@ def paint(face: Face, rng: np.random.Generator, size: int) -> np.ndarray:
     return cv2.addWeighted(image, 1 - strength, tint, strength, 0)
 
 
-def place(face: Face, roll: float) -> np.ndarray:
+def place(face: FaceTraits, roll: float) -> np.ndarray:
     """Return the matrix [2, 3] from face units to parts of the picture's side."""
     cos, sin = np.cos(roll) * face.scale, np.sin(roll) * face.scale
     x, y = 0.5 + face.shift[0], 0.48 + face.shift[1] + 0.06 * ("hat" in face.traits)
     return np.array([[cos, -sin, x], [sin, cos, y]])
 
 
-def _draw(image: np.ndarray, face: Face, rng: np.random.Generator) -> None:
+def _draw(image: np.ndarray, face: FaceTraits, rng: np.random.Generator) -> None:
     head = Pen(image, place(face, face.roll))
     body = Pen(image, place(face, face.roll * 0.4))
     hair = hairdo.make_hair(face, rng)

@@ -56,7 +56,7 @@ _EXTRA_ODDS = (0.4, 0.5, 0.35, 0.13, 0.2, 0.16)
 
 
 @dataclass(frozen=True)
-class Face:
+class FaceTraits:
     """Labels and shape of a face; lengths are in half face widths, angles in radians.
 
     `turn` and `pitch` are the angles of the head, `roll` its rotation in the picture.
@@ -99,9 +99,14 @@ class Face:
         return mix(self.skin, (206, 96, 96), 0.26)
 
 
-def draw_face(rng: np.random.Generator) -> Face:
+def draw_colours(rng: np.random.Generator) -> tuple[int, int]:
+    """Draw the numbers of a hair colour and an eye colour."""
+    return int(rng.integers(len(HAIR))), int(rng.integers(len(EYES)))
+
+
+def draw_face(rng: np.random.Generator) -> FaceTraits:
     """Draw the traits of one face."""
-    hair, eyes = int(rng.integers(len(HAIR))), int(rng.integers(len(EYES)))
+    hair, eyes = draw_colours(rng)  # first, so that they can be known without the rest
     style, skin = _pick(rng, _STYLE_ODDS), _pick(rng, _SKIN_ODDS)
     extras = rng.random(len(EXTRAS)) < _EXTRA_ODDS
     labels = np.concatenate(
@@ -114,7 +119,7 @@ def draw_face(rng: np.random.Generator) -> Face:
         ]
     )
     u = rng.uniform
-    return Face(
+    return FaceTraits(
         labels=labels,
         hair=vary(HAIR_COLOURS[HAIR[hair]], rng, 0.014, 0.08),
         eyes=vary(EYE_COLOURS[EYES[eyes]], rng, 0.014, 0.08),

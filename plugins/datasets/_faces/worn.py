@@ -8,7 +8,7 @@ import numpy as np
 
 from animekit_plugins.datasets._faces.features import turned
 from animekit_plugins.datasets._faces.pen import Colour, Pen, curve, ellipse, moved, points, sided
-from animekit_plugins.datasets._faces.traits import Face, hsv, lit, shade
+from animekit_plugins.datasets._faces.traits import FaceTraits, hsv, lit, shade
 
 _WHITE: Colour = (250, 250, 252)
 _FRAMES: tuple[Colour, ...] = ((40, 40, 48), (150, 40, 50), (60, 70, 140), (120, 80, 50))
@@ -36,7 +36,7 @@ _FOLD = points("0 0, .34 -.04, .34 .1")
 _END = points(".02 0, .3 .42, .14 .46, -.02 .05")
 
 
-def draw_clothes(pen: Pen, face: Face, rng: np.random.Generator) -> None:
+def draw_clothes(pen: Pen, face: FaceTraits, rng: np.random.Generator) -> None:
     """Draw shoulders in a sailor suit, a shirt, a hood or a dress."""
     colour = hsv(rng.uniform(0, 1), rng.uniform(0.05, 0.75), rng.uniform(0.3, 1.0))
     second = hsv(rng.uniform(0, 1), rng.uniform(0.2, 0.9), rng.uniform(0.5, 1.0))
@@ -62,7 +62,7 @@ def draw_clothes(pen: Pen, face: Face, rng: np.random.Generator) -> None:
         pen.fill(_SCARF, shade(second, 0.4))
 
 
-def draw_glasses(pen: Pen, face: Face, rng: np.random.Generator) -> None:
+def draw_glasses(pen: Pen, face: FaceTraits, rng: np.random.Generator) -> None:
     """Draw glasses, round or square, over the eyes."""
     colour = _FRAMES[int(rng.integers(len(_FRAMES)))]
     square = rng.uniform(2, 4)
@@ -85,7 +85,7 @@ def draw_glasses(pen: Pen, face: Face, rng: np.random.Generator) -> None:
     pen.stroke(bridge, colour, 0.055 * face.line)
 
 
-def draw_hat(pen: Pen, face: Face, rng: np.random.Generator) -> None:
+def draw_hat(pen: Pen, face: FaceTraits, rng: np.random.Generator) -> None:
     """Draw a beret, a cap or a sun hat on the head."""
     colour = hsv(rng.uniform(0, 1), rng.uniform(0.1, 0.85), rng.uniform(0.3, 1.0))
     band = hsv(rng.uniform(0, 1), rng.uniform(0.3, 0.9), rng.uniform(0.4, 1.0))
@@ -107,7 +107,7 @@ def draw_hat(pen: Pen, face: Face, rng: np.random.Generator) -> None:
         pen.outline(brim, ink, width)
 
 
-def draw_ribbon(pen: Pen, face: Face, rng: np.random.Generator) -> None:
+def draw_ribbon(pen: Pen, face: FaceTraits, rng: np.random.Generator) -> None:
     """Draw bows: at the roots of two tails, else on one side of the head."""
     colour = hsv(rng.uniform(0, 1), rng.uniform(0.5, 0.9), rng.uniform(0.7, 1.0))
     size = rng.uniform(0.85, 1.15)

@@ -17,7 +17,7 @@ from animekit.cleaning.clean import Cleaning, clean
 from animekit.cleaning.detector import Detector
 from animekit.config import Params
 from animekit.errors import ConfigError, NotFoundError
-from animekit.plugins import KINDS, Registry, Source
+from animekit.plugins import KINDS, PluginSource, Registry
 
 Run = Callable[..., Cleaning]
 
@@ -59,7 +59,7 @@ def with_detectors(registry: Registry) -> Registry:
     components = {kind: dict(registry.components[kind]) for kind in KINDS}
     mine = Registry(components, dict(registry.sources))
     for detector in (Whites, Together, Absent):
-        mine.add("detector", detector, Source("tests", "tests", ""))
+        mine.add("detector", detector, PluginSource("tests", "tests", ""))
     return mine
 
 

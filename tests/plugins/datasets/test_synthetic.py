@@ -13,7 +13,7 @@ from animekit.data.dataset import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import ConfigError
 from animekit.labels import tags
-from animekit.plugins import Registry, Source
+from animekit.plugins import PluginSource, Registry
 from animekit_plugins.datasets import synthetic
 from animekit_plugins.datasets._faces.features import EYE_LINE, turned
 from animekit_plugins.datasets._faces.picture import face_of, paint, picture_of, place
@@ -199,11 +199,44 @@ def test_one_number_or_named_values_follow_the_colon():
         ("10,000", "count = 10,000: input should be a valid integer"),
         ("sed=3", 'unknown parameter "sed".* Did you mean "seed"'),
         ("seed=-1", "seed = -1: .*greater than or equal to 0"),
+        ("hair=blond", 'hair = blond: "blond" is no colour of hair. Did you mean "blonde"\\?'),
+        ("hair=blue|rde", '"rde" is no colour of hair. Did you mean "red"\\?'),
+        ("eyes=blonde", '"blonde" is no colour of eyes'),
     ],
 )
 def test_what_follows_the_colon_is_checked(where, says):
     with pytest.raises(ConfigError, match=says):
         Synthetic(where)
+
+
+@pytest.mark.parametrize(
+    ("where", "hair", "eyes"),
+    [
+        ("hair=blonde", {"blonde"}, set(tags.EYES)),
+        ("hair=blonde|blue", {"blonde", "blue"}, set(tags.EYES)),
+        ("eyes=red | aqua,hair=pink", {"pink"}, {"red", "aqua"}),
+    ],
+)
+def test_colours_keep_the_first_faces_of_the_seed_that_have_them(where, hair, eyes):
+    labels = [face_of(3, index).labels for index in range(900)]
+    kept = [
+        index
+        for index, row in enumerate(labels)
+        if tags.HAIR[row[:12].argmax()] in hair and tags.EYES[row[12:23].argmax()] in eyes
+    ]
+    faces = Synthetic(f"{where},count=6,seed=3")
+    assert [faces.name_of(index) for index in range(6)] == [f"synthetic-3-{i}" for i in kept[:6]]
+    assert len(faces) == 6
+    image, row = faces.render(5, 32)
+    assert np.array_equal(image, picture_of(3, kept[5], 32))
+    assert np.array_equal(row, labels[kept[5]])
+
+
+def test_colours_are_told_and_hashed():
+    every, blonde = Synthetic("count=6"), Synthetic("hair=blonde|blue,eyes=red,count=6")
+    assert blonde.description == "6 drawn faces with blonde or blue hair and red eyes, seed 0"
+    assert every.fingerprint() != blonde.fingerprint()
+    assert blonde.fingerprint() != Synthetic("hair=blue,eyes=red,count=6").fingerprint()
 
 
 def test_tags_are_refused_because_the_labels_are_known(tmp_path):
@@ -229,7 +262,7 @@ def test_the_fingerprint_follows_the_parameters_and_the_drawing(monkeypatch):
 def test_drawn_faces_open_by_name_and_pack_with_their_labels(tmp_path):
     registry = Registry()
     for dataset in synthetic.animekit_datasets():
-        registry.add("dataset", dataset, Source("synthetic", "test", ""))
+        registry.add("dataset", dataset, PluginSource("synthetic", "test", ""))
     faces = open_dataset("synthetic:6", registry)
     assert faces.description == "6 drawn faces, seed 0"
     store = pack(faces, 32, folder=tmp_path)

@@ -14,7 +14,7 @@ from animekit.cleaning.detector import Detector
 from animekit.errors import DataError, NotFoundError, UnusableError
 from animekit.images.decode import decode
 from animekit.images.layout import course_figure
-from animekit.plugins import Registry, Source
+from animekit.plugins import PluginSource, Registry
 from animekit_plugins.metrics.faces import Faces, FacesParams
 
 BLOB = """<?xml version="1.0"?>
@@ -66,7 +66,7 @@ def xml(tmp_path: Path) -> str:
 def install(monkeypatch: pytest.MonkeyPatch, *detectors: type[Detector]) -> None:
     registry = Registry()
     for detector in detectors:
-        registry.add("detector", detector, Source("here", "tests", ""))
+        registry.add("detector", detector, PluginSource("here", "tests", ""))
     monkeypatch.setattr(plugins, "load", lambda: registry)
 
 

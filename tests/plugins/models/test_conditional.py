@@ -259,7 +259,7 @@ def test_the_paper_of_acgan_at_its_size():
 PRINTED = {
     ("acgan", "seed000"): {
         "objective": "difference",
-        "classifier": "own",
+        "classifier": "separate",
         "optimizer": "adam",
         "lr": 1e-4,
         "d_optimizer": "rmsprop",
@@ -272,12 +272,12 @@ PRINTED = {
         "dragan_weight": 0.5,
         "lr": 2e-4,
         "betas": (0.5, 0.999),
-        "batch": 64,
+        "batch_size": 64,
         "steps": 100_000,
-        "lr_decay": "exponential",
+        "lr_schedule": "exponential",
         "cls_fake_weight": 34,
     },
-    ("acgan", "paper"): {"lr": 2e-4, "betas": (0.5, 0.999), "batch": 100, "init": "auto"},
+    ("acgan", "paper"): {"lr": 2e-4, "betas": (0.5, 0.999), "batch_size": 100, "init": "auto"},
     ("cwgangp", "seed001"): {
         "mismatch": "max",
         "optimizer": "rmsprop",
@@ -295,7 +295,7 @@ def test_presets_hold_what_their_sources_print(model, name):
     assert {key: found[key] for key in PRINTED[model, name]} == PRINTED[model, name]
 
 
-NARROW = {"g_channels": 4, "d_channels": 4, "g_blocks": 1, "d_blocks": 1, "replay": 8}
+NARROW = {"g_channels": 4, "d_channels": 4, "g_blocks": 1, "d_blocks": 1, "replay_size": 8}
 OWN = [
     (name, preset)
     for name in ("acgan", "cwgangp")
@@ -305,7 +305,7 @@ OWN = [
 
 def steps_of(model, preset, **changes):
     """Two updates of the generator on drawn faces; every term that was seen."""
-    made = recipe.make(model, plugins.load(), preset=preset)
+    made = recipe.make_recipe(model, plugins.load(), preset=preset)
     given = {**made.params.model_dump(), **changes}
     stepper = tiny_stepper(MODELS[model], 64, **given)
     for _ in range(2 * given["n_critic"]):
@@ -441,7 +441,7 @@ TERMS = [
         },
     ),
     (
-        {"classifier": "own", "architecture": "seed000-text", "cls_weight": 3.0},
+        {"classifier": "separate", "architecture": "seed000-text", "cls_weight": 3.0},
         {
             "d/real": softplus(-2),
             "d/fake": softplus(-1),
@@ -479,7 +479,7 @@ def test_unknown_labels_of_real_images_teach_the_classifier_nothing():
 
 
 def test_three_update_rules_move_three_sets_of_networks():
-    made = recipe.make("acgan", plugins.load(), preset="seed000")
+    made = recipe.make_recipe("acgan", plugins.load(), preset="seed000")
     model = tiny_model(ACGAN, 64, **made.params.model_dump() | NARROW)
     network, phases = model.discriminator, {phase.name: phase for phase in model.phases()}
     assert list(phases) == ["d", "c", "g"]
@@ -492,13 +492,13 @@ def test_three_update_rules_move_three_sets_of_networks():
 
 
 def test_the_classifier_alone_waits_for_no_generator():
-    model = tiny_model(ACGAN, architecture="seed002", classifier="own", n_critic=7)
+    model = tiny_model(ACGAN, architecture="seed002", classifier="separate", n_critic=7)
     assert [(phase.name, phase.every) for phase in model.phases()] == [("d", 1), ("c", 1), ("g", 7)]
 
 
 def test_a_classifier_of_its_own_needs_heads_of_its_own():
     with pytest.raises(ConfigError, match="dcgan has no class heads of their own") as caught:
-        tiny_model(ACGAN, classifier="own")
+        tiny_model(ACGAN, classifier="separate")
     assert "seed000-text" in caught.value.hint
 
 
@@ -546,7 +546,7 @@ def test_a_full_memory_forgets_at_random():
 
 
 def test_a_memory_is_in_the_state_and_moves_with_the_model():
-    model = tiny_model(ACGAN, replay=8)
+    model = tiny_model(ACGAN, replay_size=8)
     keys = {key for key in model.state_dict() if key.startswith("memory.")}
     assert keys == {"memory.images", "memory.labels", "memory.filled"}
     assert model.state_dict()["memory.images"].dtype == torch.uint8
@@ -567,7 +567,7 @@ def test_images_come_back_as_near_as_8_bits_hold_them():
 
 @pytest.mark.parametrize("share", [0.25, 0.75])
 def test_the_discriminator_sees_the_share_of_past_fakes_and_the_generator_none(share):
-    model = tiny_model(ACGAN, replay=8, replay_share=share)
+    model = tiny_model(ACGAN, replay_size=8, replay_share=share)
     seen = {}
     model.d_loss = lambda real, fake: seen.update(d=fake) or {}
     model.g_loss = lambda real, fake: seen.update(g=fake) or {}
@@ -585,13 +585,13 @@ def test_the_discriminator_sees_the_share_of_past_fakes_and_the_generator_none(s
 
 
 def test_a_lower_deviation_is_for_pictures_and_not_for_training():
-    model = tiny_model(ACGAN, sample_std=0.7)
+    model = tiny_model(ACGAN, truncation=0.7)
     assert model.default_truncation == 0.7
     assert tiny_model(ACGAN).default_truncation == 1.0
     z = model.noise(500, torch.Generator().manual_seed(0))
     assert z.std() == pytest.approx(1.0, abs=0.01)
     made, built = of_preset("seed003", "acgan")
-    assert built.default_truncation == made.params.sample_std < 1
+    assert built.default_truncation == made.params.truncation < 1
 
 
 # Update rules
@@ -608,7 +608,7 @@ def test_each_network_may_have_a_rule_of_its_own():
 
 
 def test_exponential_decay_begins_half_way_and_ends_at_a_hundredth():
-    schedule = tiny_model(ACGAN, lr_decay="exponential").phases()[0].schedule
+    schedule = tiny_model(ACGAN, lr_schedule="exponential").phases()[0].schedule
     found = [schedule(x) for x in (0.0, 0.5, 0.75, 1.0)]
     assert found == pytest.approx([1, 1, 0.1, 0.01])
 
@@ -721,7 +721,7 @@ def random_labels(groups, kind, n=200):
 @pytest.mark.parametrize("groups", [(12, 10), (2,), (1, 1, 1), (3, 1, 4)])
 def test_wrong_labels_are_never_right(groups, wrong, kind):
     torch.manual_seed(0)
-    model = tiny_model(CWGANGP, wrong=wrong)
+    model = tiny_model(CWGANGP, mismatch_labels=wrong)
     model.spec = replace(model.spec, groups=groups, labels=("",) * sum(groups))
     for _ in range(20):
         labels = random_labels(groups, kind)
@@ -739,7 +739,7 @@ def test_wrong_labels_are_never_right(groups, wrong, kind):
 
 def test_a_wrong_value_is_any_that_the_image_has_not():
     torch.manual_seed(0)
-    model = tiny_model(CWGANGP, wrong="one")
+    model = tiny_model(CWGANGP, mismatch_labels="one")
     model.spec = replace(model.spec, groups=(5,))
     labels = torch.tensor([[0.0, 1, 0, 1, 0]]).repeat(600, 1)
     found = model.wrong_labels(labels).mean(0)
@@ -769,9 +769,9 @@ def test_a_critic_of_pairs_needs_maps():
     ("values", "message"),
     [
         ("classifier=mine", "Did you mean|input should be"),
-        ("replay=-1", "greater than or equal to 0"),
+        ("replay_size=-1", "greater than or equal to 0"),
         ("replay_share=1", "less than 1"),
-        ("sample_std=0", "greater than 0"),
+        ("truncation=0", "greater than 0"),
         ("d_optimizer=adamm", 'Did you mean "adam"'),
     ],
 )

@@ -38,7 +38,7 @@ def test_the_published_networks_have_the_published_numbers_of_parameters():
 
 @pytest.mark.parametrize(("size", "blocks", "patch"), [(256, 9, 70), (128, 6, 34), (64, 6, 34)])
 def test_networks_follow_the_size(size, blocks, patch):
-    model = CycleGAN(CycleGANParams(g_channels=4, d_channels=4, pool=0), ImageSpec(size))
+    model = CycleGAN(CycleGANParams(g_channels=4, d_channels=4, pool_size=0), ImageSpec(size))
     found = [name for name in model.generators["a2b"].state_dict() if "main.5.weight" in name]
     assert len(found) == blocks
     assert seen_by_one_logit(model.discriminators["a"], size) == patch
@@ -70,7 +70,7 @@ def test_a_u_net_goes_down_to_one_pixel_and_sees_what_was_there():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"architecture": "unet"}, {"norm": "affine", "identity_weight": 0.0, "pool": 0}],
+    [{"architecture": "unet"}, {"norm": "affine", "identity_weight": 0.0, "pool_size": 0}],
     ids=["u-net", "without identity and pool"],
 )
 def test_the_variants_keep_the_contract(changes):
@@ -119,7 +119,7 @@ def by_hand(**changes):
 
 
 def test_the_terms_are_those_of_the_paper():
-    found = by_hand(pool=0)
+    found = by_hand(pool_size=0)
     # a = 0.1 becomes 0.2 and 0.6 again; b = 0.05 becomes 0.15 and 0.3 again
     assert found["g/cycle_a"] == pytest.approx(10 * 0.5)
     assert found["g/cycle_b"] == pytest.approx(10 * 0.25)
@@ -136,7 +136,10 @@ def test_the_terms_are_those_of_the_paper():
 
 
 def test_weights_scale_their_own_terms_and_identity_goes_with_the_cycle():
-    plain, other = by_hand(pool=0), by_hand(pool=0, cycle_weight=20.0, identity_weight=0.25)
+    plain, other = (
+        by_hand(pool_size=0),
+        by_hand(pool_size=0, cycle_weight=20.0, identity_weight=0.25),
+    )
     assert other["g/cycle_a"] == pytest.approx(2 * plain["g/cycle_a"])
     assert other["g/identity_a"] == pytest.approx(plain["g/identity_a"])
     assert other["g/adv_a"] == pytest.approx(plain["g/adv_a"])
@@ -228,7 +231,7 @@ def test_a_sheet_shows_both_domains_their_translations_and_the_way_back():
 def test_sizes_that_the_networks_cannot_do_are_refused_before_training():
     for changes, size, message in (
         ({}, 62, "cannot make images of 62 px"),
-        ({"architecture": "unet", "halvings": 6}, 32, "images of 32 px"),
+        ({"architecture": "unet", "depth": 6}, 32, "images of 32 px"),
         ({"architecture": "unet"}, 48, "images of 48 px"),
         ({"directions": "a2b"}, 32, "needs both directions"),
     ):
@@ -243,7 +246,7 @@ def test_one_direction_holds_one_generator_and_nothing_else():
 
 
 def test_the_rate_falls_over_the_second_half_only_where_that_is_asked():
-    plain, decaying = (tiny_model(CycleGAN, lr_decay=way).phases() for way in ("none", "linear"))
+    plain, decaying = (tiny_model(CycleGAN, lr_schedule=way).phases() for way in ("none", "linear"))
     assert [phase.schedule for phase in plain] == [None, None]
     assert all(phase.schedule is linear_decay for phase in decaying)
     assert [phase.name for phase in plain] == ["g", "d"]
@@ -251,9 +254,9 @@ def test_the_rate_falls_over_the_second_half_only_where_that_is_asked():
 
 def test_the_presets_are_the_papers_recipe_and_two_light_ones():
     paper = find_preset(CycleGAN, "paper").layer("cyclegan").values
-    assert (paper["size"], paper["crop"], paper["batch"], paper["blocks"]) == (256, 30, 1, 9)
-    assert (paper["lr"], paper["lr_decay"], paper["pool"]) == (2e-4, "linear", 50)
+    assert (paper["size"], paper["crop"], paper["batch_size"], paper["n_blocks"]) == (256, 30, 1, 9)
+    assert (paper["lr"], paper["lr_schedule"], paper["pool_size"]) == (2e-4, "linear", 50)
     for name, size in (("cpu", None), ("cpu128", 128)):
         light = find_preset(CycleGAN, name).layer("cyclegan").values
-        assert light["g_channels"] == 32 and light["flip"] and light["crop"]
+        assert light["g_channels"] == 32 and light["mirror"] and light["crop"]
         assert light.get("size") == size

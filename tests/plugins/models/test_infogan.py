@@ -35,7 +35,7 @@ def layers(network):
 
 
 def of_preset(name):
-    made = recipe.make("infogan", REGISTRY, preset=name)
+    made = recipe.make_recipe("infogan", REGISTRY, preset=name)
     return made, INFOGAN(made.params, ImageSpec(made.options.size))
 
 
@@ -82,7 +82,7 @@ def test_the_seed_has_228_numbers_and_the_default_is_the_seed():
 
 def test_a_model_without_codes_is_refused():
     with pytest.raises(ConfigError, match="infogan without codes is a gan"):
-        recipe.make("infogan", REGISTRY, values={"codes": 0})
+        recipe.make_recipe("infogan", REGISTRY, values={"codes": 0})
 
 
 # terms

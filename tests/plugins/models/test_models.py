@@ -40,9 +40,9 @@ VARIANTS = {
     "resnet": {"architecture": "resnet"},
     "spectral norm": {"spectral_norm": True, "architecture": "resnet"},
     "batch statistics and soft labels": {"minibatch_std": True, "real_label": (0.7, 1.2)},
-    "dropout, noise and uniform z": {"g_dropout": 0.5, "d_noise": 0.1, "z": "uniform"},
+    "dropout, noise and uniform z": {"g_dropout": 0.5, "instance_noise": 0.1, "z": "uniform"},
     "lone pixels": {"r1_weight": 1.0, "dragan_weight": 1.0, "z": "sphere"},
-    "decay and sgd": {"lr_decay": "linear", "optimizer": "sgd", "d_lr": 0.01, "lr": 0.02},
+    "decay and sgd": {"lr_schedule": "linear", "optimizer": "sgd", "d_lr": 0.01, "lr": 0.02},
     "max pool and layer norm": {"d_pool": "max", "d_norm": "layer", "g_norm": "instance"},
     "saturating": {"g_loss": "saturating", "g_activation": "selu", "d_activation": "lrelu:0.1"},
     "flipped": {"g_loss": "flipped", "optimizer": "rmsprop", "n_critic": 3},
@@ -62,25 +62,28 @@ def test_the_gradient_penalty_keeps_the_contract_on_each_architecture(architectu
 CONDITIONAL = {
     "pooled extractor, three rules": (
         "acgan",
-        {"architecture": "seed000-text", "classifier": "own", "objective": "difference"}
+        {"architecture": "seed000-text", "classifier": "separate", "objective": "difference"}
         | {"d_optimizer": "rmsprop", "d_lr": 1e-3},
     ),
-    "heads behind 64 numbers": ("acgan", {"architecture": "seed002", "classifier": "own"}),
-    "dropout in D": ("acgan", {"architecture": "odena", "d_noise": 0.1, "soft_labels": 0.1}),
+    "heads behind 64 numbers": ("acgan", {"architecture": "seed002", "classifier": "separate"}),
+    "dropout in D": ("acgan", {"architecture": "odena", "instance_noise": 0.1, "soft_labels": 0.1}),
     "residual, dragan": (
         "acgan",
         {"architecture": "srresnet", "dragan_weight": 0.5, "g_blocks": 1, "d_blocks": 1}
-        | {"lr_decay": "exponential", "d_betas": (0.0, 0.9)},
+        | {"lr_schedule": "exponential", "d_betas": (0.0, 0.9)},
     ),
     "pre-activation, replay": (
         "acgan",
-        {"architecture": "srresnet-pre", "objective": "wasserstein", "replay": 6}
-        | {"g_blocks": 1, "d_blocks": 0, "sample_std": 0.7},
+        {"architecture": "srresnet-pre", "objective": "wasserstein", "replay_size": 6}
+        | {"g_blocks": 1, "d_blocks": 0, "truncation": 0.7},
     ),
-    "no class term on fake": ("acgan", {"cls_fake_weight": 0.0, "replay": 2, "replay_share": 0.9}),
+    "no class term on fake": (
+        "acgan",
+        {"cls_fake_weight": 0.0, "replay_size": 2, "replay_share": 0.9},
+    ),
     "mean of wrong pairs": ("cwgangp", {"mismatch": "mean", "r1_weight": 1.0}),
     "fakes alone": ("cwgangp", {"mismatch": "none", "dragan_weight": 0.5}),
-    "one attribute changed": ("cwgangp", {"wrong": "one", "soft_labels": 0.1}),
+    "one attribute changed": ("cwgangp", {"mismatch_labels": "one", "soft_labels": 0.1}),
     "cross-entropy of pairs": ("cwgangp", {"objective": "gan", "gp_weight": 0.25}),
 }
 
@@ -193,7 +196,7 @@ def test_penalties_that_were_not_asked_for_are_no_terms():
 
 
 def test_noise_on_images_reaches_all_that_the_discriminator_sees():
-    _, model = terms_of("gan", d_noise=0.3)
+    _, model = terms_of("gan", instance_noise=0.3)
     assert len(model.discriminator.seen) == 3  # real and fake, and fake for the generator
     for images in model.discriminator.seen:
         assert images.std().item() == pytest.approx(0.3, rel=0.05)
@@ -240,6 +243,6 @@ def test_the_learning_rate_of_the_discriminator_may_be_its_own():
 
 
 def test_linear_decay_falls_to_zero_over_the_second_half():
-    schedule = tiny_model(GAN, lr_decay="linear").phases()[0].schedule
+    schedule = tiny_model(GAN, lr_schedule="linear").phases()[0].schedule
     assert [schedule(x) for x in (0.0, 0.5, 0.75, 1.0)] == [1.0, 1.0, 0.5, 0.0]
     assert tiny_model(GAN).phases()[0].schedule is None

@@ -244,7 +244,7 @@ def test_a_sheet_shows_every_value_of_an_attribute_and_turns_yes_into_no():
 
 
 def test_updates_rates_and_sizes_follow_the_parameters():
-    d, g = tiny_model(StarGAN, n_critic=5, d_lr=3e-4, lr=1e-4, lr_decay="linear").phases()
+    d, g = tiny_model(StarGAN, n_critic=5, d_lr=3e-4, lr=1e-4, lr_schedule="linear").phases()
     assert (d.every, g.every) == (1, 5)
     weight = torch.nn.Parameter(torch.zeros(1))
     assert d.optimizer([weight]).param_groups[0]["lr"] == 3e-4
@@ -271,7 +271,7 @@ def test_a_residual_translator_that_draws_nothing_gives_the_image_back():
 
 def test_fewer_halvings_leave_the_blocks_a_larger_image():
     for halvings, side in ((1, 16), (2, 8), (3, 4)):
-        model = tiny_model(StarGAN, 32, g_halvings=halvings)
+        model = tiny_model(StarGAN, 32, depth=halvings)
         assert model.multiple == 2**halvings
         seen = []
         block = next(m for m in model.generator.main if isinstance(m, Residual))
@@ -283,7 +283,7 @@ def test_fewer_halvings_leave_the_blocks_a_larger_image():
 
 def test_the_preset_for_processors_is_light():
     light = find_preset(StarGAN, "cpu").layer("stargan").values
-    assert (light["g_channels"], light["blocks"], light["n_critic"]) == (32, 3, 2)
+    assert (light["g_channels"], light["n_blocks"], light["n_critic"]) == (32, 3, 2)
     assert "z_dim" not in light
 
 
@@ -293,7 +293,7 @@ def test_it_learns_to_change_the_colour_of_drawn_hair():
     from animekit.testing.tiny import HAIR
 
     stepper = tiny_stepper(
-        StarGAN, attributes="hair", g_channels=8, d_channels=8, blocks=2, n_critic=1, lr=1e-3
+        StarGAN, attributes="hair", g_channels=8, d_channels=8, n_blocks=2, n_critic=1, lr=1e-3
     )
     for _ in range(600):
         stepper.step()

@@ -20,8 +20,8 @@ from animekit.images.pixels import to_float
 from animekit.images.write import read_png_text
 from animekit.runs.run import Run, load_model
 from animekit.testing.check import check_model, small_params, tiny_dataset, tiny_model, tiny_stepper
-from animekit.training.recipe import find_preset, make
-from animekit_plugins.models._colorizing import Colorizer, luminance, tint
+from animekit.training.recipe import find_preset, make_recipe
+from animekit_plugins.models._colorizer import Colorizer, luminance, tint
 from animekit_plugins.models.twostage import TwoStage
 from tests.attacks import kill_runs
 
@@ -112,7 +112,7 @@ def test_the_coloriser_takes_every_side_and_norm(size: int, norm: str) -> None:
 VARIANTS: dict[str, dict[str, Any]] = {
     "grey without labels": {"grey_labels": False},
     "real grey pictures alone": {"generated": 0.0, "c_every": 1},
-    "generated ones alone": {"generated": 1.0, "replay": 6},
+    "generated ones alone": {"generated": 1.0, "replay_size": 6},
     "cross-entropy": {"objective": "gan", "soft_labels": 0.1, "r1_weight": 1.0},
 }
 
@@ -273,7 +273,7 @@ def test_the_sheet_shows_the_way_from_real_to_grey_to_colour_and_both_stages() -
 
 
 def test_each_stage_shows_its_discriminator_past_fakes_of_its_own_kind() -> None:
-    model = built(replay=16)
+    model = built(replay_size=16)
     assert model.grey.memory is not None and model.colour.memory is not None
     assert model.grey.memory.images.shape == (16, 1, 32, 32)
     assert model.colour.memory.images.shape == (16, 3, 32, 32)
@@ -332,7 +332,7 @@ def test_the_coloriser_learns_to_paint_what_is_asked() -> None:
 def test_the_presets_name_the_model_and_their_parameters_are_known(registry: Any) -> None:
     for name in ("cpu", "demo", "seed003"):
         assert "twostage" in find_preset(TwoStage, name).models
-        made = make("twostage", registry, preset=name)
+        made = make_recipe("twostage", registry, preset=name)
         model = TwoStage(made.params, tiny_dataset().spec(64))
         model.validate()
 

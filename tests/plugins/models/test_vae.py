@@ -23,7 +23,7 @@ VAE = REGISTRY.get("model", "vae")
 
 
 def seeded(preset):
-    made = recipe.make("vae", REGISTRY, preset=preset)
+    made = recipe.make_recipe("vae", REGISTRY, preset=preset)
     with torch.device("meta"):
         return made, VAE(made.params, ImageSpec(made.options.size))
 

@@ -1,0 +1,66 @@
+"""Presets: named recipes in TOML files beside a plugin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from animekit.config import Layer, flat_table, read_file
+from animekit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named TOML file beside a plugin: parameters and options of one recipe."""
+
+    name: str
+    path: Path
+    description: str
+    models: tuple[str, ...]
+    values: dict[str, Any]
+
+    def layer(self, model: str) -> Layer:
+        """Return the values for one model: the common ones, then the model's own table."""
+        return Layer(
+            f"preset {self.name}",
+            {**flat_table(self.values), **flat_table(self.values.get(model, {}))},
+        )
+
+
+def read_preset(path: Path) -> Preset:
+    """Read one preset file; raises ConfigError where it is not one."""
+    values = dict(read_file(path).values)
+    description, models = values.pop("description", None), values.pop("models", None)
+    named = isinstance(models, list) and all(isinstance(model, str) for model in models)
+    if not named or not isinstance(description, str):
+        raise ConfigError(
+            f"{path} is not a preset", 'a preset has description = "..." and models = ["..."]'
+        )
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in models:
+            raise ConfigError(
+                f"{path} has a table [{key}], which is none of its models",
+                "models = " + json.dumps(models),
+            )
+    return Preset(path.stem, path, description, tuple(models), values)
+
+
+def presets(folders: Iterable[Path], model: str) -> dict[str, Preset]:
+    """Return the presets of a model by name, from `presets/` folders beside plugins."""
+    found: dict[str, Preset] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
+            preset = read_preset(path)
+            if model not in preset.models:
+                continue
+            if preset.name in found:
+                raise ConfigError(
+                    f'two presets of {model} are called "{preset.name}":'
+                    f" {found[preset.name].path} and {path}",
+                    "rename one of them",
+                )
+            found[preset.name] = preset
+    return found

@@ -1,0 +1,60 @@
+"""What a training was asked for, held together: the arguments of `train` and `plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from animekit import plugins
+from animekit.files import Progress
+from animekit.plugins import Registry
+from animekit.runs.run import RUNS
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What one call asked for; `values` are the parameters and options that it named."""
+
+    model: str
+    values: Mapping[str, Any]
+    registry: Registry
+    preset: str | None = None
+    config: Path | str | None = None
+    runs: Path = RUNS
+    progress: Progress | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        data: str | Path | None = None,
+        *,
+        steps: int | None = None,
+        minutes: float | None = None,
+        params: Mapping[str, Any] | None = None,
+        preset: str | None = None,
+        config: Path | str | None = None,
+        registry: Registry | None = None,
+        runs: Path = RUNS,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> TrainRequest:
+        """Return the request of a call.
+
+        Data, steps and minutes that are None were not named. `params` are the model's parameters,
+        `options` those of `TrainOptions` (size, seed, ...).
+        """
+        where = str(data) if isinstance(data, Path) else data
+        goal = {"data": where, "steps": steps, "minutes": minutes}
+        named = {key: value for key, value in goal.items() if value is not None}
+        return cls(
+            model,
+            {**(params or {}), **options, **named},
+            registry if registry is not None else plugins.load(),
+            preset=preset,
+            config=config,
+            runs=runs,
+            progress=progress,
+        )
