@@ -14,6 +14,7 @@ from scipy import ndimage
 from scipy.stats import norm
 
 from animekit.errors import DataError
+from animekit.evaluation.metric import MetricContext
 from animekit.plugins import Registry
 from animekit_plugins.metrics import _bins, _common, _reduced, ndb
 
@@ -232,9 +233,8 @@ def test_any_side_is_averaged_by_area() -> None:
 
 
 def test_progress_ends_at_one_and_never_goes_back() -> None:
-    metric, told = ndb.NDB(), list[float]()
-    metric.progress = told.append
-    metric.prepare(REAL[:200])
+    told: list[float] = []
+    ndb.NDB(context=MetricContext(progress=told.append)).prepare(REAL[:200])
     assert told == sorted(told)
     assert told[-1] == 1
 

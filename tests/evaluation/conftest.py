@@ -1,0 +1,29 @@
+"""What the tests of evaluations share: a run, and a registry with their own metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from animekit import plugins
+from animekit.plugins import Registry, Source
+from animekit.runs.run import Run
+from tests.evaluation.support import Absent, Asked, Shift
+
+
+@pytest.fixture(scope="module")
+def run(trained: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return the run of a training of two steps."""
+    return trained(tmp_path_factory.mktemp("place") / "runs", steps=2)
+
+
+@pytest.fixture
+def few() -> Registry:
+    """Return the plugins with three metrics of these tests, and no other metric."""
+    found = plugins.load()
+    found.components["metric"].clear()
+    for cls in (Shift, Asked, Absent):
+        found.add("metric", cls, Source("tests", "tests", "0"))
+    Shift.calls.clear()
+    return found
