@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from animekit import plugins
 from animekit.plugins import Registry, Source
-from animekit.runs.run import Run
-from tests.evaluation.support import Absent, Asked, Shift
+from animekit.runs.run import Loaded, Run, load_model
+from tests.evaluation.support import REGISTRY, Absent, Asked, Shift, train_tiny
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +28,16 @@ def few() -> Registry:
         found.add("metric", cls, Source("tests", "tests", "0"))
     Shift.calls.clear()
     return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny VAE of 40 drawn faces, 30 % of them held out, and a GAN."""
+    folder = tmp_path_factory.mktemp("made")
+    train_tiny(folder)
+    return folder
+
+
+@pytest.fixture
+def loaded(made: Path) -> Loaded:
+    return load_model(Run("1", made / "runs"), REGISTRY)
