@@ -14,6 +14,8 @@ from animekit.labels.tags import HAIR
 from animekit.models import tagger
 from animekit.models.tagger import ATTRIBUTES, Classifier
 
+from ._common import checked
+
 CELL, MARGIN = 34, 70  # px, of the picture of a matrix
 
 
@@ -53,6 +55,7 @@ class ConditionAccuracy(Metric):
         self, real: object, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> dict[str, float]:
         """Return the accuracies of fakes [N, 3, H, W] asked to be labels [N, 23]."""
+        fake = checked(fake, "fake")
         asked = self._asked(fake, labels)
         read = self._classifier().read(fake, self.context.progress)
         found: dict[str, float] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,6 @@ import torch
 from PIL import Image
 
 from animekit.errors import DataError
-from animekit.evaluation.metric import MetricContext
-from animekit.plugins import Registry
 from animekit_plugins.metrics import nearest
 
 SIDE = 32
@@ -51,13 +48,6 @@ def slow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 REAL, NEW = fields(300, 1), fields(200, 2)
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -187,8 +177,6 @@ def test_the_exhibit_of_few_fakes_shows_them_all() -> None:
     [
         (REAL[:1], NEW, "real pictures: 1, where at least 2 are needed"),
         (REAL[[0, 0, 0]], NEW, "most of the 3 are the same at 32 px"),
-        (REAL, NEW.astype(np.int64), "fake pictures are int64"),
-        (REAL, NEW[:0], "fake pictures: 0, where at least 1 are needed"),
     ],
 )
 def test_nearest_says_which_pictures_it_cannot_use(
@@ -215,21 +203,6 @@ def test_pictures_that_differ_only_in_brightness_have_no_distance() -> None:
     with pytest.raises(DataError) as caught:
         measure(steps, NEW)
     assert caught.value.code == "metric.undefined"
-
-
-def test_progress_ends_at_one_and_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "REPORTED", 64)
-    told: list[float] = []
-    nearest.Nearest(context=MetricContext(progress=told.append)).prepare(REAL)
-    assert told == sorted(told)
-    assert len(told) > 4
-    assert told[-1] == 1
-
-
-def test_the_metric_is_found_under_its_name(registry: Registry) -> None:
-    assert registry.get("metric", "nearest") is nearest.Nearest
-    assert nearest.Nearest.better == "real"
-    assert "space pixels" in nearest.Nearest().definition(100)
 
 
 @pytest.mark.data
