@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -151,7 +151,7 @@ class ModelContender:
                 if name in columns:
                     labels[:, place] = asked.labels[rows, columns[name]]
                     mask[:, place] = asked.mask[rows, columns[name]]
-        _open_where_none(labels, mask, spec.groups)
+        _open_where_none(labels, mask, spec.parts())
         seeds = range(start, start + count)
         return conditions.filled(labels, mask, spec.groups, seeds, self.loaded.frequencies())
 
@@ -171,14 +171,11 @@ class ModelContender:
         }
 
 
-def _open_where_none(labels: np.ndarray, mask: np.ndarray, groups: Sequence[int]) -> None:
+def _open_where_none(labels: np.ndarray, mask: np.ndarray, parts: Iterable[slice]) -> None:
     """Unset the mask of one of several values where the model knows none that was asked."""
-    start = 0
-    for width in groups:
-        part = slice(start, start + width)
-        if width > 1:
+    for part in parts:
+        if part.stop - part.start > 1:
             mask[:, part] &= labels[:, part].any(axis=1, keepdims=True)
-        start += width
 
 
 @dataclass(frozen=True)
