@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from animekit.demonstration import demo
     from animekit.errors import AnimekitError
     from animekit.evaluation.evaluate import evaluate
+    from animekit.evaluation.make_reference import make_reference
     from animekit.evaluation.reconstruct import reconstruct
     from animekit.generation.generate import generate, interpolate, like, remake
     from animekit.runs.run import Run
@@ -37,6 +38,7 @@ _HOMES = {
     "generate": "animekit.generation.generate",
     "interpolate": "animekit.generation.generate",
     "like": "animekit.generation.generate",
+    "make_reference": "animekit.evaluation.make_reference",
     "merge": "animekit.cleaning.clean",
     "plan": "animekit.training.plan",
     "reconstruct": "animekit.evaluation.reconstruct",
@@ -56,6 +58,7 @@ __all__ = [
     "generate",
     "interpolate",
     "like",
+    "make_reference",
     "merge",
     "plan",
     "plugins",

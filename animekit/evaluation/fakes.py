@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from animekit.data.spec import parts_of
+from animekit.device import choose_device
 from animekit.errors import NotFoundError, UnusableError
-from animekit.evaluation.image_set import Given, ImageSet, known_colours, open_images
+from animekit.evaluation.image_set import ImageSet, LabelTable, known_colours, open_images
+from animekit.evaluation.request import EvaluateRequest
 from animekit.files import Progress
 from animekit.labels import conditions
 from animekit.labels.tags import NAMES, known
@@ -58,14 +59,19 @@ class Contender(Protocol):
     def labelled(self) -> bool:
         """Whether it is known what each image was asked to be."""
 
-    def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:
-        """Return the images of a repeat; others have others, as far as there are any."""
+    def draw(
+        self, count: int, repeat: int, progress: Progress, asked: LabelTable | None = None
+    ) -> Drawn:
+        """Return the images of a repeat; others have others, as far as there are any.
+
+        A conditional model is asked for what `asked` has, as often as it occurs there.
+        """
 
     def facts(self) -> dict[str, Any]:
         """Return where the images come from, for the record."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class ModelContender:
     """A model that draws: image i of repeat r has seed first + r * count + i."""
 
@@ -73,8 +79,6 @@ class ModelContender:
     first: int = 0
     truncation: float | None = None
     """Factor of z; None is the model's own, as `generate` has it."""
-    asked: Given | None = None
-    """Labels of real images, to draw conditions from as often as they occur there."""
 
     @property
     def name(self) -> str:
@@ -113,13 +117,15 @@ class ModelContender:
         own = sampling.own_truncation(self.loaded.model)
         return own if self.truncation is None else self.truncation
 
-    def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:
+    def draw(
+        self, count: int, repeat: int, progress: Progress, asked: LabelTable | None = None
+    ) -> Drawn:
         """Return images of fresh seeds."""
         model = sampling.as_generating(self.loaded.model)
         attributes = attributes_of(model)
         start = self.first + repeat * count
         seeds = range(start, start + count)
-        labels = self._labels(start, count)
+        labels = self._labels(start, count, asked)
         images = []
         for at in range(0, count, PART):
             z = sampling.noise_of_seeds(model, seeds[at : at + PART])
@@ -131,21 +137,21 @@ class ModelContender:
         names = self.loaded.model.spec.labels
         return found, None if labels is None else known_colours(labels, names)
 
-    def _labels(self, start: int, count: int) -> np.ndarray | None:
+    def _labels(self, start: int, count: int, asked: LabelTable | None) -> np.ndarray | None:
         """Return label vectors float32 [count, L] of a conditional model, None for another."""
         spec = self.loaded.model.spec
         if not spec.labels:
             return None
         labels, mask = np.zeros((2, count, len(spec.labels)), np.uint8)
-        if self.asked is not None:
+        if asked is not None:
             rng = np.random.default_rng(derive_seed("labels", start))
-            rows = rng.integers(len(self.asked.labels), size=count)
-            columns = {name: column for column, name in enumerate(self.asked.names)}
+            rows = rng.integers(len(asked.labels), size=count)
+            columns = {name: column for column, name in enumerate(asked.names)}
             for place, name in enumerate(spec.labels):
                 if name in columns:
-                    labels[:, place] = self.asked.labels[rows, columns[name]]
-                    mask[:, place] = self.asked.mask[rows, columns[name]]
-        _open_where_none(labels, mask, spec.groups)
+                    labels[:, place] = asked.labels[rows, columns[name]]
+                    mask[:, place] = asked.mask[rows, columns[name]]
+        _open_where_none(labels, mask, spec.parts())
         seeds = range(start, start + count)
         return conditions.filled(labels, mask, spec.groups, seeds, self.loaded.frequencies())
 
@@ -165,14 +171,14 @@ class ModelContender:
         }
 
 
-def _open_where_none(labels: np.ndarray, mask: np.ndarray, groups: Sequence[int]) -> None:
+def _open_where_none(labels: np.ndarray, mask: np.ndarray, parts: Iterable[slice]) -> None:
     """Unset the mask of one of several values where the model knows none that was asked."""
-    for part in parts_of(groups):
+    for part in parts:
         if part.stop - part.start > 1:
             mask[:, part] &= labels[:, part].any(axis=1, keepdims=True)
 
 
-@dataclass
+@dataclass(frozen=True)
 class SetContender:
     """A folder or another set of images that are there already."""
 
@@ -208,7 +214,9 @@ class SetContender:
         """How many images there are."""
         return len(self.images)
 
-    def draw(self, count: int, repeat: int, progress: Progress) -> Drawn:
+    def draw(
+        self, count: int, repeat: int, progress: Progress, asked: LabelTable | None = None
+    ) -> Drawn:
         """Return a subset that is drawn anew for each repeat, in its order."""
         rng = np.random.default_rng(derive_seed("subset", repeat))
         rows = np.sort(rng.permutation(len(self.images))[:count])
@@ -221,27 +229,27 @@ class SetContender:
 
 
 def contender(
-    where: str | Path | Run | Loaded | ImageSet | None,
+    where: str | Path | Run | Loaded | ImageSet | Contender | None,
     registry: Registry,
-    *,
-    size: int | None = None,
-    tags: Path | None = None,
-    checkpoint: str | int = "best",
-    truncation: float | None = None,
+    request: EvaluateRequest | None = None,
     progress: Progress | None = None,
 ) -> Contender:
     """Return what is evaluated: a run, a checkpoint, weights, or a set of images.
 
     None means the newest run that has a checkpoint, else the bundled weights.
     """
+    asked = request if request is not None else EvaluateRequest()
+    if isinstance(where, (ModelContender, SetContender)):
+        return where
     if isinstance(where, ImageSet):
         return SetContender(where)
     if isinstance(where, Loaded):
-        return ModelContender(where, truncation=truncation)
+        return ModelContender(where, truncation=asked.truncation)
     if where is not None and not isinstance(where, Run) and _is_images(str(where)):
-        return SetContender(open_images(str(where), size, registry, tags, progress))
+        return SetContender(open_images(str(where), asked.size, registry, asked.tags, progress))
+    assert where is None or isinstance(where, (str, Path, Run))
     try:
-        loaded = load_model(where, registry, checkpoint=checkpoint)
+        loaded = load_model(where, registry, checkpoint=asked.checkpoint)
     except NotFoundError as error:
         if error.code != "model.not_found" or where is None:
             raise
@@ -251,13 +259,14 @@ def contender(
             code=error.code,
         ) from None
     sampling.as_generating(loaded.model)
-    if size not in (None, loaded.model.spec.size):
+    if asked.size not in (None, loaded.model.spec.size):
         raise UnusableError(
-            f"{loaded.name} makes images of {loaded.model.spec.size} px, not {size}",
+            f"{loaded.name} makes images of {loaded.model.spec.size} px, not {asked.size}",
             "leave --size out, or write its images with animekit generate --each DIR --tile"
-            f" {size} and evaluate that folder",
+            f" {asked.size} and evaluate that folder",
         )
-    return ModelContender(loaded, truncation=truncation)
+    loaded.model.to(choose_device(asked.gpu))
+    return ModelContender(loaded, truncation=asked.truncation)
 
 
 def _is_images(where: str) -> bool:
@@ -270,13 +279,13 @@ def _is_images(where: str) -> bool:
     return path.suffix.lower() == ".zip" or bool(re.match(r"[a-z]\w+:", where))
 
 
-def asked_labels(images: ImageSet) -> Given | None:
+def asked_labels(images: ImageSet) -> LabelTable | None:
     """Return the labels of the images that have any, to draw conditions from."""
     given = images.given
     if given is None and images.labels is not None:
         mask = np.stack([known(row) for row in images.labels])
-        given = Given(NAMES, images.labels, mask)
+        given = LabelTable(NAMES, images.labels, mask)
     if given is None or not given.mask.any():
         return None
     rows = given.mask.any(axis=1)
-    return Given(given.names, given.labels[rows], given.mask[rows])
+    return LabelTable(given.names, given.labels[rows], given.mask[rows])

@@ -30,7 +30,7 @@ class Oddity(NamedTuple):
     message: str
 
 
-class Given(NamedTuple):
+class LabelTable(NamedTuple):
     """Labels and mask uint8 [N, L] of a data set, and the names of columns."""
 
     names: tuple[str, ...]
@@ -51,7 +51,7 @@ class ImageSet:
     labels: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     oddities: tuple[Oddity, ...] = ()
-    given: Given | None = None
+    given: LabelTable | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -102,7 +102,7 @@ def open_images(
         labels=None if labels is None else known_colours(labels, names),
         facts=facts,
         oddities=tuple(_oddities(where, dataset, side, sizes, kinds.keys(), len(packed.skipped))),
-        given=None if labels is None or mask is None else Given(names, labels, mask),
+        given=None if labels is None or mask is None else LabelTable(names, labels, mask),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from animekit.errors import ConfigError, UnusableError
+from animekit.errors import ConfigError, UnusableError, UsageError
 from animekit.evaluation.held_out import TestImages
 from animekit.files import write_atomic
 from animekit.images.pixels import resize
@@ -95,6 +95,19 @@ class LatentMap:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, data)
         return path
+
+
+def map_files(path: Path | str, *, coordinates: bool = False) -> tuple[Path, Path | None]:
+    """Return where a map goes, and where its coordinates go if they are asked for.
+
+    A map that is named .csv is drawn beside it as PNG. Raises UsageError for other endings.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in (".png", ".csv"):
+        raise UsageError(f"{path} ends neither in .png nor in .csv", "name a .png file")
+    chart = path if ending == ".png" else path.with_suffix(".png")
+    return chart, path.with_suffix(".csv") if coordinates or ending == ".csv" else None
 
 
 def choose(shown: TestImages, attribute: str, most: int, seed: int) -> Points:
@@ -185,14 +198,14 @@ def separation(
     """Return how often neighbours of codes [N, Z], and of places, tell the value."""
     count = min(neighbours, len(values) - 1)
     return Separation(
-        codes=_told(codes, values, count),
-        map=_told(places, values, count),
+        codes=_agreement(codes, values, count),
+        map=_agreement(places, values, count),
         chance=float(np.bincount(values).max() / len(values)),
         neighbours=count,
     )
 
 
-def _told(points: np.ndarray, values: np.ndarray, count: int) -> float:
+def _agreement(points: np.ndarray, values: np.ndarray, count: int) -> float:
     """Return the share of points whose value is the commonest of their nearest neighbours."""
     points = points.astype(np.float64)
     squares = (points**2).sum(1)

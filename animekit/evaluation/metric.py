@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from animekit import plugins
 from animekit.config import Params
-from animekit.plugins import Component
+from animekit.plugins import Component, Registry
 
 if TYPE_CHECKING:
     import numpy as np
 
     from animekit.errors import AnimekitError
-    from animekit.plugins import Registry
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,30 @@ class Exhibit:
     table: dict[str, list[Any]] | None = None
 
 
+@dataclass(frozen=True)
+class MetricContext:
+    """What an evaluation hands to a metric beside the images: `self.context`."""
+
+    progress: Callable[[float], None] = lambda share: None
+    """To be told the share of one `compute` or `prepare` that is done, 0 to 1."""
+    warn: Callable[[str], None] = lambda text: None
+    """To be told what a reader of the numbers should know."""
+    registry: Registry | None = None
+    """The plugins, for a metric that builds a model or a detector."""
+    real_labels: np.ndarray | None = None
+    """Labels uint8 [M, 23] of the real images, where they are known: for counts in tables."""
+
+    def plugins(self) -> Registry:
+        """Return the plugins of this evaluation, else those that are installed."""
+        return self.registry if self.registry is not None else plugins.load()
+
+
 class Metric(Component):
     """A number, or several, from real and fake images (uint8 [N, 3, H, W]).
 
-    Keys that end in `_se` or `_sd` are the uncertainty of the key before. `better` says which way
-    is good: lower, higher, or as near as can be to what real images get.
+    A metric is made for one evaluation and keeps its `context`. Keys that end in `_se` or `_sd`
+    are the uncertainty of the key before. `better` says which way is good: lower, higher, or as
+    near as can be to what real images get.
     """
 
     better: ClassVar[Literal["lower", "higher", "real"]] = "lower"
@@ -49,16 +69,27 @@ class Metric(Component):
     by_default: ClassVar[bool] = True
     """Whether it is computed where no metric is named."""
 
-    def __init__(self, params: Params | None = None) -> None:
+    def __init__(self, params: Params | None = None, context: MetricContext | None = None) -> None:
         self.params = params if params is not None else self.Params()
-        self.progress: Callable[[float], None] = lambda share: None
-        """Told the share of one `compute` or `prepare` that is done, 0 to 1."""
-        self.warnings: list[str] = []
-        """What a reader of the last numbers should know."""
-        self.registry: Registry | None = None
-        """The plugins of this evaluation, for a metric that builds a model."""
-        self.real_labels: np.ndarray | None = None
-        """Labels uint8 [M, 23] of the real images, where they are known: for counts in tables."""
+        self.context = context if context is not None else MetricContext()
+        self.warnings: list[str] = []  # of metrics written for 0.1.0; now: `self.context.warn`
+
+    # 0.1.0 set these three on the metric; its plugins read them here
+
+    @property
+    def progress(self) -> Callable[[float], None]:
+        """The `progress` of the context."""
+        return self.context.progress
+
+    @property
+    def registry(self) -> Registry | None:
+        """The `registry` of the context."""
+        return self.context.registry
+
+    @property
+    def real_labels(self) -> np.ndarray | None:
+        """The `real_labels` of the context."""
+        return self.context.real_labels
 
     def missing(self) -> AnimekitError | None:
         """Return the error that `compute` would raise here, for want of weights."""
@@ -98,3 +129,15 @@ class Metric(Component):
     ) -> list[Exhibit]:
         """Return pictures and tables for a person to look at; none by default."""
         return []
+
+
+def build_metric(cls: type[Metric], params: Params, context: MetricContext) -> Metric:
+    """Return a metric with its parameters and its context.
+
+    An `__init__` of its own may take the parameters alone, as in 0.1.0.
+    """
+    if "context" in inspect.signature(cls).parameters:
+        return cls(params, context)
+    made = cls(params)
+    made.context = context
+    return made

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from animekit.errors import UnusableError
-from animekit.evaluation import fakes, image_set
-from animekit.evaluation.fakes import Contender, Drawn, ModelContender, SetContender
-from animekit.evaluation.image_set import ImageSet, Oddity
-from animekit.evaluation.metric import Metric
+from animekit.evaluation import image_set
+from animekit.evaluation.fakes import Contender, Drawn, SetContender, asked_labels
+from animekit.evaluation.image_set import ImageSet, LabelTable, Oddity
+from animekit.evaluation.metric import Metric, MetricContext
 from animekit.evaluation.reference import Reference
-from animekit.evaluation.request import Wish
+from animekit.evaluation.request import MetricRequest
 from animekit.evaluation.result import Value, summarise
 from animekit.seeds import derive_seed
 
@@ -23,24 +23,30 @@ Numbers = dict[str, float] | str
 """What a metric found, or why its numbers are undefined."""
 
 
-@dataclass(frozen=True)
-class Settled:
-    """How many images are compared, by which metrics, and what is odd about them."""
-
-    count: int
-    plan: dict[str, Wish]
-    oddities: list[Oddity]
-
-
 class RealSide(Protocol):
     """Real images as an evaluation needs them."""
 
-    def settle(
-        self, plan: dict[str, Wish], opened: Sequence[Contender], num: int | None
-    ) -> Settled:
-        """Fix the number of images; it must be called first."""
+    @property
+    def count(self) -> int:
+        """How many images are compared."""
 
-    def metric(self, wish: Wish, seed: int) -> Metric:
+    @property
+    def metrics(self) -> Mapping[str, MetricRequest]:
+        """The metrics that can be computed."""
+
+    @property
+    def oddities(self) -> Sequence[Oddity]:
+        """What a reader of the numbers should know."""
+
+    @property
+    def asked(self) -> LabelTable | None:
+        """Labels of real images, to draw conditions from as often as they occur there."""
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Labels uint8 [M, 23] of the real images, where they are known."""
+
+    def metric(self, asked: MetricRequest, seed: int, context: MetricContext) -> Metric:
         """Return the metric of a repeat."""
 
     def prepared(self, metric: Metric, repeat: int) -> Any:
@@ -52,7 +58,7 @@ class RealSide(Protocol):
     def floors(self, name: str, found: list[Numbers]) -> dict[str, Value]:
         """Return what real images get, from the floors of all repeats."""
 
-    def pictures(self) -> np.ndarray | None:
+    def shown(self) -> np.ndarray | None:
         """Return the first repeat's real images uint8 [n, 3, S, S], if they are here."""
 
     def record(self) -> dict[str, Any]:
@@ -72,64 +78,47 @@ def attempt(metric: Metric, real: Any, drawn: Drawn) -> Numbers:
         return error.message
 
 
-@dataclass
+@dataclass(frozen=True)
 class RealImages:
     """Images that are here; each repeat splits them anew into two halves."""
 
     images: ImageSet
-    seed: int = 0
-    count: int = 0
-    half: int = 0
+    seed: int
+    count: int
+    half: int
+    metrics: Mapping[str, MetricRequest]
+    oddities: tuple[Oddity, ...]
+    asked: LabelTable | None = None
 
-    def settle(
-        self, plan: dict[str, Wish], opened: Sequence[Contender], num: int | None
-    ) -> Settled:
-        """Take as many images as both sides have; the floor comes from two halves."""
-        limits = [each.limit for each in opened if each.limit is not None]
-        most = min([len(self.images), *limits])
-        odd = list(self.images.oddities)
-        if num is None:
-            self.count = min(MOST, most, max(len(self.images) // 2, 1))
-        else:
-            self.count = min(num, most)
-            if self.count < num:
-                odd.append(Oddity("data.fewer", f"n is {most:,}, not {num:,}: no more are there"))
-        self.half = min(self.count, len(self.images) // 2)
-        if self.half < self.count:
-            odd.append(
-                Oddity(
-                    "floor.smaller",
-                    f"real against real has {self.half:,} images a side, the fakes"
-                    f" {self.count:,}: fewer images give a higher floor; --num {self.half} makes"
-                    " them equal",
-                )
-            )
-        if self.count < FEW:
-            odd.append(Oddity("data.few", f"{self.count:,} images a side: the numbers are rough"))
-        for each in opened:
+    @classmethod
+    def open(
+        cls,
+        images: ImageSet,
+        metrics: Mapping[str, MetricRequest],
+        contenders: Sequence[Contender],
+        num: int | None = None,
+        seed: int = 0,
+    ) -> RealImages:
+        """Take as many images as both sides have; the floor comes from two halves.
+
+        Raises UnusableError where a metric that was named needs more of them.
+        """
+        limits = [each.limit for each in contenders if each.limit is not None]
+        most = min([len(images), *limits])
+        middle = len(images) // 2
+        count = min(num, most) if num is not None else min(MOST, most, max(middle, 1))
+        half = min(count, middle)
+        kept, few = _enough(metrics, half)
+        odd = [*images.oddities, *_odd_counts(count, half, num)]
+        for each in contenders:
             if isinstance(each, SetContender):
-                odd += [*each.images.oddities, *image_set.compare(self.images, each.images)]
-            elif isinstance(each, ModelContender):
-                each.asked = fakes.asked_labels(self.images)
-        kept, few = self._enough(plan)
-        return Settled(self.count, kept, [*odd, *few])
+                odd += [*each.images.oddities, *image_set.compare(images, each.images)]
+        return cls(images, seed, count, half, kept, (*odd, *few), asked_labels(images))
 
-    def _enough(self, plan: dict[str, Wish]) -> tuple[dict[str, Wish], list[Oddity]]:
-        """Leave out metrics that need more images; refuse those that were named."""
-        kept, odd = {}, []
-        for name, wish in plan.items():
-            if self.half >= wish.cls.fewest:
-                kept[name] = wish
-                continue
-            problem = f"{name} needs {wish.cls.fewest} images a side, there are {self.half}"
-            if wish.named:
-                raise UnusableError(
-                    problem,
-                    "give more real images (--ref DIR) or leave that metric out",
-                    code="metric.count",
-                )
-            odd.append(Oddity("metric.count", f"{problem}: it is left out"))
-        return kept, odd
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Labels uint8 [M, 23] of the real images, where they are known."""
+        return self.images.labels
 
     def _rows(self, repeat: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of the real side, and those of the floor's other side."""
@@ -137,11 +126,9 @@ class RealImages:
         order = rng.permutation(len(self.images))
         return np.sort(order[: self.count]), np.sort(order[-self.half :])
 
-    def metric(self, wish: Wish, seed: int) -> Metric:
+    def metric(self, asked: MetricRequest, seed: int, context: MetricContext) -> Metric:
         """Return the metric with the seed of the repeat."""
-        made = wish.metric(seed)
-        made.real_labels = self.images.labels
-        return made
+        return asked.metric(seed, context)
 
     def prepared(self, metric: Metric, repeat: int) -> Any:
         """Return the real side of a metric; UnusableError where it is undefined."""
@@ -164,7 +151,7 @@ class RealImages:
         """Return what real images get, from the floors of all repeats."""
         return summarise(found, self.half)
 
-    def pictures(self) -> np.ndarray | None:
+    def shown(self) -> np.ndarray | None:
         """Return the real images of the first repeat."""
         return self.images.take(self._rows(0)[0])[0]
 
@@ -173,49 +160,87 @@ class RealImages:
         return {"kind": "images", "name": self.images.name, **self.images.facts}
 
 
-@dataclass
+def _odd_counts(count: int, half: int, num: int | None) -> list[Oddity]:
+    """Say what is odd about the numbers of images of the two sides, and of the floor's."""
+    odd = []
+    if num is not None and count < num:
+        odd.append(Oddity("data.fewer", f"n is {count:,}, not {num:,}: no more are there"))
+    if half < count:
+        odd.append(
+            Oddity(
+                "floor.smaller",
+                f"real against real has {half:,} images a side, the fakes {count:,}: fewer images"
+                f" give a higher floor; --num {half} makes them equal",
+            )
+        )
+    if count < FEW:
+        odd.append(Oddity("data.few", f"{count:,} images a side: the numbers are rough"))
+    return odd
+
+
+def _enough(
+    metrics: Mapping[str, MetricRequest], half: int
+) -> tuple[dict[str, MetricRequest], list[Oddity]]:
+    """Leave out metrics that need more images; refuse those that were named."""
+    kept, odd = {}, []
+    for name, asked in metrics.items():
+        if half >= asked.cls.fewest:
+            kept[name] = asked
+            continue
+        problem = f"{name} needs {asked.cls.fewest} images a side, there are {half}"
+        if asked.named:
+            raise UnusableError(
+                problem,
+                "give more real images (--ref DIR) or leave that metric out",
+                code="metric.count",
+            )
+        odd.append(Oddity("metric.count", f"{problem}: it is left out"))
+    return kept, odd
+
+
+@dataclass(frozen=True)
 class RealReference:
     """A reference file: its images are gone, and so count and parameters are fixed."""
 
     reference: Reference
+    metrics: Mapping[str, MetricRequest]
+    oddities: tuple[Oddity, ...]
+    asked: LabelTable | None = None
+    labels: np.ndarray | None = None
 
-    def settle(
-        self, plan: dict[str, Wish], opened: Sequence[Contender], num: int | None
-    ) -> Settled:
+    @classmethod
+    def open(
+        cls,
+        reference: Reference,
+        metrics: Mapping[str, MetricRequest],
+        contenders: Sequence[Contender],
+        num: int | None = None,
+    ) -> RealReference:
         """Take as many images as the reference had; leave out what it has nothing for."""
-        have = self.reference
         odd = []
-        if num not in (None, have.count):
-            odd.append(
-                Oddity("data.count", f"n is {have.count:,}, as in the reference {have.name}")
-            )
-        for each in opened:
-            self._check(each)
-        kept = {name: wish for name, wish in plan.items() if name in have.metrics}
-        for name, wish in plan.items():
-            if not kept:
-                have.metric(wish.cls, wish.registry)  # raises, and says what there is
-            if name not in kept:
-                odd.append(
-                    Oddity("reference.lacks", f"{name} is left out: it needs the real images")
-                )
-        return Settled(have.count, kept, odd)
+        if num not in (None, reference.count):
+            said = f"n is {reference.count:,}, as in the reference {reference.name}"
+            odd.append(Oddity("data.count", said))
+        for each in contenders:
+            _check_fits(each, reference)
+        kept = {name: asked for name, asked in metrics.items() if name in reference.metrics}
+        if not kept and metrics:
+            raise reference.lacks(next(iter(metrics)))
+        odd += [
+            Oddity("reference.lacks", f"{name} is left out: it needs the real images")
+            for name in metrics
+            if name not in kept
+        ]
+        return cls(reference, kept, tuple(odd))
 
-    def _check(self, each: Contender) -> None:
-        have = self.reference
-        if have.size != each.size:
-            problem = f"has images of {each.size} px, reference {have.name} of {have.size} px"
-        elif each.limit is not None and each.limit < have.count:
-            problem = f"has {each.limit:,} images, reference {have.name} needs {have.count:,}"
-        else:
-            return
-        raise UnusableError(
-            f"{each.name} {problem}", "give real images: --ref DIR", code="metric.count"
-        )
+    @property
+    def count(self) -> int:
+        """How many images the reference was made of."""
+        return self.reference.count
 
-    def metric(self, wish: Wish, seed: int) -> Metric:
+    def metric(self, asked: MetricRequest, seed: int, context: MetricContext) -> Metric:
         """Return the metric with the parameters of the reference."""
-        return self.reference.metric(wish.cls, wish.registry)
+        return self.reference.metric(asked.cls, context)
 
     def prepared(self, metric: Metric, repeat: int) -> Any:
         """Return the real side of a metric."""
@@ -233,7 +258,7 @@ class RealReference:
             if facts["metric"] == name
         }
 
-    def pictures(self) -> np.ndarray | None:
+    def shown(self) -> np.ndarray | None:
         """Return nothing: a reference holds no picture."""
         return None
 
@@ -241,3 +266,17 @@ class RealReference:
         """Return the name, the data and the count of the reference."""
         have = self.reference
         return {"kind": "reference", "name": have.name, "n": have.count, **have.data}
+
+
+def _check_fits(each: Contender, reference: Reference) -> None:
+    """Refuse images of another size than those of a reference, and too few of them."""
+    have = reference
+    if have.size != each.size:
+        problem = f"has images of {each.size} px, reference {have.name} of {have.size} px"
+    elif each.limit is not None and each.limit < have.count:
+        problem = f"has {each.limit:,} images, reference {have.name} needs {have.count:,}"
+    else:
+        return
+    raise UnusableError(
+        f"{each.name} {problem}", "give real images: --ref DIR", code="metric.count"
+    )

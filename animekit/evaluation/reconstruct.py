@@ -3,54 +3,37 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from animekit.errors import UnusableError, UsageError
-from animekit.evaluation import held_out, latent_map
+from animekit import plugins
+from animekit.device import choose_device
+from animekit.errors import UsageError
+from animekit.evaluation import held_out, latent_map, latent_picture
 from animekit.evaluation.held_out import TestImages
-from animekit.evaluation.latent_map import LatentMap
+from animekit.evaluation.latent_map import LatentMap, map_files
+from animekit.evaluation.request import Progress
+from animekit.evaluation.scores import (
+    Scores,
+    as_encoding,
+    as_reconstructing,
+    codes_of,
+    copies_of,
+    measure,
+)
 from animekit.images.layout import grid
-from animekit.images.pixels import resize, to_float, to_uint8
+from animekit.images.pixels import resize
 from animekit.images.write import KEY, may_replace, write_png
-from animekit.models.abilities import Diverges, Encodes, Reconstructs
-from animekit.models.sampling import device_of
+from animekit.models.abilities import Reconstructs
+from animekit.plugins import Registry
 from animekit.runs.run import Loaded, Run, load_model
 
-if TYPE_CHECKING:
-    from animekit.plugins import Registry
-
-CHUNK = 64  # images that pass through a network at once
-SSIM_MOST = 1_000  # images whose SSIM is computed: it takes longer than the model
 COLUMNS = 10  # pairs in a row of the sheet
-PEAK = 2.0  # of pixels in [-1, 1]
-Progress = Callable[[str, float], None]
-"""Told what is going on, and the share of it that is done."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How far reconstructions are from `n` images.
-
-    `mse` is the mean over images, pixels and colours in [-1, 1]; `psnr` in dB is that of the mean
-    squared error (peak 2); `ssim` is the mean over `ssim_n` images (Wang et al., 2004: Gaussian
-    windows, colours apart); `nats` the mean KL of a code, None for codes without one.
-    """
-
-    n: int
-    mse: float
-    psnr: float
-    ssim: float
-    ssim_n: int
-    nats: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +74,30 @@ class Reconstruction:
         write_png(path, self.picture(tile), {KEY: json.dumps(self.facts(), ensure_ascii=True)})
         return path
 
+    def save_map(
+        self,
+        path: Path | str,
+        *,
+        thumbnails: bool = False,
+        coordinates: bool = False,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write the map as PNG, and its coordinates as CSV beside it; return their paths.
+
+        A path that ends in .csv asks for both. Files with something else in them are replaced only
+        if `overwrite` is true. Raises UsageError where no map was drawn.
+        """
+        if self.map is None:
+            raise UsageError("there is no map", "reconstruct with an attribute, such as hair")
+        chart, table = map_files(path, coordinates=coordinates)
+        may_replace(chart, ".png", overwrite=overwrite)
+        if table is not None:
+            self.map.save_coordinates(table, overwrite=overwrite)
+        facts = self.facts()
+        about = {key: facts[key] for key in ("version", "model", "data")}
+        latent_picture.save_map(self.map, chart, about, thumbnails=thumbnails, overwrite=overwrite)
+        return [chart] if table is None else [chart, table]
+
     def facts(self) -> dict[str, Any]:
         """Return what was reconstructed and how well, as plain values."""
         return {
@@ -103,6 +110,33 @@ class Reconstruction:
         }
 
 
+@dataclass(frozen=True)
+class ReconstructRequest:
+    """What is asked: `animekit.reconstruct` says what each field means."""
+
+    num: int = 10
+    attribute: str | None = None
+    map_num: int = 1_000
+    tags: Path | None = None
+    seed: int = 0
+    checkpoint: str | int = "best"
+    gpu: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.num < 1 or self.map_num < latent_map.FEWEST:
+            raise UsageError(f"--num is at least 1, --map-num at least {latent_map.FEWEST}")
+
+
+@dataclass(frozen=True)
+class ReconstructPlan:
+    """A model that reconstructs, and the images that it is tested on."""
+
+    request: ReconstructRequest
+    loaded: Loaded
+    model: Reconstructs
+    shown: TestImages
+
+
 def reconstruct(
     model: str | Path | Run | Loaded | None = None,
     data: str | Path | None = None,
@@ -113,6 +147,7 @@ def reconstruct(
     tags: Path | None = None,
     seed: int = 0,
     checkpoint: str | int = "best",
+    gpu: str = "auto",
     registry: Registry | None = None,
     progress: Progress | None = None,
 ) -> Reconstruction:
@@ -124,136 +159,68 @@ def reconstruct(
     `map_num` images are laid out in two dimensions by t-SNE. Raises UnusableError for a model that
     does not reconstruct.
     """
-    if num < 1 or map_num < latent_map.FEWEST:
-        raise UsageError(f"--num is at least 1, --map-num at least {latent_map.FEWEST}")
-    loaded = (
-        model if isinstance(model, Loaded) else load_model(model, registry, checkpoint=checkpoint)
-    )
-    reconstructing = as_reconstructing(loaded.model, loaded.name)
-    from animekit import plugins
-
-    tell = progress or (lambda words, share: None)
-    shown = held_out.find(
-        loaded,
+    request = ReconstructRequest(num, attribute, map_num, tags, seed, checkpoint, gpu)
+    report = progress or (lambda words, share: None)
+    plan = make_reconstruct_plan(
+        model,
         data,
+        request,
         registry if registry is not None else plugins.load(),
-        tags=tags,
-        progress=lambda done, total: tell("reading", done / max(total, 1)),
+        lambda done, total: report("reading", done / max(total, 1)),
     )
+    return _reconstructed(plan, report)
+
+
+def make_reconstruct_plan(
+    model: str | Path | Run | Loaded | None,
+    data: str | Path | None,
+    request: ReconstructRequest,
+    registry: Registry,
+    reading: Callable[[int, int], None] | None = None,
+) -> ReconstructPlan:
+    """Return what would be reconstructed; UnusableError where it cannot be."""
+    loaded = open_model(model, request, registry)
+    reconstructing = as_reconstructing(loaded.model, loaded.name)
+    shown = held_out.find(loaded, data, registry, tags=request.tags, progress=reading)
+    if request.attribute is not None:
+        as_encoding(loaded.model)
+    return ReconstructPlan(request, loaded, reconstructing, shown)
+
+
+def open_model(
+    model: str | Path | Run | Loaded | None, request: ReconstructRequest, registry: Registry
+) -> Loaded:
+    """Return the model where it is to compute; one that is loaded stays where it is."""
+    if isinstance(model, Loaded):
+        return model
+    loaded = load_model(model, registry, checkpoint=request.checkpoint)
+    loaded.model.to(choose_device(request.gpu))
+    return loaded
+
+
+def _reconstructed(plan: ReconstructPlan, report: Progress) -> Reconstruction:
+    request, shown, model = plan.request, plan.shown, plan.model
     points = None
-    if attribute is not None:
-        points = latent_map.choose(shown, attribute, map_num, seed)
-    rows = np.sort(np.random.default_rng(seed).permutation(len(shown))[:num])
-    scores = measure(reconstructing, shown.images, lambda share: tell("reconstructing", share))
+    if request.attribute is not None:
+        points = latent_map.choose(shown, request.attribute, request.map_num, request.seed)
+    rows = np.sort(np.random.default_rng(request.seed).permutation(len(shown))[: request.num])
+    scores = measure(model, shown.images, lambda share: report("reconstructing", share))
     found = None
     if points is not None:
-        tell("laying out", 0.0)
-        found = latent_map.lay_out(points, codes_of(loaded.model, points.images), seed)
-    with torch.inference_mode():
-        copies = [_copies(reconstructing, shown.images[part]) for part in _parts(rows)]
+        report("laying out", 0.0)
+        codes = codes_of(plan.loaded.model, points.images)
+        found = latent_map.lay_out(points, codes, request.seed)
     return Reconstruction(
         originals=shown.images[rows],
-        copies=to_uint8(torch.cat(copies)),
+        copies=copies_of(model, shown.images[rows]),
         names=tuple(shown.names[row] for row in rows),
         scores=scores,
-        model=loaded.weights.model_dump(),
+        model=plan.loaded.weights.model_dump(),
         data=shown.facts(),
-        origin=f"{loaded.origin}; {shown.words}",
+        origin=f"{plan.loaded.origin}; {shown.words}",
         map=found,
         warnings=_warnings(shown),
     )
-
-
-def as_reconstructing(model: object, name: str) -> Reconstructs:
-    """Return the model if it reconstructs images; UnusableError if it does not."""
-    if isinstance(model, Reconstructs):
-        return model
-    kind = getattr(model, "name", type(model).__name__)
-    raise UnusableError(
-        f"{name} is a {kind}, which does not reconstruct images",
-        "animekit plugins lists the models; animekit train vae makes one that does",
-        code="model.not_reconstructing",
-    )
-
-
-def measure(
-    model: Reconstructs, images: np.ndarray, progress: Callable[[float], None] | None = None
-) -> Scores:
-    """Return the scores of a model over images uint8 [N, S, S, 3].
-
-    Raises UnusableError where the model makes NaN.
-    """
-    from skimage.metrics import structural_similarity
-
-    count = len(images)
-    compared = set(np.linspace(0, count - 1, min(SSIM_MOST, count)).astype(int).tolist())
-    squares, nats, similar = 0.0, 0.0, []
-    with torch.inference_mode():
-        for part in _parts(np.arange(count)):
-            real, copies = _pair(model, images[part])
-            squares += float((copies.double() - real.double()).square().mean((1, 2, 3)).sum())
-            if isinstance(model, Diverges):
-                nats += float(model.nats(real).double().sum())
-            for row, copy in zip(part, to_uint8(copies), strict=True):
-                if row in compared:
-                    similar.append(
-                        structural_similarity(
-                            images[row],
-                            copy,
-                            channel_axis=2,
-                            gaussian_weights=True,
-                            sigma=1.5,
-                            use_sample_covariance=False,
-                            data_range=255,
-                        )
-                    )
-            if progress is not None:
-                progress((part[-1] + 1) / count)
-    mse = squares / count
-    if not math.isfinite(mse):
-        raise UnusableError("the model makes NaN: its weights are spoilt", "use another checkpoint")
-    return Scores(
-        n=count,
-        mse=mse,
-        psnr=10 * math.log10(PEAK**2 / max(mse, 1e-12)),
-        ssim=float(np.mean(similar)),
-        ssim_n=len(similar),
-        nats=nats / count if isinstance(model, Diverges) else None,
-    )
-
-
-def codes_of(model: object, images: np.ndarray) -> np.ndarray:
-    """Return codes float32 [N, Z] of uint8 [N, S, S, 3]; UnusableError if none."""
-    if not isinstance(model, Encodes):
-        raise UnusableError(
-            f"{getattr(model, 'name', 'this model')} has no codes to draw a map of",
-            "leave --map away, or name a model that encodes, such as a vae",
-            code="model.not_encoding",
-        )
-    with torch.inference_mode():
-        parts = [
-            model.encode(_on_device(model, images[part])).flatten(1).float().cpu()
-            for part in _parts(np.arange(len(images)))
-        ]
-    return torch.cat(parts).numpy()
-
-
-def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
-
-
-def _on_device(model: object, images: np.ndarray) -> Tensor:
-    return to_float(torch.from_numpy(np.ascontiguousarray(images)).to(device_of(model)))
-
-
-def _pair(model: Reconstructs, images: np.ndarray) -> tuple[Tensor, Tensor]:
-    real = _on_device(model, images)
-    return real, model.reconstruct(real).float()
-
-
-def _copies(model: Reconstructs, images: np.ndarray) -> Tensor:
-    return _pair(model, images)[1]
 
 
 def _scaled(image: np.ndarray, side: int) -> np.ndarray:

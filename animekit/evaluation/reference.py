@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from animekit.config import Layer, resolve
 from animekit.errors import CheckpointError, NotFoundError, UnusableError
+from animekit.evaluation.metric import Metric, MetricContext, build_metric
 from animekit.files import write_atomic
 from animekit.models import weights
-
-if TYPE_CHECKING:
-    from animekit.evaluation.metric import Metric
-    from animekit.plugins import Registry
 
 FOLDER = Path(__file__).parents[1] / "assets" / "references"
 FORMAT = 1
@@ -44,33 +41,36 @@ class Reference:
     floor: dict[str, dict[str, Any]]
     arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
-    def metric(self, cls: type[Metric], registry: Registry) -> Metric:
+    def metric(self, cls: type[Metric], context: MetricContext) -> Metric:
         """Return the metric as in the reference; UnusableError if it has none of it."""
         if cls.name not in self.metrics:
-            raise UnusableError(
-                f"reference {self.name} has nothing for {cls.name}",
-                f"it has: {' '.join(self.metrics)}; else give the real images: --ref DIR",
-            )
-        made = cls(resolve(cls.Params, [Layer(self.name, self.metrics[cls.name])]).params)
-        made.registry = registry
-        return made
+            raise self.lacks(cls.name)
+        params = resolve(cls.Params, [Layer(self.name, self.metrics[cls.name])]).params
+        return build_metric(cls, params, context)
+
+    def lacks(self, metric: str) -> UnusableError:
+        """Return the error that there is nothing for a metric."""
+        return UnusableError(
+            f"reference {self.name} has nothing for {metric}",
+            f"it has: {' '.join(self.metrics)}; else give the real images: --ref DIR",
+        )
 
     def prepared(self, metric: Metric) -> Any:
         """Return what the metric's `compute` takes in place of the real images."""
         return metric.restore(self.arrays[metric.name]) if metric.uses_real else None
 
-
-def save(reference: Reference, path: Path) -> Path:
-    """Write a reference as safetensors with its facts in the metadata."""
-    tensors = {
-        f"{metric}/{key}": torch.from_numpy(np.array(array, order="C"))
-        for metric, arrays in reference.arrays.items()
-        for key, array in arrays.items()
-    }
-    facts = {key: getattr(reference, key) for key in KEYS if key != "format"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, weights.to_bytes(tensors, {"reference": {"format": FORMAT, **facts}}))
-    return path
+    def save(self, path: Path | str) -> Path:
+        """Write the reference as safetensors with its facts as metadata; return its path."""
+        tensors = {
+            f"{metric}/{key}": torch.from_numpy(np.array(array, order="C"))
+            for metric, arrays in self.arrays.items()
+            for key, array in arrays.items()
+        }
+        facts = {key: getattr(self, key) for key in KEYS if key != "format"}
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, weights.to_bytes(tensors, {"reference": {"format": FORMAT, **facts}}))
+        return path
 
 
 def load(path: Path) -> Reference:

@@ -1,38 +1,84 @@
-"""Wish: a metric that an evaluation is to compute, and the parameters that it was given."""
+"""What is asked of an evaluation, and of each of its metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from animekit.config import Layer, resolve, unknown_key
-from animekit.evaluation.metric import Metric
+from animekit.errors import UsageError
+from animekit.evaluation.metric import Metric, MetricContext, build_metric
 from animekit.plugins import Registry
+
+QUICK = 1_000  # images of a quick evaluation
+FACES = "faces"  # the metric that `min_faces` is a gate on
+Progress = Callable[[str, float], None]
+"""Told what is going on, and the share of it that is done."""
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A metric that is wanted, and the parameters it was given."""
+class EvaluateRequest:
+    """How images are measured: `animekit.evaluate` says what each field means."""
+
+    metrics: Sequence[str] | str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    num: int | None = None
+    repeats: int = 3
+    seed: int = 0
+    size: int | None = None
+    tags: Path | None = None
+    ref_tags: Path | None = None
+    checkpoint: str | int = "best"
+    truncation: float | None = None
+    gpu: str = "auto"
+    fail_if: Sequence[str] = ()
+    min_faces: int | None = None
+    illustrate: bool = True
+
+    @classmethod
+    def of(cls, *, quick: bool = False, **asked: Any) -> EvaluateRequest:
+        """Return the request; a `quick` one is of 1,000 images, drawn once.
+
+        Raises UsageError for numbers that cannot be.
+        """
+        if quick:
+            num = asked.get("num")
+            asked |= {"num": QUICK if num is None else num, "repeats": 1}
+        made = cls(**asked)
+        if made.repeats < 1 or (made.num is not None and made.num < 2):
+            raise UsageError("an evaluation needs --repeats 1 and --num 2, or more of them")
+        return made
+
+    @property
+    def named(self) -> list[str] | None:
+        """The metrics that were asked for by name; None where none was."""
+        if self.metrics is None or isinstance(self.metrics, str):
+            return None
+        names = [name.replace("-", "_") for name in self.metrics]
+        wanted = self.min_faces is not None and FACES not in names
+        return [*names, FACES] if wanted else names
+
+
+@dataclass(frozen=True)
+class MetricRequest:
+    """A metric that is asked for, and the parameters that it was given."""
 
     cls: type[Metric]
     values: dict[str, Any]
-    registry: Registry
     named: bool = True  # whether somebody asked for this very metric
 
-    def metric(self, seed: int) -> Metric:
+    def metric(self, seed: int, context: MetricContext) -> Metric:
         """Return the metric, with a seed where it takes one and was given none."""
         values = dict(self.values)
         if "seed" in self.cls.Params.model_fields:
             values.setdefault("seed", seed)
-        made = self.cls(resolve(self.cls.Params, [Layer("--set", values)]).params)
-        made.registry = self.registry
-        return made
+        params = resolve(self.cls.Params, [Layer("--set", values)]).params
+        return build_metric(self.cls, params, context)
 
 
-def wishes(
-    registry: Registry, names: Sequence[str] | str | None, params: Mapping[str, Any]
-) -> dict[str, Wish]:
+def metric_requests(request: EvaluateRequest, registry: Registry) -> dict[str, MetricRequest]:
     """Return what was asked for, or all that can be computed here without a download.
 
     "all" has those too that None leaves out, since they say little about faces. `params` are such
@@ -40,18 +86,18 @@ def wishes(
     NotFoundError for unknown names, and for weights that a named metric lacks; ConfigError for
     unknown keys.
     """
-    known = registry.all("metric")
-    _check_keys(params, known)
+    known, names = registry.all("metric"), request.named
+    _check_keys(request.params, known)
+    context = MetricContext(registry=registry)
     chosen = {}
-    named = names is not None and not isinstance(names, str)
-    for name in names if names is not None and not isinstance(names, str) else known:
-        cls = registry.get("metric", name.replace("-", "_"))
-        wish = Wish(cls, _own(cls, params), registry, named)
-        lacking = wish.metric(0).missing()
-        if lacking is not None and named:
+    for name in known if names is None else names:
+        cls = registry.get("metric", name)
+        asked = MetricRequest(cls, _own(cls, request.params), names is not None)
+        lacking = asked.metric(0, context).missing()
+        if lacking is not None and asked.named:
             raise lacking
-        if lacking is None and (named or names == "all" or cls.by_default):
-            chosen[cls.name] = wish
+        if lacking is None and (asked.named or request.metrics == "all" or cls.by_default):
+            chosen[cls.name] = asked
     return chosen
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from animekit.errors import GateError
+from animekit.errors import GateError, UsageError
 from animekit.files import write_atomic
 from animekit.gates import parse_gate
 from animekit.images.write import write_png
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from animekit.evaluation.collapse import Verdict
     from animekit.evaluation.image_set import Oddity
     from animekit.evaluation.metric import Exhibit
+    from animekit.runs.run import Run
 
 SPREADS = ("_se", "_sd")
+FACES = ("faces_figure", "faces_own")  # of 25; the course's count goes before our own
+FOLDER = Path("evaluations")  # of the records of what is no run
 CLOSE = 2.0  # combined standard deviations under which a difference says nothing
 
 
@@ -97,6 +101,7 @@ class Evaluation:
     exhibits: list[tuple[str, Exhibit]] = field(default_factory=list)
     gates: list[GateResult] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    run: Run | None = None  # that the first contender is of, if any
 
     @property
     def real(self) -> Column:
@@ -107,7 +112,7 @@ class Evaluation:
         """Return one number of a contender, the first by default."""
         return self.columns[column].values[key].value
 
-    def check(self, expressions: list[str]) -> None:
+    def check(self, expressions: Sequence[str]) -> None:
         """Test gates such as "swd_avg>40" (which fails above 40) on the first contender.
 
         Raises UsageError for what cannot be read or is no key. An undefined number fails.
@@ -119,6 +124,17 @@ class Evaluation:
                 GateResult(gate.text, gate.key, gate.value(numbers), gate.fails(numbers))
             )
 
+    def check_faces(self, fewest: int) -> None:
+        """Test that at least so many faces of 25 were found.
+
+        The course's check counts, else our own detector. Raises UsageError where the metric that
+        counts them was not computed.
+        """
+        key = next((key for key in FACES if key in self.columns[1].values), None)
+        if key is None:
+            raise UsageError("--min-faces needs the metric faces", "add --faces")
+        self.check([f"{key}<{fewest}"])
+
     def failure(self) -> GateError | None:
         """Return the error of the gates that failed, None if none did."""
         failed = [gate for gate in self.gates if gate.failed]
@@ -129,6 +145,10 @@ class Evaluation:
             for gate in failed
         )
         return GateError(f"{self.columns[1].name} does not pass: {seen}", "train longer, or clean")
+
+    def alike(self, first: int = 1, second: int = 2) -> list[str]:
+        """Return the keys in which two columns differ by under two sd."""
+        return [row.key for row in self.rows if self.differ(row.key, first, second) is False]
 
     def differ(self, key: str, first: int, second: int) -> bool | None:
         """Say whether two columns differ by over two sd; None if that is unknown."""
@@ -189,16 +209,35 @@ class Evaluation:
             },
         }
 
-    def save(self, folder: Path) -> Path:
-        """Write evaluation.json and the pictures to a folder; return the JSON's path."""
+    def save(self, folder: Path | str | None = None) -> Path:
+        """Write evaluation.json and the pictures to a folder; return the JSON's path.
+
+        By default the next one in `eval` of the run, or in `evaluations` for what is no run. A
+        run's evaluations.jsonl gets a line.
+        """
+        folder = Path(folder) if folder is not None else self._next_folder()
         folder.mkdir(parents=True, exist_ok=True)
         for owner, exhibit in self.exhibits:
             if exhibit.image is not None:
-                name = re.sub(r"[^\w.-]+", "-", f"{exhibit.name}-{owner}")
+                name = _file_name(f"{exhibit.name}-{owner}")
                 write_png(folder / f"{name}.png", exhibit.image, {"caption": exhibit.caption})
         path = folder / "evaluation.json"
         write_atomic(path, json.dumps(self.facts(), indent=1, allow_nan=False) + "\n")
+        if self.run is not None:
+            line = json.dumps({"record": folder.name, **self.brief()}, allow_nan=False)
+            with (self.run.path / "evaluations.jsonl").open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
         return path
+
+    def _next_folder(self) -> Path:
+        parent = FOLDER if self.run is None else self.run.path / "eval"
+        numbers = [int(each.name[:4]) for each in parent.glob("[0-9][0-9][0-9][0-9]*")]
+        label = f"-{_file_name(self.columns[1].name) or 'images'}" if self.run is None else ""
+        return parent / f"{max(numbers, default=0) + 1:04d}{label}"
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text)
 
 
 def summarise(found: list[dict[str, float] | str], count: int) -> dict[str, Value]:

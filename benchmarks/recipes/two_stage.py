@@ -136,7 +136,7 @@ def compare(told: argparse.Namespace, seed: int) -> dict[str, Any]:
     found: Evaluation = evaluate(
         runs[STAGED],
         str(told.data),
-        versus=[runs[DIRECT]],
+        compare=[runs[DIRECT]],
         ref_tags=Path(told.tags) if told.tags else None,
         metrics=["cond_acc", "swd", "ms_ssim"],
         num=told.num,

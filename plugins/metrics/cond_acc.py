@@ -6,7 +6,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
-from animekit import plugins
 from animekit.config import Params
 from animekit.errors import AnimekitError, DataError
 from animekit.evaluation.metric import Exhibit, Metric
@@ -14,6 +13,8 @@ from animekit.hookspecs import hookimpl
 from animekit.labels.tags import HAIR
 from animekit.models import tagger
 from animekit.models.tagger import ATTRIBUTES, Classifier
+
+from ._common import checked
 
 CELL, MARGIN = 34, 70  # px, of the picture of a matrix
 
@@ -54,8 +55,9 @@ class ConditionAccuracy(Metric):
         self, real: object, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> dict[str, float]:
         """Return the accuracies of fakes [N, 3, H, W] asked to be labels [N, 23]."""
+        fake = checked(fake, "fake")
         asked = self._asked(fake, labels)
-        read = self._classifier().read(fake, self.progress)
+        read = self._classifier().read(fake, self.context.progress)
         found: dict[str, float] = {}
         right = []
         for name, wanted in asked.items():
@@ -86,7 +88,8 @@ class ConditionAccuracy(Metric):
         for name, wanted in asked.items():
             colours = ATTRIBUTES[name]
             matrix = confusion(wanted, read[name])
-            in_data = None if self.real_labels is None else _split(self.real_labels)[name].sum(0)
+            real_labels = self.context.real_labels
+            in_data = None if real_labels is None else _split(real_labels)[name].sum(0)
             table = {
                 "asked": list(colours),
                 "images": wanted.sum(0).astype(int).tolist(),
@@ -110,7 +113,7 @@ class ConditionAccuracy(Metric):
 
     def _classifier(self) -> Classifier:
         if self._loaded is None:
-            self._loaded = tagger.load(self.registry or plugins.load(), self.params.classifier)
+            self._loaded = tagger.load(self.context.plugins(), self.params.classifier)
         return self._loaded
 
 

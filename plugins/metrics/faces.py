@@ -8,7 +8,6 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from animekit import plugins
 from animekit.cleaning.cascade import (
     NEIGHBOURS,
     SCALE,
@@ -88,7 +87,7 @@ class Faces(Metric):
                 raise
             errors.append(error)
         try:
-            detector = plugins.load().get("detector", self.params.detector or OWN)()
+            detector = self.context.plugins().get("detector", self.params.detector or OWN)()
             if (missing := detector.missing()) is not None:
                 raise missing
         except AnimekitError as error:
@@ -127,15 +126,16 @@ class Faces(Metric):
         if (missing := self.missing()) is not None:
             raise missing
         cascade, detector, errors = self.judges
-        self.warnings = [f"{error.message}: {error.hint}" for error in errors]
+        for error in errors:
+            self.context.warn(f"{error.message}: {error.hint}")
         if cascade is not None and cascade.note:
-            self.warnings.append(cascade.note)
+            self.context.warn(cascade.note)
         counts: dict[str, list[int]] = {}
         figures = self._figures(fake)
         for number, figure in enumerate(figures, 1):
             for key, count in _count(figure, cascade, detector).items():
                 counts.setdefault(key, []).append(count)
-            self.progress(number / len(figures))
+            self.context.progress(number / len(figures))
         return _summary(counts)
 
     def illustrate(

@@ -14,7 +14,7 @@ from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
 from animekit.models.features import single_threads
 
-from ._features.shared import FeatureMetric, to_bytes, to_text
+from ._features.shared import FeatureDistance, to_bytes, to_text
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,23 @@ class Gaussian:
         return values.clamp(min=0).sqrt()[:, None] * vectors.T
 
 
-class FD(FeatureMetric):
+class FD(FeatureDistance[Gaussian]):
     """Fréchet distance of features between reals and fakes; FID on Inception.
 
     Gives `fd_<extractor>`, and `fid` where the extractor is the FID's own Inception. Each set is
     taken for a Gaussian. The distance of two halves of one set is far above 0 and falls with n,
     so it is comparable at equal n only; with fewer images than features nearly all of it is that
-    bias, and `warnings` says so.
+    bias, and a warning says so.
     """
 
     name = "fd"
     better = "lower"
     known_as: ClassVar[str] = "fid"
+    kept: ClassVar[type] = Gaussian
 
-    def prepare(self, real: np.ndarray | Tensor) -> Gaussian:
+    def keep(self, features: np.ndarray) -> Gaussian:
         """Return mean and covariance of the real images' features."""
-        return gaussian(self.features(real, "real"), self.extractor.identity)
+        return gaussian(features, self.extractor.identity)
 
     def export(self, prepared: Gaussian) -> dict[str, np.ndarray]:
         """Return mean and covariance: 0.5 MB for 256 features, 34 MB for 2,048."""
@@ -75,16 +76,16 @@ class FD(FeatureMetric):
 
         Pictures are uint8 [N, 3, S, S] or [N, 1, S, S]; `real` may be what `prepare` returned.
         """
-        ours, features = self.both(real, fake, Gaussian)
+        ours, features = self.both(real, fake)
         theirs = gaussian(features, ours.extractor)
         for which, fitted in (("real", ours), ("fake", theirs)):
             if fitted.count < len(fitted.mean) + 1:
-                self.warn(
+                self.context.warn(
                     f"{self.key()}: {fitted.count:,} {which} images for {len(fitted.mean):,}"
                     " features: nearly all of the distance is bias, kd has none"
                 )
         value = distance(ours, theirs)
-        self.progress(1.0)
+        self.context.progress(1.0)
         return {self.key(): value}
 
 

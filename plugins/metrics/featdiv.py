@@ -55,7 +55,6 @@ class FeatDiv(FeatureMetric):
         Fakes are uint8 [N, 3, S, S] or [N, 1, S, S], four or more. Raises UnusableError where
         the extractor gives no maps.
         """
-        self.warnings = []
         images = square(fake, "fake", self.least)
         bits = np.random.Philox(np.random.SeedSequence(self.params.seed))
         order = np.random.Generator(bits).permutation(len(images))
@@ -73,7 +72,7 @@ class FeatDiv(FeatureMetric):
             maps = maps_of(pixels)
             return torch.stack([pair_distances(found) for found in maps]).mean(0)
 
-        return self.extractor.over(images, compare, per=2, progress=self.progress)
+        return self.extractor.over(images, compare, per=2, progress=self.context.progress)
 
 
 def pair_distances(maps: Tensor) -> Tensor:

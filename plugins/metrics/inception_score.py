@@ -58,8 +58,9 @@ class InceptionScore(FeatureMetric):
         Fakes are uint8 [N, 3, S, S] or [N, 1, S, S]; no real ones are needed. Raises
         UnusableError where the extractor gives no classes.
         """
-        self.warnings = []
-        self.warn("inception_score: its classes are not those of anime faces; do not lean on it")
+        self.context.warn(
+            "inception_score: its classes are not those of anime faces; do not lean on it"
+        )
         logits = self.features(fake, "fake", "logits")
         bits = np.random.Philox(np.random.SeedSequence(self.params.seed))
         order = np.random.Generator(bits).permutation(len(logits))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,12 +13,7 @@ from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
 from animekit.models.features import single_threads
 
-from ._features.shared import (
-    FeatureMetric,
-    FeatureParams,
-    to_bytes,
-    to_text,
-)
+from ._features.shared import FeatureParams, RealFeaturesMetric
 
 SCALE = 1000.0
 DEGREE = 3
@@ -34,16 +28,7 @@ class KDParams(FeatureParams):
     subset_size: int = Field(1000, ge=2, description="images in a subset, at most the smaller set")
 
 
-@dataclass(frozen=True)
-class Reals:
-    """Features of the real images: float32 [N, D]."""
-
-    values: np.ndarray
-    within: float  # mean kernel between two of them
-    extractor: str
-
-
-class KD(FeatureMetric):
+class KD(RealFeaturesMetric):
     """Kernel distance of features between reals and fakes, x1000; KID on Inception.
 
     Gives `kd_<extractor>`, the unbiased squared distance over all images under the kernel
@@ -65,26 +50,9 @@ class KD(FeatureMetric):
         subsets = f"{p.subsets} subsets of {p.subset_size:,} or all"
         return ["x1000", "kernel (x.y/D + 1)^3, unbiased", subsets, f"seed {p.seed}"]
 
-    def prepare(self, real: np.ndarray | Tensor) -> Reals:
-        """Return the features of the real images, compared with each other."""
-        values = self.features(real, "real")
-        return Reals(values, _mean_kernel(values), self.extractor.identity)
-
-    def export(self, prepared: Reals) -> dict[str, np.ndarray]:
-        """Return the features as float32: 10 MB for 10,000 images of 256 features."""
-        return {
-            "features": prepared.values,
-            "within": np.array(prepared.within),
-            "extractor": to_bytes(prepared.extractor),
-        }
-
-    def restore(self, arrays: dict[str, np.ndarray]) -> Reals:
-        """Return what `prepare` returned."""
-        return Reals(
-            np.array(arrays["features"], np.float32),
-            float(arrays["within"]),
-            to_text(arrays["extractor"]),
-        )
+    def among(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the mean kernel between two of the real images."""
+        return {"within": np.array(_mean_kernel(features))}
 
     def compute(
         self, real: Any, fake: np.ndarray | Tensor, labels: np.ndarray | None = None
@@ -93,15 +61,19 @@ class KD(FeatureMetric):
 
         Pictures are uint8 [N, 3, S, S] or [N, 1, S, S]; `real` may be what `prepare` returned.
         """
-        ours, theirs = self.both(real, fake, Reals)
-        value = ours.within + _mean_kernel(theirs) - 2 * _mean_kernel(ours.values, theirs)
+        ours, theirs = self.both(real, fake)
+        value = (
+            float(ours.found["within"])
+            + _mean_kernel(theirs)
+            - 2 * _mean_kernel(ours.values, theirs)
+        )
         result = {self.key(): SCALE * value}
         size = min(self.params.subset_size, len(ours.values), len(theirs))
         if size < max(len(ours.values), len(theirs)):
             values = SCALE * self._over_subsets(ours.values, theirs, size)
             result[f"{self.key()}_subsets"] = float(values.mean())
             result[f"{self.key()}_subsets_sd"] = float(values.std())
-        self.progress(1.0)
+        self.context.progress(1.0)
         return result
 
     def _over_subsets(self, real: np.ndarray, fake: np.ndarray, size: int) -> np.ndarray:

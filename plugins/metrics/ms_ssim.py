@@ -87,7 +87,7 @@ class MSSSIM(Metric):
         """
         pictures = _halvable(fake)
         chosen = pairs(len(pictures), self.params.pairing, self.params.seed, self.params.pairs)
-        values = similarity(pictures, chosen, Meter(self.progress, len(chosen)))
+        values = similarity(pictures, chosen, Meter(self.context.progress, len(chosen)))
         error = values.std(ddof=1) / np.sqrt(len(values))
         return {"ms_ssim": float(values.mean()), "ms_ssim_se": float(error)}
 

@@ -53,7 +53,7 @@ class Bins:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BinTest:
     """The two-proportion z-test of every bin."""
 
     real: np.ndarray  # [K] shares
@@ -114,7 +114,7 @@ class NDB(Metric):
             scale = small.double().std(0, correction=0).float().clamp(min=LEAST_SCALE)
             points = ((small - mean) / scale).flatten(1)
             centres, members = divide(
-                points, self._bins(len(points)), self.params.seed, run, self.progress
+                points, self._bins(len(points)), self.params.seed, run, self.context.progress
             )
         if len(centres) < 2:
             raise DataError(
@@ -172,7 +172,7 @@ class NDB(Metric):
         with workers() as run:
             return nearest(points, bins.centres, run)
 
-    def _test(self, bins: Bins, members: np.ndarray) -> Outcome:
+    def _test(self, bins: Bins, members: np.ndarray) -> BinTest:
         fakes = np.bincount(members, minlength=len(bins.counts))
         return proportions(bins.counts, fakes, self.params.level)
 
@@ -219,7 +219,7 @@ class NDB(Metric):
         return [Exhibit("bins", caption, sheet(rows), table)]
 
 
-def proportions(real: np.ndarray, fake: np.ndarray, level: float) -> Outcome:
+def proportions(real: np.ndarray, fake: np.ndarray, level: float) -> BinTest:
     """Test every bin's counts of two sets: is its share of the one that of the other.
 
     >>> test = proportions(np.array([50, 50]), np.array([30, 70]), 0.05)
@@ -231,7 +231,7 @@ def proportions(real: np.ndarray, fake: np.ndarray, level: float) -> Outcome:
     pooled = (real + fake) / (total_real + total_fake)
     error = np.sqrt(pooled * (1 - pooled) * (1 / total_real + 1 / total_fake))
     z = np.divide(first - second, error, out=np.zeros(len(real)), where=error > 0)
-    return Outcome(first, second, z, np.abs(z) > NormalDist().inv_cdf(1 - level / 2))
+    return BinTest(first, second, z, np.abs(z) > NormalDist().inv_cdf(1 - level / 2))
 
 
 def jensen_shannon(first: np.ndarray, second: np.ndarray) -> float:

@@ -25,7 +25,7 @@ SIDE = 32  # px that pictures are averaged down to
 COPY = 0.25  # of the median distance from a real picture to the nearest other one
 FLAT = 0.5  # of its own contrast: a copy is nearer than that, however pale it is
 ROWS, COLUMNS = 256, 2048  # of the distances that one task holds at a time
-TOLD = 2048  # pictures between two words about progress
+REPORTED = 2048  # pictures between two words about progress
 SUSPECTS, OTHERS, NEIGHBOURS = 8, 4, 4  # shown: the nearest fakes, some at random, reals of each
 
 
@@ -63,7 +63,7 @@ class Halves:
 
 
 @dataclass(frozen=True)
-class Reals:
+class RealHalves:
     """Real pictures to look for in fakes."""
 
     halves: Halves
@@ -103,7 +103,7 @@ class Nearest(Metric):
     Params = NearestParams
     params: NearestParams
 
-    def prepare(self, real: np.ndarray | Tensor) -> Reals:
+    def prepare(self, real: np.ndarray | Tensor) -> RealHalves:
         """Look for the nearest other picture of each real one.
 
         Raises DataError for other pictures than uint8 [N, 3, H, W] or [N, 1, H, W], and where
@@ -115,20 +115,23 @@ class Nearest(Metric):
             raise _same(len(pictures))
         with workers() as run:
             halves = _halves(pictures[kept], run)
-            found = _nearest(halves, halves, run, self.progress, others_only=True)
+            found = _nearest(halves, halves, run, self.context.progress, others_only=True)
         apart = float(np.median(_distances(halves, halves.rows(found))))
         if not apart:
             raise _same(len(pictures))
-        return Reals(halves, kept, apart)
+        return RealHalves(halves, kept, apart)
 
     def compute(
-        self, real: np.ndarray | Tensor | Reals, fake: np.ndarray | Tensor, labels: object = None
+        self,
+        real: np.ndarray | Tensor | RealHalves,
+        fake: np.ndarray | Tensor,
+        labels: object = None,
     ) -> dict[str, float]:
         """Return `nn_distance`, `nn_ratio`, `nn_copies` of uint8 [N, 3, H, W].
 
         The two sets may be of different size in pixels too: both are made small first.
         """
-        reals = real if isinstance(real, Reals) else self.prepare(real)
+        reals = real if isinstance(real, RealHalves) else self.prepare(real)
         fakes, _, distances = self._search(reals, checked(fake, "fake"))
         return {
             "nn_distance": float(np.median(distances)),
@@ -136,11 +139,11 @@ class Nearest(Metric):
             "nn_copies": float(_copied(fakes, distances, reals.apart).mean()),
         }
 
-    def _search(self, reals: Reals, fake: np.ndarray) -> tuple[Halves, np.ndarray, np.ndarray]:
+    def _search(self, reals: RealHalves, fake: np.ndarray) -> tuple[Halves, np.ndarray, np.ndarray]:
         """Return the fakes as vectors, the nearest real of each and how far it is."""
         with workers() as run:
             fakes = _halves(fake, run)
-            found = _nearest(fakes, reals.halves, run, self.progress)
+            found = _nearest(fakes, reals.halves, run, self.context.progress)
         return fakes, found, _distances(fakes, reals.halves.rows(found))
 
     def illustrate(
@@ -181,7 +184,7 @@ class Nearest(Metric):
         title: str,
         fakes: Halves,
         fake: np.ndarray,
-        reals: Reals,
+        reals: RealHalves,
         real: np.ndarray,
     ) -> SheetRow:
         products = fakes.rows(np.array([index])), reals.halves
@@ -235,7 +238,7 @@ def _nearest(
     halves: Halves,
     reals: Halves,
     run: Map,
-    told: Callable[[float], None],
+    progress: Callable[[float], None],
     *,
     others_only: bool = False,
 ) -> np.ndarray:
@@ -257,10 +260,10 @@ def _nearest(
             least[nearer], where[nearer] = values[nearer], places[nearer] + first
         result[start : start + len(part)] = where.numpy()
 
-    for start in range(0, len(halves), TOLD):
-        told(start / len(halves))
-        run(search, range(start, min(start + TOLD, len(halves)), ROWS))
-    told(1.0)
+    for start in range(0, len(halves), REPORTED):
+        progress(start / len(halves))
+        run(search, range(start, min(start + REPORTED, len(halves)), ROWS))
+    progress(1.0)
     return result
 
 

@@ -6,7 +6,6 @@ Precision and recall are those of Kynkäänniemi et al. (2019), density and cove
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,7 @@ from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
 from animekit.models.features import single_threads
 
-from ._features.shared import (
-    FeatureMetric,
-    FeatureParams,
-    to_bytes,
-    to_text,
-)
+from ._features.shared import FeatureParams, RealFeaturesMetric
 
 BLOCK = 1 << 21  # distances that are in memory together, 16 MB in float64
 SAME = 1e-13  # of the squared lengths: float64 cannot tell a smaller squared distance from 0
@@ -36,17 +30,7 @@ class PRDCParams(FeatureParams):
     k: int = Field(5, ge=1, description="the k-th nearest image of its own set bounds an image")
 
 
-@dataclass(frozen=True)
-class Reals:
-    """Features of the real images and their squared distances to the k-th neighbour."""
-
-    values: np.ndarray  # float32 [N, D]
-    radii: np.ndarray  # float64 [N]
-    k: int
-    extractor: str
-
-
-class PRDC(FeatureMetric):
+class PRDC(RealFeaturesMetric):
     """Precision, recall, density, coverage of fakes among real features.
 
     An image's neighbourhood reaches to its k-th nearest image of the same set. `precision` is the
@@ -70,28 +54,9 @@ class PRDC(FeatureMetric):
         """Return the neighbourhood."""
         return [f"k {self.params.k}, strictly nearer"]
 
-    def prepare(self, real: np.ndarray | Tensor) -> Reals:
-        """Return the features of the real images and their neighbourhoods."""
-        values = self.features(real, "real")
-        return Reals(values, radii(values, self.params.k), self.params.k, self.extractor.identity)
-
-    def export(self, prepared: Reals) -> dict[str, np.ndarray]:
-        """Return the features as float32: 10 MB for 10,000 images of 256 features."""
-        return {
-            "features": prepared.values,
-            "radii": prepared.radii,
-            "k": np.array(prepared.k),
-            "extractor": to_bytes(prepared.extractor),
-        }
-
-    def restore(self, arrays: dict[str, np.ndarray]) -> Reals:
-        """Return what `prepare` returned."""
-        return Reals(
-            np.array(arrays["features"], np.float32),
-            np.array(arrays["radii"], np.float64),
-            int(arrays["k"]),
-            to_text(arrays["extractor"]),
-        )
+    def among(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the squared distance of each real image to its k-th neighbour, and k."""
+        return {"radii": radii(features, self.params.k), "k": np.array(self.params.k)}
 
     def compute(
         self, real: Any, fake: np.ndarray | Tensor, labels: np.ndarray | None = None
@@ -100,17 +65,19 @@ class PRDC(FeatureMetric):
 
         Pictures are uint8 [N, 3, S, S] or [N, 1, S, S]; `real` may be what `prepare` returned.
         """
-        ours, theirs = self.both(real, fake, Reals)
-        reach = ours.radii if ours.k == self.params.k else radii(ours.values, self.params.k)
+        ours, theirs = self.both(real, fake)
+        reach = ours.found["radii"]
+        if ours.found["k"] != self.params.k:
+            reach = radii(ours.values, self.params.k)
         others = radii(theirs, self.params.k)
         for which, own in (("real", reach), ("fake", others)):
             if empty := int((own == 0).sum()):
-                self.warn(
+                self.context.warn(
                     f"prdc: {empty:,} of {len(own):,} {which} images have {self.params.k} others"
                     " with the same features, so nothing is strictly nearer"
                 )
         shares = neighbourhoods(ours.values, theirs, reach, others, self.params.k)
-        self.progress(1.0)
+        self.context.progress(1.0)
         return {self.key(stem): value for stem, value in shares.items()}
 
 

@@ -42,7 +42,7 @@ class SWDParams(Params):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class RealPatches:
     """Real pictures whose half of the work is done: about 30 MB a level and pass."""
 
     count: int
@@ -78,7 +78,7 @@ class SWD(Metric):
             f" passes {values.passes}, seed {values.seed}, n {count:,}"
         )
 
-    def prepare(self, real: np.ndarray | Tensor) -> Prepared:
+    def prepare(self, real: np.ndarray | Tensor) -> RealPatches:
         """Do the real pictures' half of the work once, for many calls of `compute`."""
         pictures = square(real, "real")
         sides = levels(pictures.shape[2])
@@ -89,9 +89,9 @@ class SWD(Metric):
                 for draw in range(self.params.passes)
                 for side in sides
             }
-        return Prepared(len(pictures), pictures.shape[2], self.params, ranks, pictures)
+        return RealPatches(len(pictures), pictures.shape[2], self.params, ranks, pictures)
 
-    def export(self, prepared: Prepared) -> dict[str, np.ndarray]:
+    def export(self, prepared: RealPatches) -> dict[str, np.ndarray]:
         """Return the distributions at every 16th point, to 1/65,535, as uint8 arrays.
 
         About 0.6 MB a level and pass, whatever the number of pictures. The distances from them
@@ -111,7 +111,7 @@ class SWD(Metric):
             arrays[f"{draw}/{side}"] = shares.astype("<u2").view(np.uint8)
         return arrays
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> Prepared:
+    def restore(self, arrays: dict[str, np.ndarray]) -> RealPatches:
         """Return the real half of the work from what `export` gave.
 
         Fakes must then be as many as the real pictures were, or more. Raises UnusableError for
@@ -135,11 +135,11 @@ class SWD(Metric):
                 "make it again from the real pictures",
                 code="metric.reference",
             ) from None
-        return Prepared(count, about["size"], params, ranks, None)
+        return RealPatches(count, about["size"], params, ranks, None)
 
     def compute(
         self,
-        real: np.ndarray | Tensor | Prepared,
+        real: np.ndarray | Tensor | RealPatches,
         fake: np.ndarray | Tensor,
         labels: np.ndarray | None = None,
     ) -> dict[str, float]:
@@ -149,9 +149,9 @@ class SWD(Metric):
         to 16 px, and UnusableError (code "metric.undefined") where a set is flat: it then has no
         standard deviation to be divided by.
         """
-        if not isinstance(real, Prepared):
+        if not isinstance(real, RealPatches):
             pictures = square(real, "real")
-            real = Prepared(len(pictures), pictures.shape[2], self.params, {}, pictures)
+            real = RealPatches(len(pictures), pictures.shape[2], self.params, {}, pictures)
         theirs = square(fake, "fake")
         if real.size != theirs.shape[2]:
             raise DataError(
@@ -172,7 +172,7 @@ class SWD(Metric):
         return _summary(sides, 1000 * np.array(passes))
 
     def _reals(
-        self, real: Prepared, count: int
+        self, real: RealPatches, count: int
     ) -> tuple[np.ndarray | None, dict[tuple[int, int], Ranks]]:
         """Return so many real pictures, and what is done of them with the same parameters."""
         if count == real.count and real.params == self.params:
@@ -221,7 +221,7 @@ class SWD(Metric):
 
     def _meter(self, pictures: int, sides: list[int], sets: int) -> Meter:
         patches = pictures * self.params.patches
-        return Meter(self.progress, patches * len(sides) * self.params.passes * sets)
+        return Meter(self.context.progress, patches * len(sides) * self.params.passes * sets)
 
     def places(self, stream: int, draw: int, side: int, count: int) -> np.ndarray:
         """Return corners (y, x) of a set's patches in a pass: int64 [N, patches, 2]."""

@@ -99,9 +99,11 @@ def test_a_gate_that_fails_ends_with_5_and_still_gives_all_numbers(place: Path) 
 
 def test_two_runs_are_compared(place: Path, tiny: Callable[..., Run]) -> None:
     tiny(model="lsgan", steps=2)
-    result = call("evaluate", "1", "--vs", "2", "--swd")
-    assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[0].split()[-2:] == ["0001-gan", "0002-lsgan"]
+    for flag in ("--compare", "--vs"):
+        result = call("evaluate", "1", flag, "2", "--swd", "--repeats", "1")
+        assert result.exit_code == 0, result.output
+        assert result.stdout.splitlines()[0].split()[-2:] == ["0001-gan", "0002-lsgan"]
+    assert "--vs" not in call("evaluate", "--help").stdout
 
 
 def test_a_folder_is_compared_with_a_folder(faces: Path, pictures: Path) -> None:

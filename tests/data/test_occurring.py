@@ -157,8 +157,7 @@ def test_a_model_is_asked_for_what_the_data_have_by_the_names_of_its_labels(
     rows[:2, NAMES.index("gray eyes")] = 1  # which the model does not know
     rows[2, NAMES.index("green eyes")] = 1
     images = ImageSet("real", np.zeros((3, 32, 32, 3), np.uint8), rows)
-    model.asked = asked_labels(images)  # type: ignore[attr-defined]
-    labels = model.draw(60, 0, lambda done, total: None)[1]
+    labels = model.draw(60, 0, lambda done, total: None, asked_labels(images))[1]
     assert labels is not None
     assert labels[:, NAMES.index("pink hair")].all()
     eyes = labels[:, 12:].sum(0)

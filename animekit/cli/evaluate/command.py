@@ -33,7 +33,8 @@ OWN = [
     option("ref_tags", Path, metavar="FILE", help="Tags of the real images.", panel="Data"),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
     option("trunc", float, metavar="F", help="Truncation of z (default: the model's own)."),
-    option("vs", list[str], metavar="RUN", help="Measure this one too; may be repeated."),
+    option("compare", list[str], metavar="RUN", help="Measure this one too; may be repeated."),
+    option("vs", list[str], metavar="RUN", help="Old name of --compare.", hidden=True),
     option("extractor", str, metavar="NAME", help="Features for fd, kd, prdc.", panel=METRICS),
     option("fail_if", list[str], metavar="EXPR", help='Exit 5 if so, as in "swd_avg>40".'),
     option("min_faces", int, metavar="N", help="Exit 5 with fewer faces of 25."),
@@ -48,17 +49,17 @@ def add_to(app: typer.Typer) -> None:
     app.command("evaluate", cls=MetricCommand)(share("evaluate", evaluate, own))
 
 
-def evaluate(common: Common, **wishes: Any) -> Any:
+def evaluate(common: Common, **options: Any) -> Any:
     """Measure a model, or a folder of images, against real ones.
 
     Examples
       animekit evaluate --ms-ssim --swd
-      animekit evaluate 0007 --vs 0005 --fail-if "swd_avg>40"
+      animekit evaluate 0007 --compare 0005 --fail-if "swd_avg>40"
       animekit evaluate generated --ref data/faces --all
     """
     from animekit.cli.evaluate import run
 
-    return run.run(common, wishes)
+    return run.run(common, options)
 
 
 class MetricCommand(TyperCommand):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,96 +9,77 @@ from animekit.cli._options import Common
 from animekit.cli._progress import sharing
 from animekit.config import parse_set
 from animekit.errors import UsageError
-from animekit.evaluation import reference
-from animekit.evaluation.evaluate import evaluate, make_reference
+from animekit.evaluation.evaluate import evaluate
 from animekit.evaluation.fakes import contender
+from animekit.evaluation.make_reference import make_reference
+from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import Evaluation, Value
-from animekit.runs.run import Run
 
-QUICK = 1_000
-FACES = ("faces_figure", "faces_own")  # of 25; the course's count goes before our own
-FOLDER = Path("evaluations")  # of what is no run
+SHARED = ("num", "repeats", "quick", "size")  # by an evaluation and a reference
 
 
-def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any]:
+def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     """Measure, show and record; return the data of the JSON answer."""
-    registry, screen = common.registry(), common.screen
-    names = chosen(common, wishes)
-    params = dict(parse_set(list(common.set or [])).values)
-    if wishes["extractor"] is not None:
-        params.setdefault("extractor", wishes["extractor"])
-    told: dict[str, Any] = {
-        "metrics": names,
-        "num": QUICK if wishes["quick"] and wishes["num"] is None else wishes["num"],
-        "repeats": 1 if wishes["quick"] else wishes["repeats"],
+    screen = common.screen
+    asked = {key: options[key] for key in SHARED} | {
+        "metrics": chosen(common, options),
+        "params": given(common, options),
         "seed": common.seed or 0,
-        "size": wishes["size"],
-        "params": params,
-        "registry": registry,
     }
-    if wishes["save_ref"] is not None:
-        return _save_reference(common, wishes, told)
-    which = wishes["checkpoint"]
-    checkpoint = int(which) if which.isdigit() else which
+    if options["save_ref"] is not None:
+        return _save_reference(common, options, asked)
+    which = options["checkpoint"]
+    asked |= {
+        "tags": options["tags"],
+        "ref_tags": options["ref_tags"],
+        "checkpoint": int(which) if which.isdigit() else which,
+        "truncation": options["trunc"],
+        "gpu": common.gpu or "auto",
+        "fail_if": options["fail_if"] or (),
+        "min_faces": options["min_faces"],
+    }
+    request = EvaluateRequest.of(**asked)
     with screen.busy("loading"):
-        first = contender(
-            wishes["model"],
-            registry,
-            size=wishes["size"],
-            tags=wishes["tags"],
-            checkpoint=checkpoint,
-            truncation=wishes["trunc"],
-        )
+        first = contender(options["model"], common.registry(), request)
     screen.note(first.origin)
     if common.dry_run:
-        named = names and not isinstance(names, str)
-        what = " ".join(names) if named and names else "every metric that needs no download"
+        names = request.named or request.metrics
+        what = " ".join(request.named or ()) or "every metric that needs no download"
         screen.say(f"would measure {first.name} by {what}")
         return {"would_measure": first.name, "metrics": names}
-    with sharing(common.screen) as progress:
+    with sharing(screen) as progress:
         found = evaluate(
             first,
-            wishes["ref"],
-            versus=wishes["vs"] or (),
-            ref_tags=wishes["ref_tags"],
-            truncation=wishes["trunc"],
+            options["ref"],
+            compare=[*(options["compare"] or ()), *(options["vs"] or ())],
+            registry=common.registry(),
             progress=progress,
-            **told,
+            **asked,
         )
-    found.check(gates(wishes, found))
     show(common, found)
-    folder = record(found, first.run, wishes["out"], first.name)
-    screen.made(folder / "evaluation.json", "evaluation")
-    for path in sorted(folder.glob("*.png")):
-        screen.made(path, "picture")
-    data = found.facts()
+    path = found.save(options["out"])
+    screen.made(path, "evaluation")
+    for picture in sorted(path.parent.glob("*.png")):
+        screen.made(picture, "picture")
     failure = found.failure()
     if failure is not None:
-        failure.data = data
+        failure.data = found.facts()
         raise failure
-    return data
+    return found.facts()
 
 
-def chosen(common: Common, wishes: dict[str, Any]) -> list[str] | str | None:
+def chosen(common: Common, options: dict[str, Any]) -> list[str] | str | None:
     """Return the metrics that were named, "all", or None for the default ones."""
-    metrics = common.registry().all("metric")
-    names = [name for name in metrics if common.session.extra[name]]
-    if wishes["all"]:
-        return "all"
-    if wishes["min_faces"] is not None and names and "faces" not in names:
-        names.append("faces")
-    return names or None
+    named = [name for name in common.registry().all("metric") if common.session.extra[name]]
+    return "all" if options["all"] else named or None
 
 
-def gates(wishes: dict[str, Any], found: Evaluation) -> list[str]:
-    """Return the conditions under which the command fails, as expressions."""
-    expressions = list(wishes["fail_if"] or ())
-    if wishes["min_faces"] is not None:
-        known = [key for key in FACES if key in found.columns[1].values]
-        if not known:
-            raise UsageError("--min-faces needs the metric faces", "add --faces")
-        expressions.append(f"{known[0]}<{wishes['min_faces']}")
-    return expressions
+def given(common: Common, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics' parameters of `--set`, and the extractor."""
+    params = dict(parse_set(list(common.set or [])).values)
+    if options["extractor"] is not None:
+        params.setdefault("extractor", options["extractor"])
+    return params
 
 
 def show(common: Common, found: Evaluation) -> None:
@@ -126,10 +105,8 @@ def show(common: Common, found: Evaluation) -> None:
     )
     for name, verdict in found.verdicts.items():
         screen.say(f"{name}: {verdict.text}")
-    if len(found.columns) > 2:
-        same = [row.key for row in found.rows if found.differ(row.key, 1, 2) is False]
-        if same:
-            screen.say(f"{names[1]} and {names[2]} differ by under 2 sd in: {' '.join(same)}")
+    if len(found.columns) > 2 and (alike := found.alike()):
+        screen.say(f"{names[1]} and {names[2]} differ by under 2 sd in: {' '.join(alike)}")
     for definition in dict.fromkeys(f"{row.metric}: {row.definition}" for row in found.rows):
         screen.note(definition, style="dim")
     for gate in found.gates:
@@ -157,32 +134,22 @@ def cell(value: Value | None) -> str:
     return f"{value.value:.{digits}f}{spread}"
 
 
-def record(found: Evaluation, run: Run | None, out: Path | None, name: str) -> Path:
-    """Write the evaluation where it belongs and return the folder."""
-    if out is not None:
-        folder = out
-    else:
-        parent = FOLDER if run is None else run.path / "eval"
-        numbers = [int(each.name[:4]) for each in parent.glob("[0-9][0-9][0-9][0-9]*")]
-        label = "" if run is not None else "-" + (re.sub(r"[^\w.-]+", "-", name) or "images")
-        folder = parent / f"{max(numbers, default=0) + 1:04d}{label}"
-    found.save(folder)
-    if run is not None:
-        line = json.dumps({"record": folder.name, **found.brief()}, allow_nan=False)
-        with (run.path / "evaluations.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    return folder
-
-
-def _save_reference(common: Common, wishes: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-    if wishes["ref"] is None:
+def _save_reference(
+    common: Common, options: dict[str, Any], asked: dict[str, Any]
+) -> dict[str, Any]:
+    if options["ref"] is None:
         raise UsageError("--save-ref needs the real images", "add --ref DIR")
-    path: Path = wishes["save_ref"]
+    path: Path = options["save_ref"]
     if path.exists() and not common.yes:
         raise UsageError(f"{path} is there already", "name another file, or add --yes")
     with sharing(common.screen) as progress:
         made = make_reference(
-            wishes["ref"], path.stem, tags=wishes["ref_tags"], progress=progress, **told
+            options["ref"],
+            path.stem,
+            tags=options["ref_tags"],
+            registry=common.registry(),
+            progress=progress,
+            **asked,
         )
-    common.screen.made(reference.save(made, path), "reference", f"n {made.count:,}")
+    common.screen.made(made.save(path), "reference", f"n {made.count:,}")
     return {"reference": str(path), "n": made.count, "metrics": list(made.metrics)}

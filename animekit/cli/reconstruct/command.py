@@ -19,7 +19,8 @@ OWN = [
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
     option("out", Path, "--out", "-o", metavar="FILE", help="Where the pairs go."),
     option("map", Path, metavar="FILE", help="Draw the codes in two dimensions.", panel=MAP),
-    option("attribute", str, metavar="NAME", help="hair, eyes or any label.", panel=MAP),
+    option("attr", str, metavar="NAME", help="hair, eyes or any label.", panel=MAP),
+    option("attribute", str, metavar="NAME", help="Old name of --attr.", hidden=True),
     option("map_num", int, metavar="N", help="Most images on it.", default=1000, panel=MAP),
     option("thumbnails", bool, help="Small pictures in place of points.", panel=MAP),
     option("coords", bool, help="Write its coordinates beside it, as CSV.", panel=MAP),
@@ -31,14 +32,14 @@ def add_to(app: typer.Typer) -> None:
     command(app, "reconstruct", reconstruct, *OWN, *CHANCE, *CONSENT)
 
 
-def reconstruct(common: Common, **wishes: Any) -> Any:
+def reconstruct(common: Common, **options: Any) -> Any:
     """Let a model reconstruct test images, and measure how far off it is.
 
     Examples
       animekit reconstruct
       animekit reconstruct 0012 data/faces --num 20 -o pairs.png
-      animekit reconstruct 0012 --map map.png --attribute hair
+      animekit reconstruct 0012 --map map.png --attr hair
     """
     from animekit.cli.reconstruct import run
 
-    return run.run(common, wishes)
+    return run.run(common, options)

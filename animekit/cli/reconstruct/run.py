@@ -10,67 +10,78 @@ import typer
 
 from animekit.cli._options import Common
 from animekit.cli._progress import sharing
-from animekit.device import choose_device
 from animekit.errors import UnusableError, UsageError
-from animekit.evaluation import held_out, latent_picture
-from animekit.evaluation.reconstruct import Reconstruction, as_reconstructing, codes_of, reconstruct
+from animekit.evaluation.latent_map import map_files
+from animekit.evaluation.reconstruct import (
+    Reconstruction,
+    ReconstructRequest,
+    make_reconstruct_plan,
+    open_model,
+    reconstruct,
+)
+from animekit.evaluation.scores import as_reconstructing
 from animekit.images.write import may_replace
-from animekit.runs.run import Loaded, load_model
+from animekit.runs.run import Loaded
 
 DEFAULT = Path("samples/reconstruct.png")
 ATTRIBUTE = "hair"
+OF_A_MAP = ("attr", "attribute", "thumbnails", "coords")
 
 
-def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any]:
+def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     """Reconstruct, measure and write; return the data of the JSON answer."""
-    chart, table = places(wishes)
-    out: Path = wishes["out"] or DEFAULT
-    loaded = _load(common, wishes["checkpoint"], wishes["model"])
+    chart, table = _map_files(options)
+    out: Path = options["out"] or DEFAULT
+    asked = {
+        "num": options["num"],
+        "attribute": _attribute(options),
+        "map_num": options["map_num"],
+        "tags": options["tags"],
+        "seed": common.seed or 0,
+        "checkpoint": _checkpoint(options["checkpoint"]),
+        "gpu": common.gpu or "auto",
+    }
+    request = ReconstructRequest(**asked)
+    with common.screen.busy("loading"):
+        loaded = open_model(options["model"], request, common.registry())
     common.screen.note(loaded.origin)
     as_reconstructing(loaded.model, loaded.name)
     if common.dry_run:
-        return _say_plan(common, loaded, wishes, [out, chart, table])
-    _may_replace(common, out)
-    if chart is not None:
-        _may_replace(common, chart)
+        return _say_plan(common, loaded, options["data"], request, [out, chart, table])
+    agreed = {path: _may_replace(common, path) for path in (out, chart) if path is not None}
     with sharing(common.screen) as progress:
         found = reconstruct(
-            loaded,
-            wishes["data"],
-            num=wishes["num"],
-            attribute=(wishes["attribute"] or ATTRIBUTE) if chart is not None else None,
-            map_num=wishes["map_num"],
-            tags=wishes["tags"],
-            seed=common.seed or 0,
-            registry=common.registry(),
-            progress=progress,
+            loaded, options["data"], registry=common.registry(), progress=progress, **asked
         )
     for warning in found.warnings:
         common.screen.warn(warning, "reconstruct.trained")
     show(common, found)
-    _write(common, found, wishes, out, chart, table)
+    _write(common, found, options, (out, chart, table), agreed)
     data = {**found.facts(), "pairs": str(out)}
     return data if found.map is None else {**data, "map": {"path": str(chart), **found.map.facts()}}
 
 
-def places(wishes: dict[str, Any]) -> tuple[Path | None, Path | None]:
-    """Return where the map and its coordinates go; None for what was not asked for.
+def _map_files(options: dict[str, Any]) -> tuple[Path | None, Path | None]:
+    """Return where the map and its coordinates go; None for what was not asked for."""
+    if options["map"] is not None:
+        return map_files(options["map"], coordinates=options["coords"])
+    given = [flag for flag in OF_A_MAP if options[flag]]
+    if given:
+        raise UsageError(f"--{given[0]} is for a map of the codes", "add --map FILE.png")
+    return None, None
 
-    A map that is named .csv is drawn beside it as PNG.
-    """
-    asked: Path | None = wishes["map"]
-    if asked is None:
-        given = [flag for flag in ("attribute", "thumbnails", "coords") if wishes[flag]]
-        if given:
-            raise UsageError(f"--{given[0]} is for a map of the codes", "add --map FILE.png")
-        return None, None
-    if asked.suffix.lower() not in (".png", ".csv"):
-        raise UsageError(f"{asked} ends neither in .png nor in .csv", "name a .png file")
-    table = asked.with_suffix(".csv")
-    wanted = wishes["coords"] or asked.suffix.lower() == ".csv"
-    return (asked if asked.suffix.lower() == ".png" else asked.with_suffix(".png")), (
-        table if wanted else None
-    )
+
+def _attribute(options: dict[str, Any]) -> str | None:
+    """Return the attribute that colours the map; None without a map."""
+    if options["map"] is None:
+        return None
+    return options["attr"] or options["attribute"] or ATTRIBUTE
+
+
+def _checkpoint(word: str) -> str | int:
+    if not word.isdigit() and word not in ("best", "last"):
+        raise UsageError(f'no checkpoint "{word}"', "use best, last, or a step such as 2000")
+    return int(word) if word.isdigit() else word
 
 
 def show(common: Common, found: Reconstruction) -> None:
@@ -95,72 +106,63 @@ def show(common: Common, found: Reconstruction) -> None:
         )
 
 
-def _load(common: Common, checkpoint: str, where: str | None) -> Loaded:
-    which = int(checkpoint) if checkpoint.isdigit() else checkpoint
-    if which not in ("best", "last") and not isinstance(which, int):
-        raise UsageError(f'no checkpoint "{which}"', "use best, last, or a step such as 2000")
-    with common.screen.busy("loading"):
-        loaded = load_model(where, common.registry(), checkpoint=which)
-        loaded.model.to(choose_device(common.gpu or "auto"))
-    return loaded
-
-
 def _say_plan(
-    common: Common, loaded: Loaded, wishes: dict[str, Any], files: list[Path | None]
+    common: Common,
+    loaded: Loaded,
+    data: str | None,
+    request: ReconstructRequest,
+    files: list[Path | None],
 ) -> dict[str, Any]:
     """Say what would be reconstructed and written."""
     with common.screen.packing() as progress:
-        registry = common.registry()
-        shown = held_out.find(
-            loaded, wishes["data"], registry, tags=wishes["tags"], progress=progress
-        )
-    if files[1] is not None:
-        codes_of(loaded.model, shown.images[:1])  # raises for a model without codes
+        plan = make_reconstruct_plan(loaded, data, request, common.registry(), progress)
     where = [str(path) for path in files if path is not None]
-    common.screen.say(f"would reconstruct {shown.words} and write {', '.join(where)}")
-    return {"would_reconstruct": shown.words, "would_write": where}
+    common.screen.say(f"would reconstruct {plan.shown.words} and write {', '.join(where)}")
+    return {"would_reconstruct": plan.shown.words, "would_write": where}
 
 
 def _write(
     common: Common,
     found: Reconstruction,
-    wishes: dict[str, Any],
-    out: Path,
-    chart: Path | None,
-    table: Path | None,
+    options: dict[str, Any],
+    files: tuple[Path, Path | None, Path | None],
+    agreed: dict[Path, bool],
 ) -> None:
-    screen = common.screen
-    tile = wishes["tile"]
-    _replacing(common, lambda over: found.save(out, tile=tile, overwrite=over))
+    screen, tile, (out, chart, table) = common.screen, options["tile"], files
+    _replacing(common, lambda over: found.save(out, tile=tile, overwrite=over), agreed=agreed[out])
     screen.made(out, "pairs", f"{len(found.originals)} pairs, originals above")
     if found.map is None or chart is None:
         return
-    latent, about = found.map, {key: found.facts()[key] for key in ("version", "model", "data")}
-    small = wishes["thumbnails"]
+    small = options["thumbnails"]
     _replacing(
         common,
-        lambda over: latent_picture.save_map(
-            latent, chart, about, thumbnails=small, overwrite=over
-        ),
+        lambda over: found.save_map(chart, thumbnails=small, overwrite=over),
+        agreed=agreed[chart],
     )
     screen.made(chart, "map")
     if table is not None:
+        latent = found.map
         _replacing(common, lambda over: latent.save_coordinates(table, overwrite=over))
         screen.made(table, "coordinates")
 
 
-def _may_replace(common: Common, path: Path) -> None:
-    """Refuse before the work what could not be written behind it."""
-    _replacing(common, lambda over: may_replace(path, ".png", overwrite=over))
+def _may_replace(common: Common, path: Path) -> bool:
+    """Refuse before the work what could not be written behind it; say whether a person agreed."""
+    return _replacing(common, lambda over: may_replace(path, ".png", overwrite=over))
 
 
-def _replacing(common: Common, write: Callable[[bool], Any]) -> None:
-    """Write; where a file of somebody else's is in the way, ask, if there is anybody to ask."""
+def _replacing(common: Common, write: Callable[[bool], object], *, agreed: bool = False) -> bool:
+    """Write; where a file of somebody else's is in the way, ask, if there is anybody to ask.
+
+    Returns whether that person agreed.
+    """
     try:
-        write(common.yes)
+        write(common.yes or agreed)
     except UnusableError as error:
         if error.code != "file.exists" or not common.may_ask():
             raise
         if not typer.confirm(f"{error.message}. Replace it?", err=True):
             raise
         write(True)
+        return True
+    return agreed

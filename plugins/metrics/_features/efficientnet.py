@@ -28,7 +28,7 @@ def _norm(width: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(width, eps=1e-3)
 
 
-class Block(nn.Module):
+class InvertedResidual(nn.Module):
     """A depthwise convolution between two pointwise ones, beside a shortcut."""
 
     def __init__(self, last: int, expansion: int, kernel: int, stride: int, width: int) -> None:
@@ -71,7 +71,9 @@ class EfficientNetLite0(nn.Module):
             if stride > 1:
                 self.ends.append(len(blocks) - 1)  # the last block before the side is halved
             for index in range(count):
-                blocks.append(Block(last, expansion, kernel, stride if index == 0 else 1, width))
+                blocks.append(
+                    InvertedResidual(last, expansion, kernel, stride if index == 0 else 1, width)
+                )
                 last = width
         self._blocks = nn.ModuleList(blocks)
         self._conv_head = nn.Conv2d(last, FEATURES, 1, bias=False)

@@ -36,7 +36,7 @@ TENSORFLOW = Resizer("TensorFlow 1 bilinear, not antialiased", inception.tensorf
 
 
 @dataclass(frozen=True)
-class Wish:
+class ExtractorRequest:
     """What a user asked for: an extractor, and for which metric, to say so in errors."""
 
     extractor: str
@@ -55,87 +55,87 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Kind:
+class ExtractorKind:
     """A kind of extractor: where its file is, and how the file becomes one."""
 
-    find: Callable[[Wish], Path]
-    load: Callable[[Wish, Path, Registry], Extractor]
+    find: Callable[[ExtractorRequest], Path]
+    load: Callable[[ExtractorRequest, Path, Registry], Extractor]
 
 
-def missing(wish: Wish) -> AnimekitError | None:
+def missing(request: ExtractorRequest) -> AnimekitError | None:
     """Return why the extractor cannot be had here; None if its file is there."""
     try:
-        _kind(wish).find(wish)
+        _kind(request).find(request)
     except AnimekitError as error:
         return error
     return None
 
 
-def load(wish: Wish, registry: Registry) -> Extractor:
+def load(request: ExtractorRequest, registry: Registry) -> Extractor:
     """Return the extractor that was asked for, never another in its place.
 
     Raises NotFoundError where its weights are not there, CheckpointError where they are not what
     they should be, and ConfigError for a name or a size that cannot be.
     """
-    kind = _kind(wish)
-    path = kind.find(wish)
-    if wish.size is not None and kind is not FILES[".pt"] and kind is not FILES[".ts"]:
+    kind = _kind(request)
+    path = kind.find(request)
+    if request.size is not None and kind is not FILES[".pt"] and kind is not FILES[".ts"]:
         raise ConfigError(
-            f"extractor {wish.extractor} has a size of its own, so {wish.metric}.size={wish.size}"
-            " cannot be",
-            f"leave {wish.metric}.size out: it is for TorchScript files",
+            f"extractor {request.extractor} has a size of its own, so"
+            f" {request.metric}.size={request.size} cannot be",
+            f"leave {request.metric}.size out: it is for TorchScript files",
         )
-    return kind.load(wish, path, registry)
+    return kind.load(request, path, registry)
 
 
-def _kind(wish: Wish) -> Kind:
-    if wish.extractor in NAMED:
-        return NAMED[wish.extractor]
-    suffix = Path(wish.extractor).suffix.lower()
+def _kind(request: ExtractorRequest) -> ExtractorKind:
+    if request.extractor in NAMED:
+        return NAMED[request.extractor]
+    suffix = Path(request.extractor).suffix.lower()
     if suffix in FILES:
         return FILES[suffix]
     raise ConfigError(
-        f'unknown extractor "{wish.extractor}".{did_you_mean(wish.extractor, NAMED)}',
+        f'unknown extractor "{request.extractor}".{did_you_mean(request.extractor, NAMED)}',
         f"known: {' '.join(NAMED)}, or a file that ends in {', '.join(FILES)}",
         code="extractor.unknown",
     )
 
 
-def _given(wish: Wish) -> Path:
-    path = Path(wish.extractor).expanduser()
+def _given(request: ExtractorRequest) -> Path:
+    path = Path(request.extractor).expanduser()
     if not path.is_file():
-        raise wish.absent(f"no file {path}", wish.option)
+        raise request.absent(f"no file {path}", request.option)
     return path
 
 
-def _bundled(wish: Wish) -> Path:
-    path = weights.bundled().get(wish.extractor)
+def _bundled(request: ExtractorRequest) -> Path:
+    path = weights.bundled().get(request.extractor)
     if path is None:
-        raise wish.absent(
-            f"no {wish.extractor} weights in this installation",
-            f"--set {wish.metric}.extractor=effnetlite0, or {wish.option}",
+        raise request.absent(
+            f"no {request.extractor} weights in this installation",
+            f"--set {request.metric}.extractor=effnetlite0, or {request.option}",
         )
     return path
 
 
-def _stored(wish: Wish) -> Path:
+def _stored(request: ExtractorRequest) -> Path:
     path = weights_dir() / INCEPTION_FILE
     if not path.is_file():
-        raise wish.absent(
-            "no Inception weights", f"animekit models pull inception, or {wish.option}"
+        raise request.absent(
+            "no Inception weights", f"animekit models pull inception, or {request.option}"
         )
     return path
 
 
-def _installed(wish: Wish) -> Path:
+def _installed(request: ExtractorRequest) -> Path:
     spec = importlib.util.find_spec(EFFNET_PACKAGE)
     folders = (spec.submodule_search_locations if spec else None) or []
     for folder in folders:
         path = Path(folder) / "models" / EFFNET_FILE
         if path.is_file():
             return path
-    raise wish.absent(
-        f"extractor {wish.extractor} is not installed",
+    raise request.absent(
+        f"extractor {request.extractor} is not installed",
         'pip install "animekit[features]"',
         "extra.missing",
     )
@@ -146,7 +146,7 @@ def _own_name(path: Path, sha256: str) -> str:
     return f"{re.sub(r'[^a-z0-9]+', '_', path.stem.lower()).strip('_') or 'file'}_{sha256[:8]}"
 
 
-def _model(wish: Wish, path: Path, registry: Registry) -> Extractor:
+def _model(request: ExtractorRequest, path: Path, registry: Registry) -> Extractor:
     tensors, about, sha256 = weights.read(path)
     model = weights.build(about, tensors, registry, path)
     if not isinstance(model, Classifies) or model.spec.channels != 3:
@@ -156,11 +156,11 @@ def _model(wish: Wish, path: Path, registry: Registry) -> Extractor:
             "give a model that classifies, as one of animekit train tagger",
         )
     return of_classifier(
-        model, wish.extractor if wish.extractor in NAMED else _own_name(path, sha256), sha256
+        model, request.extractor if request.extractor in NAMED else _own_name(path, sha256), sha256
     )
 
 
-def _effnetlite0(wish: Wish, path: Path, registry: Registry) -> Extractor:
+def _effnetlite0(request: ExtractorRequest, path: Path, registry: Registry) -> Extractor:
     data, sha256 = _verified(path, EFFNET_SHA256, EFFNET_REMEDY)
     network = fill(efficientnet.EfficientNetLite0, data, path)
     return Extractor(
@@ -168,7 +168,7 @@ def _effnetlite0(wish: Wish, path: Path, registry: Registry) -> Extractor:
     )
 
 
-def _fid_inception(wish: Wish, path: Path, registry: Registry) -> Extractor:
+def _fid_inception(request: ExtractorRequest, path: Path, registry: Registry) -> Extractor:
     data, sha256 = _verified(path, INCEPTION_SHA256, "animekit models pull inception")
     network = fill(inception.Inception, data, path)
     return Extractor(
@@ -219,11 +219,11 @@ def fill(network: Callable[[], Any], data: bytes, path: Path) -> Any:
     return empty.eval().requires_grad_(False)
 
 
-def _torchscript(wish: Wish, path: Path, registry: Registry) -> Extractor:
-    if wish.size is None:
+def _torchscript(request: ExtractorRequest, path: Path, registry: Registry) -> Extractor:
+    if request.size is None:
         raise ConfigError(
             f"{path}: a TorchScript file does not say which size it takes",
-            f"--set {wish.metric}.size=224, the side in pixels of its input",
+            f"--set {request.metric}.size=224, the side in pixels of its input",
         )
     data = _bytes(path)
     try:
@@ -243,8 +243,9 @@ def _torchscript(wish: Wish, path: Path, registry: Registry) -> Extractor:
         except (RuntimeError, torch.jit.Error) as error:
             last = (str(error).strip().splitlines() or ["failed"])[-1]
             raise CheckpointError(
-                f"{path} cannot take float [N, 3, {wish.size}, {wish.size}] in [-1, 1]: {last}",
-                f"--set {wish.metric}.size=PIXELS if that is the wrong size",
+                f"{path} cannot take float [N, 3, {request.size}, {request.size}] in [-1, 1]:"
+                f" {last}",
+                f"--set {request.metric}.size=PIXELS if that is the wrong size",
             ) from None
         if not isinstance(output, Tensor):
             raise CheckpointError(
@@ -254,17 +255,17 @@ def _torchscript(wish: Wish, path: Path, registry: Registry) -> Extractor:
         return output.flatten(1).float() if output.ndim > 1 else output.float()
 
     sha256 = hashlib.sha256(data).hexdigest()
-    return Extractor(_own_name(path, sha256), sha256, wish.size, features)
+    return Extractor(_own_name(path, sha256), sha256, request.size, features)
 
 
 NAMED = {
-    "tagger": Kind(_bundled, _model),
-    "effnetlite0": Kind(_installed, _effnetlite0),
-    "inception": Kind(_stored, _fid_inception),
+    "tagger": ExtractorKind(_bundled, _model),
+    "effnetlite0": ExtractorKind(_installed, _effnetlite0),
+    "inception": ExtractorKind(_stored, _fid_inception),
 }
 FILES = {
-    ".safetensors": Kind(_given, _model),
-    ".pth": Kind(_given, _fid_inception),
-    ".pt": Kind(_given, _torchscript),
-    ".ts": Kind(_given, _torchscript),
+    ".safetensors": ExtractorKind(_given, _model),
+    ".pth": ExtractorKind(_given, _fid_inception),
+    ".pt": ExtractorKind(_given, _torchscript),
+    ".ts": ExtractorKind(_given, _torchscript),
 }

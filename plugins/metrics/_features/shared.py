@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from animekit import config, plugins
+from animekit import config
 from animekit.errors import AnimekitError, UnusableError
 from animekit.evaluation.metric import Metric
 from animekit.models.features import Extractor, Kind, cached_features
@@ -20,6 +19,8 @@ from .._common import square
 from . import extractors
 
 INCEPTION = "inception"
+OWN_ARRAYS = ("features", "extractor")  # of an exported RealFeatures
+K = TypeVar("K")  # what is kept of real features; it has an `extractor`, the identity of one
 HALF = 0.45  # of the work is in the real features, as much in the fakes', the rest in the number
 
 
@@ -41,22 +42,11 @@ class FeatureParams(config.Params):
     )
 
 
-class Prepared(Protocol):
-    """What a metric keeps of the real images: at least which extractor saw them."""
-
-    @property
-    def extractor(self) -> str:
-        """Identity of the extractor."""
-
-
-P = TypeVar("P", bound=Prepared)
-
-
 class FeatureMetric(Metric):
     """A metric that compares features which a chosen network extracts.
 
     Names of numbers end in the extractor's: `fd_tagger`. Only the FID's own Inception gives the
-    names that are known from papers. `warnings` says after `compute` what to think of its numbers.
+    names that are known from papers.
     """
 
     known_as: ClassVar[str] = ""
@@ -64,24 +54,21 @@ class FeatureMetric(Metric):
     Params = FeatureParams
     params: FeatureParams
 
-    def __init__(self, params: config.Params | None = None) -> None:
-        super().__init__(params)
-        self._span = (0.0, 1.0)
-
     @property
-    def _wish(self) -> extractors.Wish:
-        official = self.known_as if self.params.extractor == INCEPTION else ""
+    def _asked(self) -> extractors.ExtractorRequest:
+        name = self.params.extractor
+        official = self.known_as if name == INCEPTION else ""
         label = official.upper() or self.name
-        return extractors.Wish(self.params.extractor, self.params.size, label, self.name)
+        return extractors.ExtractorRequest(name, self.params.size, label, self.name)
 
     @cached_property
     def extractor(self) -> Extractor:
         """The network, read when it is first needed; raises where it cannot be had."""
-        return extractors.load(self._wish, self.registry or plugins.load())
+        return extractors.load(self._asked, self.context.plugins())
 
     def missing(self) -> AnimekitError | None:
         """Return the error that `compute` would raise, where the extractor is not there."""
-        return extractors.missing(self._wish)
+        return extractors.missing(self._asked)
 
     def key(self, stem: str = "") -> str:
         """Return the name of a number: stem (else the metric's name) and extractor.
@@ -106,32 +93,54 @@ class FeatureMetric(Metric):
         return []
 
     def features(
-        self, images: np.ndarray | Tensor, which: str, kind: Kind = "features"
+        self,
+        images: np.ndarray | Tensor,
+        which: str,
+        kind: Kind = "features",
+        span: tuple[float, float] = (0.0, 1.0),
     ) -> np.ndarray:
         """Return float32 features (or logits), from the cache if they are there.
 
-        `which` names the images in errors. Raises DataError for images that are not square uint8
-        RGB or grey, or are too few.
+        `which` names the images in errors, `span` is their part of the progress. Raises DataError
+        for images that are not square uint8 RGB or grey, or are too few.
         """
         images = square(images, which, self.least)
-        return cached_features(self.extractor, images, kind=kind, progress=self._tell)
+        low, high = span
+
+        def report(share: float) -> None:
+            self.context.progress(low + (high - low) * share)
+
+        return cached_features(self.extractor, images, kind=kind, progress=report)
 
     @property
     def least(self) -> int:
         """Number of images that a set must have at least."""
         return self.fewest
 
-    def both(self, real: Any, fake: np.ndarray | Tensor, kind: type[P]) -> tuple[P, np.ndarray]:
-        """Return what `prepare` makes of the real images, and the features of the fakes.
+
+class FeatureDistance(FeatureMetric, Generic[K]):
+    """A feature metric that keeps something of the real images' features, a K."""
+
+    kept: ClassVar[type]
+    """The class K."""
+
+    def keep(self, features: np.ndarray) -> K:
+        """Return what is kept of the real images' features, float32 [N, D]."""
+        raise NotImplementedError
+
+    def prepare(self, real: np.ndarray | Tensor) -> K:
+        """Return what is kept of the real images."""
+        return self.keep(self.features(real, "real"))
+
+    def both(self, real: Any, fake: np.ndarray | Tensor) -> tuple[K, np.ndarray]:
+        """Return what is kept of the real images, and the features of the fakes.
 
         `real` may be prepared already, by a metric with the same extractor: else UnusableError.
         """
-        self.warnings = []
-        begun = 0.0
-        if not isinstance(real, kind):
-            with self._within(0.0, HALF):
-                real = self.prepare(real)
-            begun = HALF
+        start = 0.0
+        if not isinstance(real, self.kept):
+            real = self.keep(self.features(real, "real", span=(0.0, HALF)))
+            start = HALF
         if real.extractor != self.extractor.identity:
             raise UnusableError(
                 f"{self.name}: the real features are of {_short(real.extractor)}, the fakes' would"
@@ -139,24 +148,44 @@ class FeatureMetric(Metric):
                 "prepare the real images anew",
                 code="features.extractor",
             )
-        with self._within(begun, 2 * HALF):
-            return real, self.features(fake, "fake")
+        return cast(K, real), self.features(fake, "fake", span=(start, 2 * HALF))
 
-    @contextmanager
-    def _within(self, low: float, high: float) -> Iterator[None]:
-        before, self._span = self._span, (low, high)
-        try:
-            yield
-        finally:
-            self._span = before
 
-    def _tell(self, share: float) -> None:
-        low, high = self._span
-        self.progress(low + (high - low) * share)
+@dataclass(frozen=True)
+class RealFeatures:
+    """Features of the real images, and what a metric found among them."""
 
-    def warn(self, text: str) -> None:
-        """Add a sentence to what is to be thought of the numbers."""
-        self.warnings.append(text)
+    values: np.ndarray  # float32 [N, D]
+    extractor: str
+    found: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class RealFeaturesMetric(FeatureDistance[RealFeatures]):
+    """A feature metric that keeps the features of all real images."""
+
+    kept: ClassVar[type] = RealFeatures
+
+    def among(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what is found among the features of the real images, by name."""
+        raise NotImplementedError
+
+    def keep(self, features: np.ndarray) -> RealFeatures:
+        """Return the features, and what is found among them."""
+        return RealFeatures(features, self.extractor.identity, self.among(features))
+
+    def export(self, prepared: RealFeatures) -> dict[str, np.ndarray]:
+        """Return the features as float32: 10 MB for 10,000 images of 256 features."""
+        return {
+            "features": prepared.values,
+            **prepared.found,
+            "extractor": to_bytes(prepared.extractor),
+        }
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> RealFeatures:
+        """Return what `prepare` returned."""
+        found = {key: np.array(array) for key, array in arrays.items() if key not in OWN_ARRAYS}
+        values = np.array(arrays["features"], np.float32)
+        return RealFeatures(values, to_text(arrays["extractor"]), found)
 
 
 def _short(identity: str) -> str:

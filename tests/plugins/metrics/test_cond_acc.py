@@ -11,6 +11,7 @@ from animekit import plugins
 from animekit.data.dataset import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import CheckpointError, DataError, NotFoundError
+from animekit.evaluation.metric import MetricContext
 from animekit.labels.prompt import parse
 from animekit.labels.tags import EYES, HAIR
 from animekit.models.tagger import Classifier
@@ -77,9 +78,9 @@ def test_rows_of_the_confusion_were_asked_and_columns_were_read() -> None:
 
 
 def test_tables_show_counts_beside_those_of_the_data() -> None:
-    metric = ConditionAccuracy()
+    real_labels = np.stack([parse("blue hair")[0]] * 7)
+    metric = ConditionAccuracy(context=MetricContext(real_labels=real_labels))
     metric._loaded = Told(["blue", "green"], ["red", "red"])
-    metric.real_labels = np.stack([parse("blue hair")[0]] * 7)
     labels = np.stack([parse("blue hair red eyes")[0]] * 2)
     hair, eyes = metric.illustrate(np.zeros(0), np.zeros((2, 3, 8, 8), np.uint8), labels)
     blue = HAIR.index("blue")
@@ -110,8 +111,7 @@ def test_the_bundled_tagger_reads_real_colours_as_its_card_says(shared_data: Pat
     packed = pack(open_dataset(str(shared_data / "mlds_extra"), registry), 64)
     assert packed.labels is not None
     rows = np.flatnonzero(packed.held_out(0.1) & packed.labels.any(1))[::5]
-    metric = ConditionAccuracy()
-    metric.registry = registry
+    metric = ConditionAccuracy(context=MetricContext(registry=registry))
     images = np.ascontiguousarray(packed.images[rows].transpose(0, 3, 1, 2))
     found = metric.compute(None, images, packed.labels[rows])
     assert found["acc_hair"] > 0.92

@@ -12,6 +12,7 @@ from animekit import plugins
 from animekit.cleaning.cascade import Cascade, equalised
 from animekit.cleaning.detector import Detector
 from animekit.errors import DataError, NotFoundError, UnusableError
+from animekit.evaluation.metric import MetricContext
 from animekit.images.decode import decode
 from animekit.images.layout import course_figure
 from animekit.plugins import PluginSource, Registry
@@ -82,17 +83,17 @@ def pictures(*bright: bool, side: int = 64) -> np.ndarray:
 
 def test_faces_are_counted_on_each_figure(xml: str, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, Bright)
-    metric = Faces(FacesParams(cascade=xml))
     told: list[float] = []
-    metric.progress = told.append
-    found = metric.compute(None, pictures(True, False, True))
+    said: list[str] = []
+    context = MetricContext(progress=told.append, warn=said.append)
+    found = Faces(FacesParams(cascade=xml), context).compute(None, pictures(True, False, True))
     assert found["faces_tight"] == pytest.approx(SEEN * 2 / 3)
     assert found["faces_tight_sd"] == pytest.approx(SEEN / math.sqrt(3))
     assert found["faces_own"] == pytest.approx(50 / 3)
     assert found["faces_own_sd"] == pytest.approx(25 / math.sqrt(3))
     assert next(iter(found)) == "faces_figure"
     assert told == pytest.approx([1 / 3, 2 / 3, 1])
-    assert metric.warnings == ["blob.xml is not the course's lbpcascade_animeface.xml"]
+    assert said == ["blob.xml is not the course's lbpcascade_animeface.xml"]
 
 
 def test_the_figure_is_the_course_s(xml: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,10 +143,11 @@ def test_without_the_cascade_only_the_own_detector_counts_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     install(monkeypatch, Bright)
-    metric = Faces()
+    said: list[str] = []
+    metric = Faces(context=MetricContext(warn=said.append))
     assert metric.missing() is None
     assert metric.compute(None, pictures(True)) == {"faces_own": 25}
-    (warning,) = metric.warnings
+    (warning,) = said
     assert "no cascade lbpcascade_animeface.xml" in warning
     assert "animekit models pull lbpcascade_animeface" in warning
     assert "equalizeHist" not in metric.definition(25)
@@ -156,10 +158,11 @@ def test_without_the_own_detector_only_the_cascade_counts(
     xml: str, monkeypatch: pytest.MonkeyPatch, detectors: tuple[type[Detector], ...]
 ) -> None:
     install(monkeypatch, *detectors)
-    metric = Faces(FacesParams(cascade=xml))
+    said: list[str] = []
+    metric = Faces(FacesParams(cascade=xml), MetricContext(warn=said.append))
     assert metric.missing() is None
     assert set(metric.compute(None, pictures(True))) == {"faces_figure", "faces_tight"}
-    assert len(metric.warnings) == 2
+    assert len(said) == 2
 
 
 def test_with_neither_the_error_says_how_to_get_the_cascade(
@@ -220,11 +223,12 @@ def test_real_faces_pass_and_noise_does_not(shared_data: Path) -> None:
     folder = shared_data / "mlds_faces" / "faces"
     faces = np.stack([decode(folder / f"{index}.jpg") for index in range(50)])
     real = faces.transpose(0, 3, 1, 2)
-    metric = Faces(FacesParams(cascade=str(xml)))
+    said: list[str] = []
+    metric = Faces(FacesParams(cascade=str(xml)), MetricContext(warn=said.append))
     found = metric.compute(None, real)
     assert found["faces_figure"] == 23.5  # 24 and 23: so OpenCV 4.14 counts
     assert found["faces_own"] >= 23
-    assert metric.warnings == []
+    assert said == []
     noise = np.random.default_rng(0).integers(0, 256, (25, 3, 64, 64), np.uint8)
     nothing = metric.compute(None, noise)
     assert nothing["faces_figure"] == 0

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from animekit.errors import DataError, UnusableError
-from animekit.evaluation.metric import Metric
+from animekit.evaluation.metric import Metric, MetricContext
 from animekit_plugins.metrics import ms_ssim, swd
 from animekit_plugins.metrics.ms_ssim import MSSSIM, MSSSIMParams
 from animekit_plugins.metrics.swd import SWD, SWDParams
@@ -187,9 +187,15 @@ def test_an_exported_real_half_of_other_parameters_or_versions_is_refused() -> N
         lambda metric: metric.compute(metric.prepare(REAL[:40]), OTHER[:40]),
     ],
 )
-@pytest.mark.parametrize("make", [lambda: SWD(SWDParams(directions=8, passes=2)), MSSSIM])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda context: SWD(SWDParams(directions=8, passes=2), context),
+        lambda context: MSSSIM(context=context),
+    ],
+)
 def test_progress_grows_up_to_all(
-    make: Callable[[], Metric],
+    make: Callable[[MetricContext], Metric],
     work: Callable[[Metric], object],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -201,9 +207,7 @@ def test_progress_grows_up_to_all(
             told.append([])  # the work of `prepare` comes before that of `compute`
         told[-1].append(share)
 
-    metric = make()
-    metric.progress = listen
-    work(metric)
+    work(make(MetricContext(progress=listen)))
     for shares in told:
         assert len(shares) > 2
         assert shares == sorted(set(shares))

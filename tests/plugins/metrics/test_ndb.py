@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from scipy import ndimage
 from scipy.stats import norm
 
 from animekit.errors import DataError
-from animekit.plugins import Registry
 from animekit_plugins.metrics import _bins, _common, _reduced, ndb
 
 SIDE = 32
@@ -37,13 +35,6 @@ def collapsed(pictures: np.ndarray, modes: int, seed: int = 0) -> np.ndarray:
 
 
 REAL, FAKE = fields(1200, 1), fields(1200, 2)
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +91,11 @@ def test_swapped_sets_give_other_numbers() -> None:
     assert measure(REAL, few)["ndb"] != lost["ndb"]
 
 
-def test_the_order_of_pictures_and_the_threads_change_no_digit(
-    threads: None, monkeypatch: pytest.MonkeyPatch
+def test_the_order_of_pictures_and_sizes_of_tasks_change_no_digit(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fake = collapsed(FAKE, 100)
-    torch.set_num_threads(1)
     expected = measure(REAL, fake)
-    torch.set_num_threads(3)
-    assert measure(REAL, fake) == expected
     order = np.random.default_rng(0).permutation(len(REAL))
     assert measure(REAL[order], fake[order[::-1]]) == expected
     monkeypatch.setattr(_reduced, "TILE", 100)
@@ -208,7 +196,6 @@ def test_the_definition_names_the_bins_that_so_many_pictures_make() -> None:
     [
         (REAL[:39], FAKE, "real pictures: 39, where at least 40 are needed"),
         (REAL[[0] * 60], FAKE, "real pictures: too few of the 60 are different"),
-        (REAL, FAKE / 255, "fake pictures are float64"),
         (REAL, FAKE[:1], "fake pictures: 1, where at least 2 are needed"),
     ],
 )
@@ -229,19 +216,6 @@ def test_any_side_is_averaged_by_area() -> None:
     assert eighth == pytest.approx(exact, abs=1e-3)
     fine = pictures.repeat(8, 2).repeat(8, 3).reshape(3, 3, 8, 20, 8, 28).mean((3, 5))
     assert fifth == pytest.approx(fine, abs=1e-3)
-
-
-def test_progress_ends_at_one_and_never_goes_back() -> None:
-    metric, told = ndb.NDB(), list[float]()
-    metric.progress = told.append
-    metric.prepare(REAL[:200])
-    assert told == sorted(told)
-    assert told[-1] == 1
-
-
-def test_the_metric_is_found_under_its_name(registry: Registry) -> None:
-    assert registry.get("metric", "ndb") is ndb.NDB
-    assert ndb.NDB().params == ndb.NDBParams()
 
 
 @pytest.mark.data

@@ -1,0 +1,71 @@
+"""The making of a reference: what metrics need of real images, without the images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from animekit import plugins
+from animekit.evaluation.evaluate import counting, sharing
+from animekit.evaluation.fakes import SetContender
+from animekit.evaluation.image_set import open_images
+from animekit.evaluation.metric import MetricContext
+from animekit.evaluation.reals import MOST, RealImages
+from animekit.evaluation.reference import Reference
+from animekit.evaluation.request import EvaluateRequest, Progress, metric_requests
+from animekit.evaluation.result import summarise
+from animekit.plugins import Registry
+
+
+def make_reference(
+    ref: str,
+    name: str,
+    *,
+    tags: Path | None = None,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    **asked: Any,
+) -> Reference:
+    """Return a reference of real images: their side of what can be exported.
+
+    Its floor comes from the same number of images that are not among those. `asked` are keywords
+    of `animekit.evaluate`: metrics, params, num, repeats, quick, seed and size.
+    """
+    request = EvaluateRequest.of(**asked)
+    found = registry if registry is not None else plugins.load()
+    report = progress or (lambda words, share: None)
+    metrics = metric_requests(request, found)
+    real = open_images(ref, request.size, found, tags, counting(report, "reading"))
+    num = request.num or min(MOST // 2, len(real) // 2)
+    side = RealImages.open(real, metrics, [SetContender(real)], num, request.seed)
+    arrays: dict[str, dict[str, np.ndarray]] = {}
+    floor: dict[str, dict[str, Any]] = {}
+    params: dict[str, dict[str, Any]] = {}
+    for key, each in side.metrics.items():
+        if each.cls.conditional:
+            continue
+        context = MetricContext(progress=sharing(report, key), registry=found)
+        metric = each.metric(request.seed, context)
+        prepared = side.prepared(metric, 0)
+        exported = metric.export(prepared) if metric.uses_real else {}
+        if exported is None:
+            continue
+        arrays[key], params[key] = exported, metric.params.model_dump(mode="json")
+        numbers = [side.floor(metric, prepared, 0)]
+        for repeat in range(1, request.repeats):
+            metric = each.metric(request.seed + repeat, context)
+            numbers.append(side.floor(metric, side.prepared(metric, repeat), repeat))
+        floor |= {
+            number: {
+                "metric": key,
+                "value": v.value,
+                "sd": v.spread,
+                "n": v.n,
+                "repeats": v.repeats,
+            }
+            for number, v in summarise(numbers, side.count).items()
+        }
+    data = {"fingerprint": real.facts["fingerprint"], "images": len(real)}
+    return Reference(name, side.count, real.facts["size"], data, params, floor, arrays)

@@ -1,0 +1,71 @@
+"""What an evaluation finds, and what it refuses before it measures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from animekit import plugins
+from animekit.errors import NotFoundError, UnusableError
+from animekit.evaluation import reference
+from animekit.evaluation.evaluate import evaluate
+from animekit.evaluation.fakes import ModelContender, contender
+from animekit.evaluation.image_set import ImageSet
+from animekit.evaluation.plan import real_images
+from animekit.plugins import Registry
+from animekit.runs.run import Run, load_model
+from tests.evaluation.support import brighter, codes, drawn
+
+
+def test_images_of_two_sizes_are_refused(few: Registry) -> None:
+    small = ImageSet("small", drawn(20).images[:, :16, :16])
+    with pytest.raises(UnusableError, match="different sizes.*fakes 32 px.*small 16 px"):
+        evaluate(
+            brighter(drawn(20), 1), drawn(40), metrics=["shift"], compare=[small], registry=few
+        )
+
+
+def test_a_conditional_metric_without_labels_is_left_out_or_refused(few: Registry) -> None:
+    found = evaluate(drawn(40, seed=1), drawn(80, labelled=True), registry=few)
+    assert "asked.labels" in codes(found)
+    with pytest.raises(UnusableError, match="asked is left out: fakes has no labels"):
+        evaluate(brighter(drawn(40), 1), drawn(80), metrics=["asked"], registry=few)
+
+
+def test_a_run_brings_its_own_data(
+    run: Run, few: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.path.parent.parent)
+    first = contender(None, few)
+    assert isinstance(first, ModelContender)
+    real = real_images(None, first, few)
+    assert isinstance(real, ImageSet)
+    assert real.name == run.config["options"]["data"]
+    found = evaluate(None, None, metrics=["shift"], num=8, repeats=2, registry=few)
+    assert found.columns[1].name == "-".join(run.id.split("-")[:2])
+    assert found.columns[1].facts["sha256"] == load_model(None, few).sha256
+
+
+def test_without_real_images_it_is_said_what_was_looked_for(
+    few: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotFoundError, match="no real images.*data/faces"):
+        evaluate(drawn(40), None, metrics=["shift"], registry=few)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("faces64", "mlds_extra64"), ("course64", "mlds_faces64")]
+)
+def test_bundled_weights_come_with_the_reference_of_their_data(
+    name: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    installed = plugins.load()
+    found = real_images(None, contender(name, installed), installed)
+    assert isinstance(found, reference.Reference)
+    assert (found.name, found.size, found.count) == (expected, 64, 5000)
+    assert {"swd", "ms_ssim", "fd"} == set(found.metrics)
+    assert 2 < found.floor["swd_avg"]["value"] < 5
+    assert "path" not in found.data
