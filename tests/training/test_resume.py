@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from animekit.files import write_atomic
 from animekit.runs import checkpoint
 from animekit.runs.checkpoint import newest_sound
 from animekit.runs.run import Run
+from tests.attacks import kill_runs
 
 Train = Callable[..., Run]
 Watch = Callable[..., Any]
@@ -36,10 +35,6 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-sys.path.append(str(ROOT / "benchmarks"))  # a new interpreter must find it by name, too
-kill_test = importlib.import_module("kill_test")
-
-
 def newest_step(run: Run) -> int:
     return int(newest_sound(run.path).name)
 
@@ -51,7 +46,7 @@ def test_a_run_that_is_cut_every_second_step_equals_a_straight_one(tiny: Train, 
     cut = tiny(model, steps=1, **values)
     for steps in range(3, TOTAL + 1, 2):
         tiny(model, resume=cut.path, steps=steps)
-    assert kill_test.differences(straight, cut) == []
+    assert kill_runs.differences(straight, cut) == []
 
 
 @pytest.mark.parametrize("name", ["batch norm", "n_critic 3"])
@@ -61,17 +56,17 @@ def test_wherever_a_run_is_cut_it_goes_on_the_same(tiny: Train, name: str) -> No
     for cut_at in range(5):
         cut = tiny(model, steps=cut_at, **values)
         tiny(model, resume=cut.path, steps=5)
-        assert kill_test.differences(straight, cut) == [], f"cut at step {cut_at}"
+        assert kill_runs.differences(straight, cut) == [], f"cut at step {cut_at}"
 
 
 def test_the_comparison_sees_another_seed_and_a_missing_step(tiny: Train) -> None:
     one, other, shorter = tiny(steps=2), tiny(steps=2, seed=1), tiny(steps=1)
-    found = kill_test.differences(one, other)
+    found = kill_runs.differences(one, other)
     assert any("model.safetensors" in line for line in found)
     assert any("ema.safetensors" in line for line in found)
     assert any("optimizers" in line for line in found)
     assert any("metrics.jsonl" in line for line in found)
-    assert kill_test.differences(one, shorter) != []
+    assert kill_runs.differences(one, shorter) != []
 
 
 def test_forgetting_the_optimisers_would_be_seen(
@@ -88,11 +83,11 @@ def test_forgetting_the_optimisers_would_be_seen(
 
     monkeypatch.setattr(checkpoint, "read_state", forgetful)
     tiny(resume=cut.path, steps=4)
-    assert any("model.safetensors" in line for line in kill_test.differences(straight, cut))
+    assert any("model.safetensors" in line for line in kill_runs.differences(straight, cut))
 
 
 def test_two_runs_of_one_recipe_are_equal(tiny: Train) -> None:
-    assert kill_test.differences(tiny(steps=3), tiny(steps=3)) == []
+    assert kill_runs.differences(tiny(steps=3), tiny(steps=3)) == []
 
 
 def test_a_resumed_run_reports_each_step_once(tiny: Train) -> None:
@@ -109,14 +104,14 @@ def test_a_resumed_run_reports_each_step_once(tiny: Train) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_runs_killed_at_random_moments_end_as_the_run_that_was_not(tmp_path: Path) -> None:
-    outcome = kill_test.trial(tmp_path, runs=2, kills=3, seed=0)
+    outcome = kill_runs.trial(tmp_path, runs=2, kills=3, seed=0)
     assert outcome.equal == outcome.runs == 2, outcome.lines
     assert len(outcome.kills) >= 4, "too few kills to show anything"
 
 
 @pytest.mark.slow
 def test_new_processes_killed_at_random_moments_end_as_the_run_that_was_not(tmp_path: Path) -> None:
-    outcome = kill_test.trial(tmp_path, runs=4, kills=2, seed=1, fresh=True)
+    outcome = kill_runs.trial(tmp_path, runs=4, kills=2, seed=1, fresh=True)
     assert outcome.equal == outcome.runs == 4, outcome.lines
     assert len(outcome.kills) >= 4, "too few kills to show anything"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,10 +23,9 @@ from animekit.testing.check import check_model, small_params, tiny_dataset, tiny
 from animekit.training.recipe import find_preset, make
 from animekit_plugins.models._colorizing import Colorizer, luminance, tint
 from animekit_plugins.models.twostage import TwoStage
+from tests.attacks import kill_runs
 
 ROOT = Path(__file__).parents[3]
-sys.path.append(str(ROOT / "benchmarks"))
-kill_test = importlib.import_module("kill_test")
 
 Train = Callable[..., Run]
 COLOURED = {"c_z_dim": 2, "c_channels": 4, "cd_channels": 4}
@@ -346,7 +343,7 @@ def test_a_run_that_is_cut_equals_a_straight_one(tiny: Train) -> None:
     cut = tiny("twostage", steps=1, **values)
     for steps in (3, 5):
         tiny("twostage", resume=cut.path, steps=steps)
-    assert kill_test.differences(straight, cut) == []
+    assert kill_runs.differences(straight, cut) == []
 
 
 def test_a_trained_model_draws_from_labels_and_its_picture_can_be_made_again(
