@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit import plugins
-from animekit.cleaning.cache import Measured
+from animekit.cleaning.cache import MeasureCache
 from animekit.cleaning.check import TIERS, Check, Context, Finding, Reason
 from animekit.cleaning.judge import judge, make_manifest
 from animekit.cleaning.measure import Progress, Table, measure
@@ -152,7 +152,7 @@ def _clean(
     found = survey(path)
     files = found.files if shard is None else _part(found.files, shard)
     root = Path(out) if out is not None else clean_folder(path)
-    with Measured(root / "cache", caches) as measured:
+    with MeasureCache(root / "cache", caches) as measured:
         table = measure(path, files, chosen, measured, workers=workers, progress=progress)
     if found.skipped:
         context.warnings.append(_skipped_words(found))
