@@ -123,9 +123,9 @@ def test_where_there_is_nothing_to_clean_it_is_said_what_was_seen(tmp_path: Path
 def test_every_row_has_its_own_measures(tmp_path: Path, workers: int) -> None:
     folder = files(tmp_path / "data")
     (folder / "010.png").write_bytes(b"")
-    told: list[tuple[int, int]] = []
+    seen: list[tuple[int, int]] = []
     table = look(
-        folder, tmp_path / "cache", Red(), workers=workers, progress=lambda *at: told.append(at)
+        folder, tmp_path / "cache", Red(), workers=workers, progress=lambda *at: seen.append(at)
     )
     frame = table.frame()
     assert frame["name"].tolist() == [f"{index:03d}.png" for index in range(40)]
@@ -135,8 +135,8 @@ def test_every_row_has_its_own_measures(tmp_path: Path, workers: int) -> None:
     assert (good["format"] == "PNG").all()
     assert frame["error_kind"][10] == "empty" and frame["width"][10] == 0
     assert np.isnan(frame["red.red"][10])
-    assert told[0] == (0, 40) and told[-1] == (40, 40)
-    assert told == sorted(told)
+    assert seen[0] == (0, 40) and seen[-1] == (40, 40)
+    assert seen == sorted(seen)
 
 
 def test_pictures_come_in_batches_that_are_small_where_pictures_are_large(
