@@ -22,7 +22,7 @@ FORMAT = 1
 """Raise it when the lines or the facts of a file change: older files are not read."""
 
 
-class Measured:
+class MeasureCache:
     """The measures of pictures, found by the hash of their content.
 
     `names` say which content a file had when its size and time were these. Lines are kept as they
@@ -106,7 +106,7 @@ class Measured:
                 "name a folder on another disk: --out DIR",
             ) from None
 
-    def __enter__(self) -> Measured:
+    def __enter__(self) -> MeasureCache:
         return self
 
     def __exit__(

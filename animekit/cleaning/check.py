@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 
+from animekit.cleaning._threads import lazy
 from animekit.config import Params
 from animekit.images.decode import ImageError, decode, sniff
 from animekit.plugins import Component
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from animekit.errors import AnimekitError
     from animekit.plugins import Registry
 
-T = TypeVar("T")
 Tier = Literal["reject", "review", "note"]
 Measures = dict[str, Any]
 """Named numbers, texts or lists of numbers: what JSON can hold, and no NaN."""
@@ -81,24 +81,6 @@ class Context:
     warnings: list[str] = field(default_factory=list)
 
 
-class _Lazy(Generic[T]):
-    """Computes an attribute once; functools' own locks all threads out while it does (3.11)."""
-
-    def __init__(self, make: Callable[[Any], T]) -> None:
-        self.make = make
-        self.__doc__ = make.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: Any, owner: type | None = None) -> T:
-        if instance is None:
-            return self  # type: ignore[return-value]
-        value = self.make(instance)
-        instance.__dict__[self.name] = value  # found before this descriptor from now on
-        return value
-
-
 class Picture:
     """One file, decoded at most once, and what several checks want to know of it.
 
@@ -122,7 +104,7 @@ class Picture:
                 self._error = problem
         return self._error
 
-    @_Lazy
+    @lazy
     def pixels(self) -> np.ndarray:
         """RGB, uint8 [H, W, 3]; raises ImageError where the file cannot be decoded."""
         if self.error is not None:
@@ -135,44 +117,44 @@ class Picture:
         """Width and height in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
-    @_Lazy
+    @lazy
     def sha256(self) -> str:
         """Hex hash of the file."""
         return hashlib.sha256(self.data).hexdigest()
 
-    @_Lazy
+    @lazy
     def format(self) -> str:
         """The format that the first bytes speak of, as in "JPEG"; "" where none is known."""
         return sniff(self.data)
 
-    @_Lazy
+    @lazy
     def grey(self) -> np.ndarray:
         """Luma, uint8 [H, W]."""
         return cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY)
 
-    @_Lazy
+    @lazy
     def equalised(self) -> np.ndarray:
         """Luma with a flat histogram, uint8 [H, W]."""
         return cv2.equalizeHist(self.grey)
 
-    @_Lazy
+    @lazy
     def small(self) -> np.ndarray:
         """RGB with a longer side of at most 128 pixels, area-averaged: uint8 [h, w, 3]."""
         return shrunk(self.pixels, SMALL_SIDE)
 
-    @_Lazy
+    @lazy
     def small_grey(self) -> np.ndarray:
         """Luma of `small`, uint8 [h, w]."""
         if self.small is self.pixels:
             return self.grey
         return cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY)
 
-    @_Lazy
+    @lazy
     def contrast(self) -> float:
         """Standard deviation of the luma of `small`, in levels."""
         return contrast(self.small_grey)
 
-    @_Lazy
+    @lazy
     def sharpness(self) -> float:
         """Sharpness of `small`."""
         return _detail(self.small_grey, self.contrast)

@@ -1,13 +1,13 @@
 """Cleaning: checks look at every picture of a folder, and a manifest says what they found.
 
 Nothing is moved and nothing but the folder's own `.animekit` is written: each cleaning is a new
-numbered folder with a manifest.csv and a summary.json.
+numbered folder with a manifest.csv and a summary.json. What is to happen with the pictures is asked
+of the result: `Cleaning.apply`, `Cleaning.crop`; `undo` takes it back.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,38 +15,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit import plugins
-from animekit.cleaning.cache import Measured
+from animekit.cleaning.cache import MeasureCache
 from animekit.cleaning.check import TIERS, Check, Context, Finding, Reason
-from animekit.cleaning.judge import judge, make_manifest
+from animekit.cleaning.decisions import adopt, judge, keep_decisions, make_manifest
+from animekit.cleaning.journal import Journal
 from animekit.cleaning.measure import Table, measure
-from animekit.config import Layer, resolve
-from animekit.data.manifest import FILE, SUMMARY, clean_folder, numbered, write_manifest
+from animekit.cleaning.move_plan import FLAGGED, rejected_folder
+from animekit.cleaning.move_plan import plan as plan_moves
+from animekit.cleaning.publish import plan_copy
+from animekit.cleaning.quarantine import find, undo
+from animekit.cleaning.report import write_report
+from animekit.cleaning.request import CleanRequest, Shard
+from animekit.cleaning.result import Cleaning, Way, next_number, read_gates, write_new
+from animekit.cleaning.sheets import Thumbs, group_by_reason, write_sheets
+from animekit.data.manifest import clean_folder, newest_manifest, read_manifest
 from animekit.data.survey import File, Survey, survey
-from animekit.errors import DeviceError, NotFoundError, UsageError
-from animekit.files import Progress, cores, write_atomic
+from animekit.errors import UsageError
+from animekit.files import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from animekit.plugins import Registry
 
-Shard = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Cleaning:
-    """What came of one cleaning; all but `table` and `findings` is also in `folder`.
-
-    `manifest` has a row for each file, in the order of their names; `table` has the measures of
-    the same rows, as in "blur.sharpness" and "face.boxes"; `findings` speak of its row numbers.
-    """
-
-    folder: Path
-    manifest: pd.DataFrame
-    table: pd.DataFrame
-    findings: list[Finding]
-    summary: dict[str, Any]
-    warnings: list[str]
+SHEET = (8, 8)
+"""Columns and rows of a contact sheet, where `sheets=True` names none."""
 
 
 def clean(
@@ -58,6 +51,11 @@ def clean(
     tags: str | Path | None = None,
     workers: int | None = None,
     shard: Shard | None = None,
+    parts: Iterable[str | Path] | None = None,
+    manifest: str | Path | None = None,
+    sheets: bool | tuple[int, int] = False,
+    report: bool = False,
+    fail_if: Sequence[str] = (),
     out: str | Path | None = None,
     registry: Registry | None = None,
     progress: Progress | None = None,
@@ -69,94 +67,74 @@ def clean(
     judges it alone: `merge` then judges all parts together. The manifest goes into a new folder
     below `PATH/.animekit/clean`, or below `out`; the pictures are never touched. What was measured
     is kept beside it, so a second cleaning only looks at what is new, and one that was stopped
-    goes on.
+    goes on. What a person had decided in the newest manifest is kept too.
+
+    With `manifest` nothing is looked at: the decisions of that file become those of the folder.
+    `sheets` (True, or columns and rows) and `report` draw what was flagged. `fail_if` has gates as
+    in "flagged>20%": GateError where one holds, after everything is written.
     """
-    return _clean(
+    request = CleanRequest(
         Path(path),
-        Request(checks, skip, params or {}, None if tags is None else Path(tags)),
+        checks=checks,
+        skip=tuple(skip),
+        params=params or {},
+        tags=None if tags is None else Path(tags),
         workers=workers,
         shard=shard,
-        out=out,
-        registry=registry,
-        progress=progress,
+        parts=None if parts is None else tuple(Path(part) for part in parts),
+        manifest=None if manifest is None else Path(manifest),
+        sheets=SHEET if sheets is True else sheets or None,
+        report=report,
+        out=None if out is None else Path(out),
     )
+    registry = plugins.load() if registry is None else registry
+    gates = read_gates(fail_if, registry)
+    result = perform(request, registry, progress)
+    error = result.failure(gates)
+    if error is not None:
+        raise error
+    return result
 
 
-def merge(
-    path: str | Path,
-    parts: Iterable[str | Path] = (),
-    *,
-    checks: Sequence[str] | None = None,
-    skip: Sequence[str] = (),
-    params: Mapping[str, Mapping[str, Any]] | None = None,
-    tags: str | Path | None = None,
-    workers: int | None = None,
-    out: str | Path | None = None,
-    registry: Registry | None = None,
-    progress: Progress | None = None,
-) -> Cleaning:
-    """Clean a folder from what shards have measured.
+def merge(path: str | Path, parts: Iterable[str | Path] = (), **options: Any) -> Cleaning:
+    """Clean a folder from what shards have measured; `options` are those of `clean`.
 
     The result is that of one whole cleaning. `parts` are the folders that the shards had as `out`;
     shards without one kept their measures where they are found anyway. What no shard has measured
     is measured now, and a warning says so.
     """
-    caches = []
-    for part in map(Path, parts):
-        if not (part / "cache").is_dir():
-            raise NotFoundError(
-                f"no measures in {part}", "give the folder that the shard had as --out"
-            )
-        caches.append(part / "cache")
-    return _clean(
-        Path(path),
-        Request(checks, skip, params or {}, None if tags is None else Path(tags)),
-        workers=workers,
-        out=out,
-        registry=registry,
-        progress=progress,
-        caches=caches,
-        is_merge=True,
-    )
+    return clean(path, parts=parts, **options)
 
 
-@dataclass(frozen=True)
-class Request:
-    """Which checks are asked for, and with which parameters."""
-
-    checks: Sequence[str] | None
-    skip: Sequence[str]
-    params: Mapping[str, Mapping[str, Any]]
-    tags: Path | None
-
-
-def _clean(
-    path: Path,
-    request: Request,
-    *,
-    workers: int | None,
-    out: str | Path | None,
-    registry: Registry | None,
-    progress: Progress | None,
-    shard: Shard | None = None,
-    caches: Sequence[Path] = (),
-    is_merge: bool = False,
+def perform(
+    request: CleanRequest, registry: Registry, progress: Progress | None = None
 ) -> Cleaning:
+    """Do what a request asks for, and write down what came of it."""
+    if request.manifest is not None:
+        return adopt(request.path, request.manifest, request.out)
+    previous = newest_manifest(request.path) if request.path.is_dir() else None
+    result = _look(request, registry, progress)
+    if request.shard is None:
+        result = keep_decisions(result, previous)
+        _draw(request, result)
+    return result
+
+
+def _look(request: CleanRequest, registry: Registry, progress: Progress | None) -> Cleaning:
+    """Measure and judge the pictures, and write the manifest and the summary."""
     started = time.perf_counter()
-    workers = cores() if workers is None else workers
-    if workers < 1:
-        raise UsageError(f"{workers} workers cannot work", "--workers 2, or leave it out")
-    registry = plugins.load() if registry is None else registry
+    path, workers = request.path, request.worker_count
     context = Context(path, registry, request.tags)
-    chosen = choose(request, context)
+    caches = request.caches()
+    chosen = request.choose(context)
     found = survey(path)
-    files = found.files if shard is None else _part(found.files, shard)
-    root = Path(out) if out is not None else clean_folder(path)
-    with Measured(root / "cache", caches) as measured:
-        table = measure(path, files, chosen, measured, workers=workers, progress=progress)
+    files = found.files if request.shard is None else _part(found.files, request.shard)
+    root = clean_folder(path) if request.out is None else request.out
+    with MeasureCache(root / "cache", caches) as cache:
+        table = measure(path, files, chosen, cache, workers=workers, progress=progress)
     if found.skipped:
         context.warnings.append(_skipped_words(found))
-    if is_merge and table.decoded:
+    if request.parts is not None and table.decoded:
         context.warnings.append(f"{table.decoded:,} pictures were in no part: measured now")
     frame = table.frame()
     findings = judge(chosen, frame)
@@ -164,7 +142,7 @@ def _clean(
     summary = {
         "schema": "animekit.clean/1",
         "path": str(path),
-        "shard": list(shard) if shard else None,
+        "shard": list(request.shard) if request.shard else None,
         **_counts(manifest, findings),
         "ignored": dict(sorted(found.ignored.items())),
         "skipped": [{"name": item.name, "reason": item.reason} for item in found.skipped],
@@ -172,44 +150,74 @@ def _clean(
         "warnings": context.warnings,
         **_speed(table, workers, time.perf_counter() - started),
     }
-    folder = _write(root, shard, manifest, summary)
+    if request.shard is not None:
+        index, count = request.shard
+        root = root / f"shards-{count}" / f"{index:04d}"
+    folder = write_new(root, manifest, summary)
     return Cleaning(folder, manifest, frame, findings, summary, context.warnings)
 
 
-def choose(request: Request, context: Context) -> list[Check]:
-    """Return the checks that are asked for, made and ready, by name.
+def _draw(request: CleanRequest, result: Cleaning) -> None:
+    """Write the sheets and the report that are asked for."""
+    if request.sheets is None and not request.report:
+        return
+    thumbs = Thumbs(request.path)
+    result.groups = group_by_reason(result.manifest, result.findings)
+    if request.sheets is not None:
+        columns, rows = request.sheets
+        place = result.folder / "sheets"
+        result.sheets = write_sheets(result.groups, thumbs, place, columns=columns, rows=rows)
+    if request.report:
+        result.report = write_report(result, result.groups, result.sheets, thumbs)
 
-    A check that was not named and cannot run here is left out with a warning; one that was named
-    raises its error.
+
+@dataclass(frozen=True)
+class CleanPlan:
+    """What a cleaning would look at and write, and what it would move or copy.
+
+    `moves` counts files. It and `into` are None where nothing is to be applied, or nothing is
+    decided yet: what moves follows `source`, the manifest that is named or the newest one.
     """
-    known = context.registry.all("check")
-    for name in (*(request.checks or ()), *request.skip, *request.params):
-        context.registry.get("check", name)
-    wanted = request.checks
-    if wanted is None:
-        wanted = [name for name, check in known.items() if check.by_default]
-    chosen = []
-    for name in sorted(set(wanted) - set(request.skip)):
-        values = request.params.get(name, {})
-        check: Check = known[name](resolve(known[name].Params, [Layer(name, values)]).params)
-        error = check.missing(context)
-        if error is None:
-            check.begin(context)
-            chosen.append(check)
-        elif request.checks is not None or values:
-            raise error
-        elif error.code != "tags.not_given":
-            hint = f" ({error.hint})" if error.hint else ""
-            context.warnings.append(f'check "{name}" was left out: {error.message}{hint}')
-    if not chosen:
-        raise UsageError("no check is left to run", f"known checks: {' '.join(known)}")
-    return chosen
+
+    files: int
+    folder: Path | None
+    source: Path | None = None
+    moves: int | None = None
+    into: Path | None = None
+
+
+def plan(
+    request: CleanRequest,
+    way: Way | None = None,
+    *,
+    tiers: Sequence[str] = FLAGGED,
+    out: Path | None = None,
+) -> CleanPlan:
+    """Say what a request would do, and `Cleaning.apply` after it; nothing is written."""
+    files, folder = len(survey(request.path).files), None
+    if request.manifest is None:
+        root = clean_folder(request.path) if request.out is None else request.out
+        folder = root / f"{next_number(root):04d}"
+    source = request.manifest or newest_manifest(request.path)
+    if way is None or source is None:
+        return CleanPlan(files, folder, source)
+    table = read_manifest(source)
+    if way == "quarantine":
+        made = plan_moves(request.path, table, tiers)
+    else:
+        made = plan_copy(request.path, table, out)
+    return CleanPlan(files, folder, source, len(made.moves), made.into)
+
+
+def plan_undo(folder: str | Path, which: str = "last") -> tuple[int, Path]:
+    """Return how many files `undo` would bring back at most, and from where."""
+    into = rejected_folder(Path(folder))
+    batch = find(Journal(into), which)
+    return (0 if batch is None or batch.undone else len(batch.moves)), into
 
 
 def _part(files: list[File], shard: Shard) -> list[File]:
     index, count = shard
-    if not 1 <= index <= count:
-        raise UsageError(f"there is no shard {index}/{count}", "--shard 1/4 to --shard 4/4")
     part = [file for file in files if _number(file.name) % count == index - 1]
     if not part:
         raise UsageError(
@@ -273,24 +281,14 @@ def _skipped_words(found: Survey) -> str:
     return f"{len(found.skipped):,} not looked at, such as {first.name}: {first.reason}"
 
 
-def _write(
-    root: Path, shard: Shard | None, manifest: pd.DataFrame, summary: dict[str, Any]
-) -> Path:
-    """Write both files into a new numbered folder, the manifest last."""
-    import filelock
-
-    place = root if shard is None else root / f"shards-{shard[1]}" / f"{shard[0]:04d}"
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(place / ".lock"):  # two processes would take the same number
-            number = max((int(path.name) for path in numbered(place)), default=0) + 1
-            folder = place / f"{number:04d}"
-            folder.mkdir()
-        write_atomic(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
-        write_manifest(folder / FILE, manifest)
-    except OSError as error:
-        raise DeviceError(
-            f"cannot write to {place}: {error.strerror or error}",
-            "name a folder on another disk: --out DIR",
-        ) from None
-    return folder
+__all__ = [
+    "CleanPlan",
+    "CleanRequest",
+    "Cleaning",
+    "clean",
+    "merge",
+    "perform",
+    "plan",
+    "plan_undo",
+    "undo",
+]

@@ -226,8 +226,8 @@ def _run(
 ) -> None:
     if workers < 1:
         raise UsageError(f"{workers} workers cannot work", "--workers 2, or leave it out")
-    told = progress or (lambda done, total: None)
-    told(0, len(files))
+    report = progress or (lambda done, total: None)
+    report(0, len(files))
     with StopSignals() as signals, threads(1):  # torch's own threads would fight with ours
         for count, (file, done) in enumerate(_in_order(job, files, workers), start=1):
             made.crops += done.crops
@@ -237,7 +237,7 @@ def _run(
                 made.failed.append(done.failed)
             elif not done.faces:
                 made.faceless.append(file.name)
-            told(count, len(files))
+            report(count, len(files))
             if signals.received is not None and count < len(files):
                 write_list(made)
                 raise signals.received(

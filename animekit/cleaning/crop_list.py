@@ -69,6 +69,11 @@ class Cropped:
     stale: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def answer(self) -> dict[str, Any]:
+        """Return the facts and where they and the crops are: the data of the JSON answer."""
+        places = {"folder": str(self.folder), "list": str(self.folder / LIST)}
+        return self.facts() | places | {"stale": self.stale}
+
     def facts(self) -> dict[str, Any]:
         """Return the counts and lists, as crops.json holds them."""
         return {
@@ -83,6 +88,16 @@ class Cropped:
             "rejected": self.rejected,
             "settings": self.settings,
         }
+
+
+def faces_folder(folder: Path) -> Path:
+    """Return the folder beside a folder of pictures where its faces go.
+
+    >>> faces_folder(Path("/data/art")).name
+    'art_faces'
+    """
+    path = folder.absolute()
+    return path.with_name(f"{path.name}_faces")
 
 
 def read_crop(path: Path | str) -> Crop | None:

@@ -1,30 +1,132 @@
-"""Decisions of a person: they outlive the next cleaning, and can be taken from an edited file."""
+"""Decisions: what the checks decide about each picture, and what a person has decided since.
+
+A person's decisions outlive the next cleaning, and can be taken from an edited manifest.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit.cleaning.clean import Cleaning
-from animekit.cleaning.judge import DECISION
+from animekit.cleaning.check import TIERS, Check, Finding, Reason
+from animekit.cleaning.measure import BARE
+from animekit.cleaning.result import Cleaning, write_new, write_result
 from animekit.data.manifest import (
+    COLUMNS,
     DECISIONS,
     FILE,
     SUMMARY,
     clean_folder,
     newest_manifest,
-    numbered,
     read_manifest,
-    write_manifest,
 )
 from animekit.data.survey import survey
-from animekit.errors import AnimekitError, DeviceError
+from animekit.errors import AnimekitError
 from animekit.files import write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
+
+UNREADABLE = Reason("unreadable", "reject", "cannot be read")
+"""For files that cannot be decoded where no check that was asked for says why."""
+
+DECISION = {"reject": "reject", "review": "review", "note": "keep", "": "keep"}
+DISAGREE = (
+    ("not_here", "files of the manifest are not in the folder"),
+    ("not_listed", "files in the folder are not in the manifest, and so are kept"),
+)
+"""What an edited manifest and the folder may not agree on, and the words for it."""
+
+
+def judge(checks: Sequence[Check], table: pd.DataFrame) -> list[Finding]:
+    """Return the findings of all checks, by row, the most severe first."""
+    findings: list[Finding] = []
+    flagged = [""] * len(table)
+
+    def take(found: list[Finding]) -> None:
+        findings.extend(found)
+        for finding in found:
+            tier = finding.reason.tier
+            if _severity(tier) < _severity(flagged[finding.row]):
+                flagged[finding.row] = tier
+
+    for last in (False, True):
+        for check in checks:
+            if check.last is last:
+                view = table[list(BARE)].assign(flagged=flagged)
+                for measure in check.measures:
+                    view[measure] = table[f"{check.name}.{measure}"]
+                take(check.judge(view))
+        if not last:
+            damaged = table[(table["error"] != "")]
+            notes = zip(damaged.index, damaged["error"], strict=True)
+            take([Finding(r, UNREADABLE, note=n) for r, n in notes if flagged[r] != "reject"])
+    return sorted(findings, key=lambda found: (found.row, _severity(found.reason.tier)))
+
+
+def _severity(tier: str) -> int:
+    return TIERS.index(tier) if tier in TIERS else len(TIERS)
+
+
+def make_manifest(
+    checks: Sequence[Check], table: pd.DataFrame, findings: list[Finding]
+) -> pd.DataFrame:
+    """Return the manifest: a row for each file, with all of its columns."""
+    import pandas as pd
+
+    names = table["name"].tolist()
+    by_row: dict[int, list[Finding]] = {}
+    for finding in findings:
+        by_row.setdefault(finding.row, []).append(finding)
+    groups = {found.row: (found.group, found.kept) for found in findings if found.group is not None}
+    groups |= {kept: (group, kept) for group, kept in groups.values() if kept is not None}
+    faces = _faces(checks, table)
+    scores = _scores(checks, table)
+    rows: list[dict[str, Any]] = []
+    for row, fact in enumerate(table[list(BARE)].to_dict("records")):
+        found = by_row.get(row, [])
+        tier = found[0].reason.tier if found else ""
+        group, kept = groups.get(row, (None, None))
+        rows.append(
+            fact
+            | {
+                "decision": DECISION[tier],
+                "tier": tier,
+                "reasons": ";".join(dict.fromkeys(item.reason.name for item in found)),
+                "scores": json.dumps(
+                    scores[row] | {f.reason.name: f.score for f in found if f.score is not None},
+                    default=float,  # of numpy
+                ),
+                "group": "" if group is None else str(group),
+                "kept": "" if kept is None else names[kept],
+                "faces": faces[row],
+                "note": "; ".join(item.note for item in found if item.note),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _faces(checks: Sequence[Check], table: pd.DataFrame) -> list[str]:
+    """Return the number of faces that a check counted, as text; "" where none did."""
+    columns = [f"{check.name}.faces" for check in checks if "faces" in check.measures]
+    if not columns:
+        return [""] * len(table)
+    return ["" if count != count else f"{count:.0f}" for count in table[columns[0]].astype(float)]
+
+
+def _scores(checks: Sequence[Check], table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the measures that are shown, by name, for each row."""
+    shown = [f"{check.name}.{measure}" for check in checks for measure in check.shown]
+    columns = [table[name].tolist() for name in shown]
+    keys = [name.rpartition(".")[2] for name in shown]
+    scores = []
+    for values in zip(*columns, strict=True):
+        pairs = zip(keys, values, strict=True)
+        scores.append({key: value for key, value in pairs if value is not None and value == value})
+    return scores or [{}] * len(table)
 
 
 def by_hand(table: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -63,16 +165,18 @@ def keep_decisions(cleaning: Cleaning, previous: Path | None) -> Cleaning:
     warning = f"{count:,} decisions that were made by hand are kept, from {previous}"
     warnings = [*cleaning.warnings, warning]
     summary = {**cleaning.summary, **counts(table), "by_hand": count, "warnings": warnings}
-    _write(cleaning.folder, table, summary)
+    write_result(cleaning.folder, table, summary)
     return replace(cleaning, manifest=table, summary=summary, warnings=warnings)
 
 
-def adopt(folder: Path, manifest: Path, out: Path | None = None) -> tuple[Path, pd.DataFrame, Any]:
+def adopt(folder: Path, manifest: Path, out: Path | None = None) -> Cleaning:
     """Make the decisions of an edited manifest those of a folder of pictures.
 
-    Returns where they are now, the table, and the summary. The newest manifest of the folder stays
-    where it is; another file is copied to a new numbered folder, so that `train` finds it.
+    The newest manifest of the folder stays where it is; another file is copied to a new numbered
+    folder, so that `train` finds it.
     """
+    import pandas as pd
+
     found = survey(folder)
     table = read_manifest(manifest)
     source = manifest / FILE if manifest.is_dir() else manifest
@@ -90,17 +194,12 @@ def adopt(folder: Path, manifest: Path, out: Path | None = None) -> tuple[Path, 
     newest = newest_manifest(folder)
     if out is None and newest is not None and source.samefile(newest):
         write_atomic(source.parent / SUMMARY, json.dumps(summary, indent=1) + "\n")
-        return source.parent, table, summary
-    root = clean_folder(folder) if out is None else out
-    try:
-        place = _new_folder(root)
-        _write(place, table, summary | {"from": str(source)})
-    except OSError as error:
-        raise DeviceError(
-            f"cannot write to {root}: {error.strerror or error}",
-            "name a folder on another disk: --out DIR",
-        ) from None
-    return place, table, summary
+        place = source.parent
+    else:
+        summary["from"] = str(source)
+        place = write_new(clean_folder(folder) if out is None else out, table, summary)
+    warnings = [f"{summary[key]:,} {words}" for key, words in DISAGREE if summary[key]]
+    return Cleaning(place, table, pd.DataFrame(), [], summary, warnings)
 
 
 def counts(table: pd.DataFrame) -> dict[str, int]:
@@ -116,20 +215,3 @@ def _summary_beside(source: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return summary if isinstance(summary, dict) else {}
-
-
-def _new_folder(root: Path) -> Path:
-    import filelock
-
-    root.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(root / ".lock"):  # two processes would take the same number
-        number = max((int(path.name) for path in numbered(root)), default=0) + 1
-        folder = root / f"{number:04d}"
-        folder.mkdir()
-    return folder
-
-
-def _write(folder: Path, table: pd.DataFrame, summary: dict[str, Any]) -> None:
-    """Write both files, the manifest last: with it the decisions hold."""
-    write_atomic(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
-    write_manifest(folder / FILE, table)

@@ -1,23 +1,22 @@
 """Measuring pictures: read and decoded once for all checks, on all cores, in bounded memory.
 
 The workers are threads: what takes time (hashing, decoding, OpenCV, torch) lets go of the
-interpreter, and nothing has to be sent from one process to another. They take turns at the
-interpreter much more often than threads of Python do by themselves: one that comes back from a
-layer of a network would else wait 5 ms while another one makes its many short calls.
+interpreter, and nothing has to be sent from one process to another. `_threads` says how they share
+the interpreter.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit.cleaning.cache import Measured
+from animekit.cleaning._threads import one_torch_thread, short_turns
+from animekit.cleaning.cache import MeasureCache
 from animekit.cleaning.check import Check, Measures, Picture
 from animekit.data.survey import File
 from animekit.errors import PluginError
@@ -34,8 +33,6 @@ PIXELS_A_BATCH = 4_000_000
 """Pictures that are held decoded at a time by one worker: until they have so many pixels."""
 TASKS_AHEAD = 2
 """Tasks a worker that wait for it: the rest of the list is not touched yet."""
-TURN_SECONDS = 2e-4
-"""How long one worker may keep the interpreter from another one that wants it."""
 
 FACTS = ("width", "height", "format", "error", "error_kind")
 FACTS_KEY = "file/1"
@@ -44,8 +41,11 @@ BARE = ("name", "bytes", "sha256", *FACTS)
 
 
 @dataclass
-class Found:
-    """What one file turned out to be: its hash, and its measures by key."""
+class MeasuredFile:
+    """One file with its hash and its measures by key.
+
+    `is_new` says that it was looked at just now.
+    """
 
     index: int
     file: File
@@ -83,7 +83,7 @@ class Table:
         """Say whether nothing is left to be measured of a content."""
         return FACTS_KEY in known and not self.lacking(known)
 
-    def put(self, found: Found) -> None:
+    def put(self, found: MeasuredFile) -> None:
         """Fill in the row of one file."""
         self.columns["sha256"][found.index] = found.sha256
         for fact in FACTS:
@@ -119,33 +119,33 @@ def measure(
     folder: Path,
     files: Sequence[File],
     checks: Sequence[Check],
-    measured: Measured,
+    cache: MeasureCache,
     *,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Table:
     """Return the table of measures of some files of a folder.
 
-    `measured` gives what is known and keeps what is new. SIGINT and SIGTERM stop it with Stopped (a
+    `cache` gives what is known and keeps what is new. SIGINT and SIGTERM stop it with Stopped (a
     second Ctrl-C at once): what was measured is kept, and the next call goes on from there.
     """
     table = Table(files, checks)
     unknown = []
     for index, file in enumerate(files):
-        sha256 = measured.sha256(file)
-        known = measured.get(sha256) if sha256 else {}
+        sha256 = cache.sha256(file)
+        known = cache.get(sha256) if sha256 else {}
         if sha256 and table.complete(known):
-            table.put(Found(index, file, sha256, known, is_new=False))
+            table.put(MeasuredFile(index, file, sha256, known, is_new=False))
         else:
             unknown.append((index, file))
     if progress is not None:
         progress(table.filled, len(files))
-    run = _run(folder, unknown, table, measured, workers or cores())
-    with StopSignals() as signals, _one_torch_thread(), _short_turns(), closing(run) as parts:
+    run = _run(folder, unknown, table, cache, workers or cores())
+    with StopSignals() as signals, one_torch_thread(), short_turns(), closing(run) as parts:
         for part in parts:
             for found in part:
                 table.put(found)
-            measured.put_all(
+            cache.put_all(
                 (found.file, found.sha256, found.known if found.is_new else None)
                 for found in part
                 if found.sha256
@@ -164,18 +164,18 @@ def _run(
     folder: Path,
     unknown: list[tuple[int, File]],
     table: Table,
-    measured: Measured,
+    cache: MeasureCache,
     workers: int,
-) -> Generator[list[Found], None, None]:
+) -> Generator[list[MeasuredFile], None, None]:
     """Yield what the workers found, in the order in which they finish."""
     starts = iter(range(0, len(unknown), FILES_A_TASK))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="animekit-clean")
-    waiting: set[Future[list[Found]]] = set()
+    waiting: set[Future[list[MeasuredFile]]] = set()
 
     def submit(count: int) -> None:
         for start in islice(starts, count):
             part = unknown[start : start + FILES_A_TASK]
-            waiting.add(pool.submit(_look, folder, part, table, measured))
+            waiting.add(pool.submit(_look, folder, part, table, cache))
 
     try:
         submit(workers * (1 + TASKS_AHEAD))
@@ -190,17 +190,17 @@ def _run(
 
 
 def _look(
-    folder: Path, part: list[tuple[int, File]], table: Table, measured: Measured
-) -> list[Found]:
+    folder: Path, part: list[tuple[int, File]], table: Table, cache: MeasureCache
+) -> list[MeasuredFile]:
     """Read the files of one task and measure those whose content is new."""
     results = []
-    batch: list[tuple[Found, Picture]] = []
+    batch: list[tuple[MeasuredFile, Picture]] = []
     pixels = 0
     for index, file in part:
         picture = _read(folder, file)
         sha256 = picture.sha256 if picture.was_read else ""
-        known = measured.get(sha256) if sha256 else {}
-        found = Found(index, file, sha256, known, is_new=not table.complete(known))
+        known = cache.get(sha256) if sha256 else {}
+        found = MeasuredFile(index, file, sha256, known, is_new=not table.complete(known))
         results.append(found)
         if found.is_new:
             batch.append((found, picture))
@@ -219,7 +219,7 @@ def _read(folder: Path, file: File) -> Picture:
         return Picture(file.name, b"", error)
 
 
-def _measure(batch: list[tuple[Found, Picture]], table: Table) -> None:
+def _measure(batch: list[tuple[MeasuredFile, Picture]], table: Table) -> None:
     for found, picture in batch:
         found.known[FACTS_KEY] = _facts(picture)
     for key, check in table.keys.items():
@@ -256,28 +256,3 @@ def _facts(picture: Picture) -> Measures:
         "error": error.reason if error else "",
         "error_kind": error.code.removeprefix("image.") if error else "",
     }
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Hold torch, if anything has imported it, at one thread for each of ours."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else 0
-    if torch:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if torch:
-            torch.set_num_threads(before)
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Let threads take turns at the interpreter every `TURN_SECONDS`."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, TURN_SECONDS))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

@@ -15,7 +15,7 @@ from animekit.cleaning.sheets import Example, Thumbs, caption, short
 from animekit.images import page
 
 if TYPE_CHECKING:
-    from animekit.cleaning.clean import Cleaning
+    from animekit.cleaning.result import Cleaning
     from animekit.cleaning.sheets import ContactSheet, ReasonGroup
 
 FILE = "report.html"

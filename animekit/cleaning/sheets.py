@@ -20,8 +20,9 @@ from animekit.images.write import write_png
 from animekit.text import printable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from animekit.cleaning.check import Finding, Reason
-    from animekit.cleaning.clean import Cleaning
 
 TILE = 96
 FRAME = 3  # px round a tile, green if the picture is kept
@@ -113,21 +114,19 @@ def fit(image: np.ndarray, side: int) -> np.ndarray:
     return square
 
 
-def group_by_reason(cleaning: Cleaning) -> list[ReasonGroup]:
+def group_by_reason(manifest: pd.DataFrame, findings: Sequence[Finding]) -> list[ReasonGroup]:
     """Return what was found, a group for each reason, the largest first."""
-    names = cleaning.manifest["name"].tolist()
+    names = manifest["name"].tolist()
     by_reason: dict[str, list[Finding]] = {}
-    for finding in cleaning.findings:
+    for finding in findings:
         by_reason.setdefault(finding.reason.name, []).append(finding)
     made = []
-    for findings in by_reason.values():
-        if any(finding.kept is not None for finding in findings):
-            examples = list(_with_kept(findings, names))
+    for own in by_reason.values():
+        if any(finding.kept is not None for finding in own):
+            examples = list(_with_kept(own, names))
         else:
-            examples = [
-                Example(names[f.row], f.score, f.note) for f in sorted(findings, key=_badness)
-            ]
-        made.append(ReasonGroup(findings[0].reason, findings, examples))
+            examples = [Example(names[f.row], f.score, f.note) for f in sorted(own, key=_badness)]
+        made.append(ReasonGroup(own[0].reason, own, examples))
     return sorted(made, key=lambda group: (-group.count, group.reason.name))
 
 

@@ -269,7 +269,7 @@ def test_a_check_of_a_plugin_is_asked_and_judged_after_the_others(
 
         def begin(self, context: Context) -> None:
             seen.append((context.folder, context.tags))
-            context.warnings.append("late has begun")
+            context.warnings.append("late is ready")
 
         def judge(self, table: Any) -> Sequence[Finding]:  # type: ignore[override]
             seen.append(table["flagged"].tolist())
@@ -281,7 +281,7 @@ def test_a_check_of_a_plugin_is_asked_and_judged_after_the_others(
     flagged = dict(zip(result.manifest["name"], seen[1], strict=True))
     assert flagged["zero.jpg"] == "reject" and flagged["page.png"] == "reject"
     assert set(flagged.values()) == {"", "reject"}
-    assert result.warnings == ["late has begun"] == result.summary["warnings"]
+    assert result.warnings == ["late is ready"] == result.summary["warnings"]
     first = result.manifest.iloc[0]
     assert (first["reasons"], first["tier"], first["decision"], first["note"]) == (
         "early;late",
@@ -352,9 +352,9 @@ def test_every_damaged_file_gets_its_right_reason(
     unreadable = found[found["width"] == 0]
     assert dict(unreadable["reasons"]) == DAMAGED
     assert (unreadable["decision"] == "reject").all()
-    told = pd.read_csv(damaged / "manifest.csv").set_index("file")["pillow_load"]
+    listed = pd.read_csv(damaged / "manifest.csv").set_index("file")["pillow_load"]
     decodable = {name for name in found.index if name not in DAMAGED}
-    assert {name for name in found.index if told[name] == "ok"} - {"float.tiff"} == decodable
+    assert {name for name in found.index if listed[name] == "ok"} - {"float.tiff"} == decodable
     reasons = {name: set(found["reasons"][name].split(";")) for name in decodable}
     grey = ("grayscale.jpg", "gray16.png", "gray_alpha_LA.png", "bilevel_1bit.png")
     assert all("mono" in reasons[name] for name in (*grey, "blank_white.png"))
@@ -364,7 +364,7 @@ def test_every_damaged_file_gets_its_right_reason(
     assert "extension" in reasons["jpeg_named_png.png"] & reasons["png_named_jpg.jpg"]
     duplicates = {name for name in found.index if "duplicate" in found["reasons"][name].split(";")}
     assert duplicates == {"UPPERCASE.JPG", "no_extension"}
-    assert set(found.index) == set(told.index) - {"._0.jpg", ".hidden.jpg", "Thumbs.db"}
+    assert set(found.index) == set(listed.index) - {"._0.jpg", ".hidden.jpg", "Thumbs.db"}
 
 
 @pytest.mark.data

@@ -20,27 +20,25 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from animekit import plugins
+from animekit.cleaning.clean import clean
 from animekit.cleaning.crop import Crop, Cropped, crop, read_crop, square
 from animekit.cleaning.crop_list import LIST, SUMMARY
 from animekit.cleaning.detector import Detector
 from animekit.cli import app
-from animekit.cli._console import Screen
-from animekit.cli._options import Common, Session
-from animekit.cli.clean import crops
 from animekit.data.dataset import open_dataset
 from animekit.data.manifest import COLUMNS, clean_folder, write_manifest
 from animekit.errors import (
     AnimekitError,
     DataError,
     NotFoundError,
-    PartialError,
     Stopped,
     UnusableError,
     UsageError,
 )
 from animekit.images.decode import decode
 from animekit.images.pixels import resize
-from animekit.plugins import PluginSource, Registry
+from animekit.plugins import KINDS, PluginSource, Registry
 from tests.cli.test_cli import keeps_its_schema
 
 RED = (230, 20, 20)
@@ -113,6 +111,7 @@ def art(tmp_path: Path) -> Path:
 
 
 Cut = Callable[..., Cropped]
+Say = Callable[..., Result]
 
 
 @pytest.fixture
@@ -406,55 +405,55 @@ def test_ctrl_c_ends_with_a_list_of_what_is_done(cut: Cut, tmp_path: Path) -> No
 # what the command says
 
 
-def common_of(marking: Registry) -> Common:
-    session = Session(Screen(), _registry=marking)
-    return Common(session, session.screen)
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, registry: Registry, marking: Registry) -> Say:
+    """Return `animekit clean --crop` with the detectors of this test beside the installed ones."""
+    components: dict[str, Any] = {kind: dict(registry.components[kind]) for kind in KINDS}
+    components["detector"] |= marking.components["detector"]
+    monkeypatch.setattr(
+        "animekit.plugins.load", lambda *_: Registry(components, dict(registry.sources))
+    )
+
+    def run(art: Path, *words: object) -> Result:
+        settings = ("--check=corrupt,size,face", "--detector=marks", "--min-size=18")
+        return call(art, *settings, "--crop", "face", "--min-score=0.6", *words)
+
+    return run
 
 
 def test_the_end_of_the_command_names_the_folder_and_what_was_left_out(
-    art: Path, tmp_path: Path, marking: Registry, capsys: pytest.CaptureFixture[str]
+    art: Path, tmp_path: Path, say: Say
 ) -> None:
-    common = common_of(marking)
-    into = crops.place(common, art, "face", None)
-    assert into == tmp_path / "art_faces"
-    assert crops.plan(common, into) == {"would_crop": str(into)}
-    assert "would cut the faces" in capsys.readouterr().out
-    assert crops.place(common, art, None, None) is None and crops.plan(common, None) == {}
-    settings = {"detector": "marks", "min_size": 8, "min_score": 0.6, "resize": None}
-    facts = crops.run(common, art, into, **settings)
-    told = capsys.readouterr()
-    assert told.out == f"{into}  3 faces from 2 of 4 pictures\n"
-    assert "2 pictures without a sure face, listed in crops.json" in told.err
-    assert "1 boxes below --min-score" in told.err
-    assert f"animekit train wgangp --data {into}" in told.err
-    assert (facts["crops"], facts["folder"], facts["stale"]) == (3, str(into), [])
-    with pytest.raises(UnusableError, match="not empty"):
-        crops.place(common, art, "face", None)
-    with pytest.raises(UsageError, match='cannot crop by "heads"'):
-        crops.place(common, art, "heads", None)
+    into = tmp_path / "art_faces"
+    planned = say(art, "-n")
+    assert f"would cut the faces of what is not rejected out into {into}" in planned.stdout
+    assert not into.exists()
+    result = say(art)
+    assert result.exit_code == 0, result.output
+    assert f"{into}  1 faces from 1 of 4 pictures\n" in result.stdout
+    assert "2 pictures without a sure face, listed in crops.json" in result.stderr
+    assert "1 boxes below --min-score" in result.stderr
+    assert "2 faces whose crops would be below --min-size" in result.stderr
+    assert f"animekit train wgangp --data {into}" in result.stderr
+    before = files(into)
+    again = say(art)
+    assert again.exit_code == 4 and "not empty" in again.stderr
+    assert files(into) == before
 
 
-def test_damaged_pictures_make_the_command_partial(art: Path, marking: Registry) -> None:
+def test_damaged_pictures_make_the_command_partial(art: Path, say: Say) -> None:
     (art / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
-    into = art.parent / "out"
-    with pytest.raises(PartialError, match="1 pictures could not be used") as caught:
-        crops.run(common_of(marking), art, into, way="largest", detector="marks", min_size=8)
-    assert caught.value.exit_code == 8
-    assert caught.value.data["crops"] == 2
-    assert (into / LIST).is_file()
-
-
-def test_a_cleaning_hands_its_boxes_on(art: Path, marking: Registry) -> None:
-    table = pd.DataFrame({"sha256": ["a", "b"], "face.boxes": [[[1, 2, 3, 4, 0.9]], np.nan]})
-
-    class Made:
-        pass
-
-    made: Any = Made()
-    made.table = table
-    assert crops.boxes_of(made)["a"] == [[1, 2, 3, 4, 0.9]]
-    made.table = table[["sha256"]]
-    assert crops.boxes_of(made) == {}
+    out = art.parent / "out"
+    path = clean(art, checks=["size"], registry=plugins.load()).folder / "manifest.csv"
+    table = pd.read_csv(path)
+    table.assign(decision="keep").to_csv(path, index=False)  # a person wants the torn one too
+    result = say(art, "--out", out, "--json")
+    assert result.exit_code == 8, result.output
+    said = json.loads(result.stdout)
+    assert "1 pictures could not be used" in said["error"]["message"]
+    assert said["data"]["crops"]["crops"] == 1
+    assert [item["name"] for item in said["data"]["crops"]["failed"]] == ["torn.jpg"]
+    assert (out / LIST).is_file()
 
 
 def call(*words: object) -> Result:
@@ -475,16 +474,16 @@ def test_clean_cuts_the_faces_of_what_it_does_not_reject(
     planned = call(*words, "-n")
     assert planned.exit_code == 0 and "would cut the faces" in planned.stdout
     assert not (tmp_path / "faces").exists()
-    told = json.loads(call(*words, "--json").stdout)
-    assert keeps_its_schema(told)
-    found = told["data"]["crops"]
+    said = json.loads(call(*words, "--json").stdout)
+    assert keeps_its_schema(said)
+    found = said["data"]["crops"]
     assert found["crops"] == 2 and sorted(found["rejected"]) == ["torn.png", "twin.png"]
     assert files(tmp_path / "faces") == ["0_1.png", "1_1.png", LIST, SUMMARY]
     assert decode(tmp_path / "faces" / "0_1.png").shape == (32, 32, 3)
     assert call(*words).exit_code == 4  # the folder is not empty
     manifest = folder / ".animekit" / "clean" / "0001" / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("keep", "reject", 1))
-    again = call(folder, "--from", manifest, "--crop", "face")
+    again = call(folder, "--manifest", manifest, "--crop", "face")
     assert again.exit_code == 0, again.output
     assert files(tmp_path / "art_faces") == ["1_1.png", LIST, SUMMARY]
 
@@ -492,14 +491,14 @@ def test_clean_cuts_the_faces_of_what_it_does_not_reject(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--crop heads", 'cannot crop by "heads"'),
+        ("--crop heads", "'heads' is not one of 'face', 'largest'"),
         ("--margin 0.2", "--margin is about crops"),
         ("--crop face --apply copy", "--crop and --apply do not go together"),
         ("--undo last --crop face", "--undo and --crop do not go together"),
         ("--crop face --out art/faces", "lie in each other"),
     ],
 )
-def test_wishes_about_crops_without_sense_are_refused(
+def test_options_about_crops_without_sense_are_refused(
     art: Path, monkeypatch: pytest.MonkeyPatch, words: str, message: str
 ) -> None:
     monkeypatch.chdir(art.parent)

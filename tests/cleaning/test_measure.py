@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 from animekit.cleaning import measure as measuring
-from animekit.cleaning.cache import Measured
+from animekit.cleaning._threads import lazy
+from animekit.cleaning.cache import MeasureCache
 from animekit.cleaning.check import Check, Measures, Picture, Reason
 from animekit.cleaning.measure import FILES_A_TASK, Table, key_of, measure
 from animekit.data.survey import File, survey
@@ -57,9 +59,9 @@ def files(folder: Path, count: int = 40) -> Path:
     return fill(folder, *(f"{index:03d}.png" for index in range(count)))
 
 
-def look(folder: Path, cache: Path, *checks: Check, **options: object) -> Table:
-    with Measured(cache) as measured:
-        return measure(folder, survey(folder).files, checks, measured, **options)  # type: ignore[arg-type]
+def look(folder: Path, place: Path, *checks: Check, **options: object) -> Table:
+    with MeasureCache(place) as cache:
+        return measure(folder, survey(folder).files, checks, cache, **options)  # type: ignore[arg-type]
 
 
 # Finding files
@@ -121,9 +123,9 @@ def test_where_there_is_nothing_to_clean_it_is_said_what_was_seen(tmp_path: Path
 def test_every_row_has_its_own_measures(tmp_path: Path, workers: int) -> None:
     folder = files(tmp_path / "data")
     (folder / "010.png").write_bytes(b"")
-    told: list[tuple[int, int]] = []
+    seen: list[tuple[int, int]] = []
     table = look(
-        folder, tmp_path / "cache", Red(), workers=workers, progress=lambda *at: told.append(at)
+        folder, tmp_path / "cache", Red(), workers=workers, progress=lambda *at: seen.append(at)
     )
     frame = table.frame()
     assert frame["name"].tolist() == [f"{index:03d}.png" for index in range(40)]
@@ -133,8 +135,8 @@ def test_every_row_has_its_own_measures(tmp_path: Path, workers: int) -> None:
     assert (good["format"] == "PNG").all()
     assert frame["error_kind"][10] == "empty" and frame["width"][10] == 0
     assert np.isnan(frame["red.red"][10])
-    assert told[0] == (0, 40) and told[-1] == (40, 40)
-    assert told == sorted(told)
+    assert seen[0] == (0, 40) and seen[-1] == (40, 40)
+    assert seen == sorted(seen)
 
 
 def test_pictures_come_in_batches_that_are_small_where_pictures_are_large(
@@ -342,11 +344,11 @@ def test_a_killed_process_loses_nothing_that_was_reported(tmp_path: Path) -> Non
 
 def test_two_processes_may_write_at_the_same_time(tmp_path: Path) -> None:
     file = [File(f"{index}.png", 1, 1) for index in range(2)]
-    with Measured(tmp_path) as one, Measured(tmp_path) as two:
+    with MeasureCache(tmp_path) as one, MeasureCache(tmp_path) as two:
         one.put(file[0], "a" * 64, {"red/1/": {"red": 1.0}})
         two.put(file[1], "b" * 64, {"red/1/": {"red": 2.0}})
         two.put(file[0], "a" * 64, {"red/1/": {"red": 1.0}, "blue/1/": {"blue": 3.0}})
-    with Measured(tmp_path) as both:
+    with MeasureCache(tmp_path) as both:
         assert [both.sha256(item) for item in file] == ["a" * 64, "b" * 64]
         assert both.get("a" * 64) == {"red/1/": {"red": 1.0}, "blue/1/": {"blue": 3.0}}
         assert both.sha256(File("0.png", 2, 1)) is None
@@ -358,3 +360,17 @@ def test_a_cache_that_cannot_be_written_says_where_else(tmp_path: Path) -> None:
     with pytest.raises(DeviceError) as caught:
         look(files(tmp_path / "data", 2), tmp_path / "cache" / "x", Red())
     assert "--out" in str(caught.value.hint)
+
+
+def test_pictures_of_two_threads_do_not_wait_for_each_other() -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    class Meeting(Picture):
+        @lazy
+        def met(self) -> int:
+            """The place at which both threads are within this attribute at once."""
+            return both.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda name: Meeting(name, b"").met, ["a", "b"]))
+    assert sorted(found) == [0, 1]

@@ -38,7 +38,7 @@ def cleaning(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Cl
 
 def page_of(cleaning: Cleaning, tmp_path: Path) -> str:
     thumbs = Thumbs(Path(cleaning.summary["path"]))
-    made = group_by_reason(cleaning)
+    made = group_by_reason(cleaning.manifest, cleaning.findings)
     sheets = write_sheets(made, thumbs, tmp_path / "sheets")
     return report.write_report(cleaning, made, sheets, thumbs).read_text(encoding="utf-8")
 

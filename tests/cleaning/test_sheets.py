@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from animekit.cleaning.check import Finding, Reason
-from animekit.cleaning.clean import Cleaning
+from animekit.cleaning.result import Cleaning
 from animekit.cleaning.sheets import (
     HEAD,
     TILE,
     Example,
+    ReasonGroup,
     Thumbs,
     draw_sheet,
     fit,
@@ -42,11 +43,15 @@ def found(folder: Path, findings: list[Finding], count: int = 12) -> Cleaning:
     return Cleaning(folder / "0001", table, table, findings, {}, [])
 
 
+def grouped(cleaning: Cleaning) -> list[ReasonGroup]:
+    return group_by_reason(cleaning.manifest, cleaning.findings)
+
+
 def test_the_worst_come_first_and_the_largest_reason_too(tmp_path: Path) -> None:
     scores = {3: 0.2, 5: 0.1, 1: 0.3}
     findings = [Finding(row, BLUR, score) for row, score in scores.items()]
     findings += [Finding(row, DARK, score) for row, score in ((7, 1.0), (8, 5.0))]
-    made = group_by_reason(found(tmp_path, findings))
+    made = grouped(found(tmp_path, findings))
     assert [(group.reason.name, group.count) for group in made] == [("blur", 3), ("dark", 2)]
     assert [each.name for each in made[0].examples] == ["05.png", "03.png", "01.png"]
     assert [each.name for each in made[1].examples] == ["08.png", "07.png"]
@@ -58,7 +63,7 @@ def test_duplicates_stand_beside_the_one_that_is_kept(tmp_path: Path) -> None:
         Finding(2, NEAR, 0.0, 4.0, "", 2, 0),
         Finding(6, NEAR, 1.0, 4.0, "", 1, 9),
     ]
-    (group,) = group_by_reason(found(tmp_path, findings))
+    (group,) = grouped(found(tmp_path, findings))
     names = [(each.name, each.is_kept) for each in group.examples]
     assert names == [
         ("09.png", True),
@@ -72,7 +77,7 @@ def test_duplicates_stand_beside_the_one_that_is_kept(tmp_path: Path) -> None:
 
 def test_sheets_are_bounded_and_numbered(tmp_path: Path) -> None:
     cleaning = found(tmp_path / "faces", [Finding(row, BLUR, row / 10) for row in range(12)])
-    made = group_by_reason(cleaning)
+    made = grouped(cleaning)
     thumbs = Thumbs(tmp_path / "faces")
     sheets = write_sheets(made, thumbs, tmp_path / "sheets", columns=2, rows=2, most=2)
     assert [(sheet.path.name, sheet.tiles) for sheet in sheets] == [
@@ -91,7 +96,7 @@ def test_what_cannot_be_decoded_is_not_shown(tmp_path: Path) -> None:
     cleaning = found(folder, [Finding(row, DARK) for row in (0, 1, 2)])
     (folder / "00.png").write_bytes(b"broken")
     (folder / "01.png").unlink()
-    made = group_by_reason(cleaning)
+    made = grouped(cleaning)
     (sheet,) = write_sheets(made, Thumbs(folder), tmp_path / "sheets")
     assert sheet.tiles == 1
     (folder / "02.png").write_bytes(b"")

@@ -141,11 +141,11 @@ def test_only_rejects_move_if_only_they_are_asked_for(faces: Path) -> None:
 @pytest.mark.parametrize("how", ["copy", "link"])
 def test_a_clean_copy_is_made_beside_or_where_it_is_asked_for(faces: Path, how: str) -> None:
     before = files(faces)
-    data = answer("clean", "faces", FEW, "--apply", how)["data"]
+    data = answer("clean", "faces", FEW, "--apply-as", how)["data"]
     assert (data["applied"], data["moved"], data["journal"]) == (how, 12, None)
     assert files(Path("faces_clean")) == {k: v for k, v in before.items() if k not in FLAGGED}
     assert files(faces) == before
-    result = call("clean", "faces", FEW, "--apply", how, "-o", "elsewhere/new")
+    result = call("clean", "faces", FEW, "--apply-as", how, "-o", "elsewhere/new")
     assert result.exit_code == 0, result.output
     assert files(Path("elsewhere/new")) == files(Path("faces_clean"))
     assert "animekit train wgangp --data elsewhere/new" in result.stderr
@@ -163,7 +163,7 @@ def test_decisions_by_hand_are_used_kept_and_can_be_taken_from_a_file(faces: Pat
     result = call("clean", "faces", FEW)
     assert "2 decisions that were made by hand are kept" in result.stderr
     assert "keep 12 " in result.stdout
-    moved = answer("clean", "faces", "--from", path, "--apply")["data"]
+    moved = answer("clean", "faces", "--manifest", path, "--apply")["data"]
     assert moved["moved"] == 5
     assert (faces / "grey.png").is_file()
     assert Path("faces_rejected/by_hand/05.png").is_file()
@@ -186,12 +186,12 @@ def test_an_edited_newest_manifest_is_taken_where_it_is(faces: Path) -> None:
     call("clean", "faces", FEW)
     path = newest_manifest(faces)
     assert path is not None
-    found = answer("clean", "faces", "--from", path)
+    found = answer("clean", "faces", "--manifest", path)
     assert keeps_its_schema(found)
     assert Path(found["data"]["manifest"]) == path
     small = pd.DataFrame({"name": ["00.png", "never.png"], "decision": ["reject", "keep"]})
     small.to_csv("mine.csv", index=False)
-    result = call("clean", "faces", "--from", "mine.csv")
+    result = call("clean", "faces", "--manifest", "mine.csv")
     assert result.exit_code == 0, result.output
     assert "1 files of the manifest are not in the folder" in result.stderr
     assert "16 files in the folder are not in the manifest" in result.stderr
@@ -202,7 +202,7 @@ def test_a_file_that_changed_stays_and_the_exit_code_says_partial(faces: Path) -
     call("clean", "faces", FEW)
     path = newest_manifest(faces)
     (faces / "grey.png").write_bytes((faces / "02.png").read_bytes())
-    found = answer("clean", "faces", "--from", str(path), "--apply", exit_code=8)
+    found = answer("clean", "faces", "--manifest", str(path), "--apply", exit_code=8)
     assert found["data"]["moved"] == 4
     assert found["data"]["refused"] == [
         {"name": "grey.png", "reason": "changed since the manifest was made"}
@@ -244,7 +244,7 @@ def test_a_dry_run_writes_nothing(faces: Path) -> None:
     call("clean", "faces", FEW)
     before = set(Path().rglob("*"))
     assert "would move 5 files to" in call("clean", "faces", "--apply", "-n").stdout
-    assert "would copy 12 files to" in call("clean", "faces", "--apply", "copy", "-n").stdout
+    assert "would copy 12 files to" in call("clean", "faces", "--apply-as", "copy", "-n").stdout
     assert answer("clean", "faces", "-n")["data"]["would_check"] == 17
     assert set(Path().rglob("*")) == before
     call("clean", "faces", FEW, "--apply")
@@ -291,16 +291,17 @@ def test_options_of_checks_are_their_parameters(faces: Path) -> None:
         ("clean faces --min-size 0", 4, "min"),
         ("clean faces --set min=3", 4, "CHECK.PARAM=VALUE"),
         ("clean faces --skip face --detector own", 2, "--detector is for the check face"),
-        ("clean faces --apply=move", 2, 'cannot apply by "move"'),
+        ("clean faces --apply-as move", 2, "'move' is not one of 'quarantine', 'copy', 'link'"),
+        ("clean faces --apply=move", 2, "'move' is not one of"),
         ("clean faces --undo --apply", 2, "--undo and --apply do not go together"),
-        ("clean faces --from x.csv --check blur", 2, "--from and --check"),
+        ("clean faces --from x.csv --check blur", 2, "--manifest and --check"),
         ("clean faces --from x.csv", 3, "no manifest x.csv"),
         ("clean faces --undo", 3, "nothing to undo"),
         ("clean faces --shard 1/2 --apply", 2, "--shard and --apply"),
         ("clean faces --shard two", 2, 'cannot read --shard "two"'),
         ("clean faces --sheet 8", 2, 'cannot read --sheet "8"'),
         ("clean faces --workers many", 2, 'cannot read --workers "many"'),
-        ("clean faces --tier review --apply", 2, "cannot move only"),
+        ("clean faces --tier review --apply", 2, "'review' is not one of"),
         ("clean faces --tier reject", 2, "--tier is for --apply"),
         ("clean faces --apply copy -o faces/in --check size", 2, "lies in faces itself"),
     ],
@@ -318,11 +319,36 @@ def test_what_cannot_be_done_is_one_clear_error(
     assert files(faces) == before
 
 
-def test_bare_options_are_spelled_out() -> None:
-    assert spell_out(["--apply"]) == ["--apply=quarantine"]
-    assert spell_out(["--merge", "-q"]) == ["--merge=", "-q"]
-    assert spell_out(["--merge", "part1"]) == ["--merge", "part1"]
-    assert spell_out(["--apply=link", "--undo", "last"]) == ["--apply=link", "--undo", "last"]
+def test_options_of_the_first_version_are_spelled_as_now() -> None:
+    assert spell_out([]) == []  # completion asks so
+    for same in (
+        ["--apply"],
+        ["--apply", "faces"],
+        ["--undo", "faces"],
+        ["--merge", "faces", "-q"],
+    ):
+        assert spell_out(same) == same
+    assert spell_out(["--apply=link", "--undo", "last"]) == ["--apply-as=link", "--undo-id", "last"]
+    assert spell_out(["a", "--merge", "b", "--merge=c"]) == ["a", "--shards", "b", "--shards=c"]
+    assert spell_out(["--out", "a=b", "--undo="]) == ["--out", "a=b", "--undo-id="]
+
+
+def test_old_and_new_spellings_do_the_same(faces: Path) -> None:
+    def said(*words: str) -> Any:
+        shutil.rmtree("faces_clean", ignore_errors=True)
+        found = answer("clean", "faces", FEW, *words)["data"]
+        return {**found, "manifest": "", "report": "", "sheets": ""}
+
+    assert said("--apply", "copy") == said("--apply=copy") == said("--apply-as", "copy")
+    assert said("--keep", "first") == said("--keep-duplicate", "first")
+    assert answer("clean", "faces", FEW, "--apply")["data"]["moved"] == 5
+    assert answer("clean", "--undo", "faces")["data"]["restored"] == 5  # no batch called "faces"
+    answer("clean", "faces", FEW, "--apply-as", "quarantine")
+    again = answer("clean", "faces", "--undo", "2")
+    assert again["data"] == {**answer("clean", "faces", "--undo-id", "2")["data"], "restored": 5}
+    shown = call("clean", "--help").stdout
+    assert "--keep-duplicate" in shown and "--manifest" in shown
+    assert "--keep " not in shown and "--from" not in shown
 
 
 def test_names_cannot_write_to_the_terminal() -> None:

@@ -1,18 +1,15 @@
-"""`animekit clean [PATH]`: find what should not be in a data set, and move it only when told."""
+"""`animekit clean [PATH]`: find what should not be in a data set; move it only if asked to."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from typer.core import TyperCommand
 
 from animekit.cli._options import CONSENT, SETTINGS, Common, argument, option, share
-
-BARE = {"--apply": "quarantine", "--undo": "last", "--merge": ""}
-"""Options whose value may be left out, and what they mean then."""
-WAYS = ("quarantine", "copy", "link")
 
 CHECKS, RESULT, CROPS = "Checks", "Result", "Crops"
 OWN = [
@@ -30,27 +27,40 @@ OWN = [
         help="Bits of 64 by which near duplicates differ; none: exact ones only.",
         panel=CHECKS,
     ),
-    option("keep", str, metavar="best|first", help="Which one of duplicates stays.", panel=CHECKS),
+    option(
+        "keep_duplicate",
+        Literal["best", "first"],
+        metavar="best|first",
+        help="Which one of duplicates stays.",
+        panel=CHECKS,
+    ),
     option("blur", str, metavar="auto|F", help="Sharpness below which is blur.", panel=CHECKS),
     option("tags", Path, metavar="FILE", help="Check these tags too.", panel=CHECKS),
+    option("apply", bool, help="Move what is flagged to PATH_rejected.", panel=RESULT),
     option(
-        "apply",
-        str,
+        "apply_as",
+        Literal["quarantine", "copy", "link"],
         metavar="quarantine|copy|link",
-        help="Move what is flagged to PATH_rejected, or copy or link the rest to PATH_clean.",
+        help="Move what is flagged, or copy or link the rest to PATH_clean.",
         panel=RESULT,
     ),
-    option("tier", str, metavar="reject", help="Move only what is rejected.", panel=RESULT),
-    option("undo", str, metavar="last|ID", help="Bring back what --apply moved.", panel=RESULT),
     option(
-        "source",
-        Path,
-        "--from",
-        metavar="CSV",
-        help="Decisions of a manifest.",
+        "tier",
+        Literal["reject"],
+        metavar="reject",
+        help="Move only what is rejected.",
         panel=RESULT,
     ),
-    option("crop", str, metavar="face|largest", help="Cut faces out into --out.", panel=CROPS),
+    option("undo", bool, help="Bring back what was moved last.", panel=RESULT),
+    option("undo_id", str, metavar="ID", help="Bring back this batch of moves.", panel=RESULT),
+    option("manifest", Path, metavar="CSV", help="Decisions of a manifest.", panel=RESULT),
+    option(
+        "crop",
+        Literal["face", "largest"],
+        metavar="face|largest",
+        help="Cut faces out into --out.",
+        panel=CROPS,
+    ),
     option("margin", float, metavar="0.3", help="Added on each side of a face.", panel=CROPS),
     option("resize", int, metavar="PX", help="Side of the crops.", panel=CROPS),
     option("min_score", float, metavar="F", help="Lowest score of a face to cut out.", panel=CROPS),
@@ -61,24 +71,35 @@ OWN = [
 WORK = [
     option("workers", str, metavar="auto|N", help="Pictures looked at at a time.", panel="Work"),
     option("shard", str, metavar="I/N", help="Look at one part of N only.", panel="Work"),
+    option("merge", bool, help="Judge what all shards measured.", panel="Work"),
     option(
-        "merge",
+        "shards",
         list[str],
         metavar="DIR",
-        help="Judge what all shards measured; DIR if they had --out.",
+        help="Merge a shard that had this --out; may be repeated.",
         panel="Work",
     ),
 ]
+OLD = [
+    option("keep", Literal["best", "first"], help="Old name of --keep-duplicate.", hidden=True),
+    option("source", Path, "--from", help="Old name of --manifest.", hidden=True),
+]
+VALUED = {
+    "--apply": ("--apply-as", "quarantine|copy|link"),
+    "--undo": ("--undo-id", r"last|\d+"),
+    "--merge": ("--shards", "[^-].*"),
+}
+"""Flags that could have a value in version 0.1.0: where it goes now, and what was one."""
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    own = [*OWN, *WORK, *SETTINGS, *CONSENT]
+    own = [*OWN, *WORK, *OLD, *SETTINGS, *CONSENT]
     app.command("clean", cls=CleanCommand)(share("clean", clean, own))
 
 
-def clean(common: Common, **wishes: Any) -> Any:
-    """Find what should not be in a folder of faces; nothing moves until told.
+def clean(common: Common, **values: Any) -> Any:
+    """Find what should not be in a folder of faces; nothing moves unasked.
 
     Examples
       animekit clean data/faces
@@ -88,35 +109,36 @@ def clean(common: Common, **wishes: Any) -> Any:
       animekit clean data/art --crop face --resize 64 --out data/faces
     """
     from animekit.cli.clean import run
-    from animekit.cli.clean.request import Wishes
+    from animekit.cli.clean.request import read_options
 
-    return run.run(common, Wishes(**wishes))
+    return run.run(common, read_options(values))
 
 
 class CleanCommand(TyperCommand):
-    """A command that knows options whose value may be left out."""
+    """A command with flags that may be typed with a value, as in version 0.1.0."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the values in that were left out."""
+        """Read a flag with a value as the option that takes it."""
         return super().parse_args(ctx, spell_out(args))
 
 
 def spell_out(args: list[str]) -> list[str]:
-    """Return the words with a value behind a bare `--apply`, `--undo` or `--merge`.
+    """Return the words with the option in place of a flag that has a value.
 
-    >>> spell_out(["faces", "--apply", "-n"]), spell_out(["--undo", "faces"])
-    (['faces', '--apply=quarantine', '-n'], ['--undo=last', 'faces'])
-    >>> spell_out(["--apply", "copy", "faces"]), spell_out(["--undo", "2"])
-    (['--apply', 'copy', 'faces'], ['--undo', '2'])
+    A word behind `--merge` is a shard only where the folder stands first: it is the folder else.
+
+    >>> spell_out(["faces", "--apply", "copy"]), spell_out(["--undo", "faces"]), spell_out([])
+    (['faces', '--apply-as', 'copy'], ['--undo', 'faces'], [])
+    >>> spell_out(["--undo=3"]), spell_out(["--undo", "3", "faces"])
+    (['--undo-id=3'], ['--undo-id', '3', 'faces'])
     """
-    following = [*args[1:], "-"]
-    pairs = zip(args, following, strict=True)
-    return [f"{word}={BARE[word]}" if _is_bare(word, after) else word for word, after in pairs]
-
-
-def _is_bare(word: str, after: str) -> bool:
-    if word not in BARE or after.startswith("-"):
-        return word in BARE
-    if word == "--apply":
-        return after not in WAYS
-    return word == "--undo" and after != "last" and not after.isdecimal()
+    words = []
+    for word, following in zip(args, [*args[1:], ""], strict=False):
+        flag, equals, value = word.partition("=")
+        if flag in VALUED:
+            name, pattern = VALUED[flag]
+            is_folder = flag == "--merge" and args[0].startswith("-")
+            if equals or (re.fullmatch(pattern, following) and not is_folder):
+                word = name + equals + value
+        words.append(word)
+    return words

@@ -7,32 +7,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from animekit.cleaning.clean import Shard
+from animekit.cleaning.crop_list import faces_folder
 from animekit.cleaning.move_plan import FLAGGED
+from animekit.cleaning.request import CleanRequest, Shard
+from animekit.cleaning.result import Way
 from animekit.cli._options import Common
 from animekit.config import parse_set, read_file
 from animekit.errors import ConfigError, UsageError
 from animekit.training.recipe import TrainOptions
 
-WAYS = ("quarantine", "copy", "link")
-SHORT = {
+PARAMS = {
     "detector": ("face", "detector"),
     "faces": ("face", "faces"),
     "min_size": ("size", "min"),
     "aspect": ("size", "aspect"),
     "dup_distance": ("duplicate", "distance"),
-    "keep": ("duplicate", "keep"),
+    "keep_duplicate": ("duplicate", "keep"),
     "blur": ("blur", "threshold"),
 }
 """Options that are parameters of checks."""
-LOOKS = ("check", "skip", *SHORT, "tags", "workers", "shard", "merge")
+LOOKS = ("check", "skip", *PARAMS, "tags", "workers", "shard", "merge")
 """Options about how to look: without meaning where nothing is looked at."""
-CUTS = ("crop", "margin", "resize", "min_score")
+CUTS = ("margin", "resize", "min_score")
 """Options about cutting faces out."""
+EXCLUSIVE = {
+    "undo": (*LOOKS, "crop", *CUTS, "apply", "manifest", "fail_if", "sheet", "tier", "out"),
+    "manifest": (*LOOKS, "sheet"),
+    "shard": ("crop", *CUTS, "merge", "apply", "sheet"),
+    "crop": ("apply",),
+}
+"""Options with which others would silently do nothing."""
+_TABLES = "parameters of checks stand in tables, as in [clean.blur]"
 
 
 @dataclass(frozen=True)
-class Wishes:
+class CleanOptions:
     """The options of the command, as they were typed."""
 
     path: str | None
@@ -43,14 +52,14 @@ class Wishes:
     min_size: int | None
     aspect: str | None
     dup_distance: str | None
-    keep: str | None
+    keep_duplicate: str | None
     blur: str | None
     tags: Path | None
-    apply: str | None
+    apply: Way | None
     tier: str | None
     undo: str | None
-    source: Path | None
-    crop: str | None
+    manifest: Path | None
+    crop: Any  # "face" or "largest", by the parser
     margin: float | None
     resize: int | None
     min_score: float | None
@@ -63,22 +72,13 @@ class Wishes:
 
     def __post_init__(self) -> None:
         """Refuse options that would silently do nothing together."""
-        for flag, without in (
-            ("undo", (*LOOKS, *CUTS, "apply", "source", "fail_if", "sheet", "tier", "out")),
-            ("source", (*LOOKS, "sheet")),
-            ("shard", (*CUTS, "merge", "apply", "sheet")),
-            ("crop", ("apply",)),
-        ):
-            others = [name for name in without if getattr(self, name) not in (None, [])]
-            if getattr(self, flag) is not None and others:
-                raise UsageError(f"{_flag(flag)} and {_flag(others[0])} do not go together")
-        for flag in CUTS[1:]:
-            if self.crop is None and getattr(self, flag) is not None:
-                raise UsageError(f"{_flag(flag)} is about crops", "add --crop face")
-        if self.apply is not None and self.apply not in WAYS:
-            raise UsageError(f'cannot apply by "{self.apply}"', f"give one of: {' '.join(WAYS)}")
-        if self.tier not in (None, "reject"):
-            raise UsageError(f'cannot move only "{self.tier}"', "--tier reject, or leave it out")
+        for name, without in EXCLUSIVE.items():
+            others = [other for other in without if getattr(self, other) not in (None, [])]
+            if getattr(self, name) is not None and others:
+                raise UsageError(f"{_flag(name)} and {_flag(others[0])} do not go together")
+        for name in CUTS:
+            if self.crop is None and getattr(self, name) is not None:
+                raise UsageError(f"{_flag(name)} is about crops", "add --crop face")
         if self.tier is not None and self.apply != "quarantine":
             raise UsageError("--tier is for --apply quarantine", "add --apply")
 
@@ -94,21 +94,50 @@ class Wishes:
         return FLAGGED if self.tier is None else (self.tier,)
 
     @property
-    def root(self) -> Path | None:
-        """Where the cleaning's own files go; with copies or crops, --out is theirs."""
-        copies = self.apply in ("copy", "link") or self.crop is not None
-        return None if copies else self.out
+    def copies(self) -> Path | None:
+        """Where copies or links go; None for beside the folder."""
+        return self.out if self.apply in ("copy", "link") else None
 
-    def cuts(self, params: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    @property
+    def crops(self) -> Path | None:
+        """Where the faces go that are cut out; None where none are asked for."""
+        if self.crop is None:
+            return None
+        return faces_folder(self.folder) if self.out is None else self.out
+
+    def request(self, common: Common) -> CleanRequest:
+        """Return what the library is asked for.
+
+        `--out` is the place of copies or crops where there are any, else that of the manifest.
+        """
+        own = self.out if self.copies is None and self.crop is None else None
+        if self.manifest is not None:
+            return CleanRequest(self.folder, manifest=self.manifest, out=own)
+        return CleanRequest(
+            self.folder,
+            checks=_names(self.check) if self.check else None,
+            skip=_names(self.skip or []),
+            params=self.params(common),
+            tags=self.tags,
+            workers=self.worker_count(),
+            shard=self.part(),
+            parts=None if self.merge is None else [Path(part) for part in self.merge],
+            sheets=None if self.shard else self.grid(),
+            report=self.shard is None,
+            out=own,
+        )
+
+    def cuts(self, common: Common) -> dict[str, Any]:
         """Return the settings of crops; the detector is the one of the check."""
-        return {
-            "detector": params.get("face", {}).get("detector"),
+        settings = {
+            "detector": self.params(common).get("face", {}).get("detector"),
             "margin": self.margin,
             "resize": self.resize,
             "min_score": self.min_score,
             "min_size": self.min_size,
-            "workers": self.threads(),
+            "workers": self.worker_count(),
         }
+        return {name: value for name, value in settings.items() if value is not None}
 
     def grid(self) -> tuple[int, int]:
         """Return columns and rows of a sheet."""
@@ -126,21 +155,13 @@ class Wishes:
             raise UsageError(f'cannot read --shard "{self.shard}"', "write I/N, as in 1/4")
         return int(found[1]), int(found[2])
 
-    def threads(self) -> int | None:
+    def worker_count(self) -> int | None:
         """Return how many pictures are looked at at a time; None for as many as cores."""
         if self.workers in (None, "auto"):
             return None
         if not str(self.workers).isdecimal():
             raise UsageError(f'cannot read --workers "{self.workers}"', "auto, or a number")
         return int(str(self.workers))
-
-    def checks(self) -> list[str] | None:
-        """Return the checks that were named."""
-        return None if not self.check else _names(self.check)
-
-    def skipped(self) -> list[str]:
-        """Return the checks that were left out."""
-        return _names(self.skip or [])
 
     def params(self, common: Common) -> dict[str, dict[str, Any]]:
         """Return the parameters of checks: of --config, --set and their own options."""
@@ -158,16 +179,33 @@ class Wishes:
                     f'cannot read --set "{key}"', "write CHECK.PARAM=VALUE, as in blur.side=96"
                 )
             values.setdefault(check, {})[name] = value
-        for flag, (check, name) in SHORT.items():
-            if getattr(self, flag) is None:
+        for option, (check, name) in PARAMS.items():
+            if getattr(self, option) is None:
                 continue
-            if check in self.skipped() or check not in (self.checks() or [check]):
-                raise UsageError(f"{_flag(flag)} is for the check {check}, which is left out")
-            values.setdefault(check, {})[name] = getattr(self, flag)
+            if check in _names(self.skip or []) or check not in _names(self.check or [check]):
+                raise UsageError(f"{_flag(option)} is for the check {check}, which is left out")
+            values.setdefault(check, {})[name] = getattr(self, option)
         return values
 
 
-_TABLES = "parameters of checks stand in tables, as in [clean.blur]"
+def read_options(values: dict[str, Any]) -> CleanOptions:
+    """Return the options from what was typed.
+
+    A flag and the option that gives it a value, as `--undo` and `--undo-id`, are one; so are an
+    option and its old name.
+    """
+    way, batch, shards = (values.pop(name) for name in ("apply_as", "undo_id", "shards"))
+    keep, source = values.pop("keep"), values.pop("source")
+    return CleanOptions(
+        **values
+        | {
+            "apply": way or ("quarantine" if values["apply"] else None),
+            "undo": batch or ("last" if values["undo"] else None),
+            "keep_duplicate": values["keep_duplicate"] or keep,
+            "manifest": values["manifest"] or source,
+            "merge": shards or ([] if values["merge"] else None),
+        }
+    )
 
 
 def _names(texts: list[str]) -> list[str]:
@@ -175,4 +213,4 @@ def _names(texts: list[str]) -> list[str]:
 
 
 def _flag(name: str) -> str:
-    return "--from" if name == "source" else "--" + name.replace("_", "-")
+    return "--" + name.replace("_", "-")

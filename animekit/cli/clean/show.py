@@ -3,101 +3,27 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from animekit.cleaning.quarantine import Applied
-from animekit.cleaning.sheets import ContactSheet, ReasonGroup
+from animekit.cleaning import crop_list
+from animekit.cleaning.clean import CleanPlan
+from animekit.cleaning.crop_list import Cropped
+from animekit.cleaning.request import CleanRequest
+from animekit.cleaning.result import Cleaning, Way
+from animekit.cleaning.sheets import ReasonGroup
 from animekit.cli._options import Common
-from animekit.data.dataset import Skipped
 from animekit.data.manifest import FILE, SUMMARY
 from animekit.text import duration, number, printable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 NAMED = 5  # files that are named on the screen
 MINUTE = 60.0
-COUNTS = ("flagged", "reject", "review", "keep", "files", "readable")
 
 
-@dataclass
-class Outcome:
-    """All that came of one call, for the screen and for the JSON answer."""
-
-    folder: Path
-    place: Path
-    table: pd.DataFrame
-    summary: dict[str, Any]
-    groups: Sequence[ReasonGroup] = ()
-    sheets: Sequence[ContactSheet] = ()
-    report: Path | None = None
-    how: str = "none"
-    applied: Applied | None = None
-    boxes: dict[str, Any] = field(default_factory=dict)
-    """The faces that were found, by the sha256 of the file."""
-
-    @property
-    def refused(self) -> list[Skipped]:
-        """The files that were left alone, and why."""
-        return self.applied.refused if self.applied else []
-
-    def counts(self) -> dict[str, int]:
-        """Return the counts that gates can speak of: decisions, files, and reasons."""
-        summary = self.summary
-        counts = {name: int(summary[name]) for name in ("files", "keep", "reject", "review")}
-        flagged = {"flagged": counts["reject"] + counts["review"], "readable": self.readable()}
-        return self.by_reason() | counts | flagged
-
-    def readable(self) -> int:
-        """Return how many files could be decoded, as far as it is known."""
-        if "readable" in self.summary:
-            return int(self.summary["readable"])
-        return int((~self.table["width"].astype(str).isin(["", "0"])).sum())
-
-    def by_reason(self) -> dict[str, int]:
-        """Return how many pictures were flagged, by the name of the reason."""
-        if "by_reason" in self.summary:
-            return dict(self.summary["by_reason"])
-        flagged = self.table.loc[self.table["decision"] != "keep", "reasons"]
-        return dict(Counter(name for text in flagged for name in text.split(";") if name))
-
-    def facts(self) -> dict[str, Any]:
-        """Return the data of the JSON answer."""
-        counts, applied = self.counts(), self.applied
-        return {
-            **{name: counts[name] for name in ("files", "readable", "keep", "reject", "review")},
-            "by_reason": self.by_reason(),
-            "applied": self.how,
-            "moved": applied.files if applied else 0,
-            "into": str(applied.into) if applied else None,
-            "journal": str(applied.journal) if applied and applied.journal else None,
-            "refused": [vars(item) for item in self.refused],
-            "gone": len(applied.gone) if applied else 0,
-            "manifest": str(self.place / FILE),
-            "report": str(self.report) if self.report else None,
-            "sheets": [str(sheet.path) for sheet in self.sheets],
-            "shard": self.summary.get("shard"),
-        }
-
-
-def warn_of(common: Common, found: Outcome) -> None:
-    """Say where an edited manifest and the folder do not agree."""
-    for key, words in (
-        ("not_here", "files of the manifest are not in the folder"),
-        ("not_listed", "files in the folder are not in the manifest, and so are kept"),
-    ):
-        if found.summary[key]:
-            common.screen.warn(f"{found.summary[key]:,} {words}", "manifest")
-
-
-def show(common: Common, found: Outcome, end: str) -> None:
+def show(common: Common, found: Cleaning, end: str) -> None:
     """Write the table of reasons, what is kept and `end`, and name the results."""
     screen, summary, counts = common.screen, found.summary, found.counts()
-    line = f"{found.folder}  {counts['files']:,} files  {counts['readable']:,} readable"
+    line = f"{found.pictures}  {counts['files']:,} files  {counts['readable']:,} readable"
     if found.groups or "from" not in summary:
         line += _speed(summary)
     screen.say(line)
@@ -117,28 +43,13 @@ def show(common: Common, found: Outcome, end: str) -> None:
     share = 100 * counts["keep"] / max(1, counts["files"])
     screen.say(f"keep {counts['keep']:,} ({share:.1f} %)   {end}".rstrip())
     for path, kind in (
-        (found.place / FILE, "manifest"),
-        (found.place / SUMMARY, "summary"),
+        (found.folder / FILE, "manifest"),
+        (found.folder / SUMMARY, "summary"),
         *((sheet.path, "sheet") for sheet in found.sheets),
     ):
         screen.record(path, kind)
     if found.report is not None:
         (screen.made if screen.quiet else screen.record)(found.report, "report")
-
-
-def _rows(found: Outcome) -> list[tuple[str, str, str, str]]:
-    rows: list[tuple[str, str, str, str]] = []
-    for group in found.groups:
-        reason = group.reason
-        rows.append((reason.words, f"{group.count:,}", reason.tier, _looks(found, group)))
-    if rows:
-        return rows
-    reasons = found.summary.get("reasons", {})
-    for name, count in found.by_reason().items():
-        facts = reasons.get(name, {})
-        words = str(facts.get("words", name))
-        rows.append((words, f"{count:,}", str(facts.get("tier", "")), f"listed in {FILE}"))
-    return rows
 
 
 def _speed(summary: dict[str, Any]) -> str:
@@ -149,12 +60,12 @@ def _speed(summary: dict[str, Any]) -> str:
     return f"   {took}  {number(summary['images_per_second'])} img/s"
 
 
-def _looks(found: Outcome, group: ReasonGroup) -> str:
+def _looks(found: Cleaning, group: ReasonGroup) -> str:
     """Return where the flagged pictures of a reason can be seen."""
     own = [sheet for sheet in found.sheets if sheet.reason == group.reason.name]
     if not own:
         return f"listed in {FILE}"
-    words = str(own[0].path.relative_to(found.place))
+    words = str(own[0].path.relative_to(found.folder))
     kept = len({example.group for example in group.examples if example.is_kept})
     if kept:
         words += f"  best of {kept:,} groups kept"
@@ -163,11 +74,11 @@ def _looks(found: Outcome, group: ReasonGroup) -> str:
     return words + (f", {left:,} more in {FILE}" if left else "")
 
 
-def show_applied(common: Common, found: Outcome) -> None:
+def show_applied(common: Common, found: Cleaning) -> None:
     """Write what moved, and what did not and why."""
     screen, applied = common.screen, found.applied
     assert applied is not None, "something was applied"
-    done = {"quarantine": "moved", "copy": "copied", "link": "linked"}[found.how]
+    done = {"quarantine": "moved", "copy": "copied", "link": "linked"}[found.way or ""]
     if applied.files:
         screen.made(applied.into, "folder", f"{applied.files:,} files {done}")
     else:
@@ -180,25 +91,75 @@ def show_applied(common: Common, found: Outcome) -> None:
         screen.warn(f"{printable(item.name)} stays: {item.reason}", "refused")
 
 
-def say_next(common: Common, found: Outcome) -> None:
+def say_next(common: Common, found: Cleaning) -> None:
     """Say what can be done now."""
-    screen, where = common.screen, shlex.quote(str(found.folder))
+    screen, where = common.screen, shlex.quote(str(found.pictures))
     if found.summary.get("shard"):
         screen.note(f"Next: when all shards are done: animekit clean {where} --merge")
         return
     lines = [] if found.report is None else [(f"open {found.report}", "")]
-    if found.how == "none":
+    if found.way is None:
         if found.counts()["flagged"]:
-            origin = "" if found.report else f" --from {shlex.quote(str(found.place / FILE))}"
+            origin = "" if found.report else f" --manifest {shlex.quote(str(found.folder / FILE))}"
             line = f"animekit clean {where}{origin} --apply"
             lines.append((line, "move flagged files (undo: --undo)"))
-    elif found.how == "quarantine" and found.applied and found.applied.files:
+    elif found.way == "quarantine" and found.applied and found.applied.files:
         lines.append((f"animekit clean {where} --undo", "bring them back"))
     data = where
-    if found.applied and found.how in ("copy", "link"):
+    if found.applied and found.way in ("copy", "link"):
         data = shlex.quote(str(found.applied.into))
     lines.append((f"animekit train wgangp --data {data}", "uses what is kept"))
     wide = max(len(line) for line, words in lines if words)
     for index, (line, words) in enumerate(lines):
         head = "Next: " if index == 0 else "      "
         screen.note(f"{head}{line.ljust(wide)}  {words}".rstrip() if words else head + line)
+
+
+def show_crops(common: Common, made: Cropped) -> None:
+    """Write where the crops are, and what gave none."""
+    screen, into = common.screen, made.folder
+    sources = len({crop.source for crop in made.crops})
+    words = f"{len(made.crops):,} faces from {sources:,} of {made.sources:,} pictures"
+    screen.made(into, "folder", words)
+    screen.record(into / crop_list.LIST, "list")
+    screen.record(into / crop_list.SUMMARY, "summary")
+    for count, what in (
+        (len(made.faceless), f"pictures without a sure face, listed in {crop_list.SUMMARY}"),
+        (made.unsure, "boxes below --min-score"),
+        (made.small, "faces whose crops would be below --min-size"),
+        (len(made.rejected), "pictures that the manifest rejects"),
+    ):
+        if count:
+            screen.note(f"  {count:,} {what}")
+    for item in made.failed[:NAMED]:
+        screen.warn(f"{printable(item.name)}: {item.reason}", "failed")
+    if made.stale:
+        screen.warn(f"{len(made.stale):,} older crops are still there and not listed", "stale")
+    screen.note(f"Next: animekit train wgangp --data {shlex.quote(str(into))}")
+
+
+def show_plan(
+    common: Common, request: CleanRequest, planned: CleanPlan, way: Way | None, crops: Path | None
+) -> dict[str, Any]:
+    """Say what would be looked at, written, moved and cut out.
+
+    Returns it for the JSON answer.
+    """
+    screen = common.screen
+    facts: dict[str, Any] = {"would_check": planned.files}
+    if planned.folder is not None:
+        facts |= {"checks": request.checks, "would_write": str(planned.folder)}
+        names = " ".join(request.checks or ["all that can run here"])
+        screen.say(f"would check {planned.files:,} files in {request.path} by: {names}")
+        screen.say(f"would write {planned.folder}")
+    if way is not None and planned.moves is None:
+        screen.say(f"would then {way} by what it finds")
+    elif way is not None:
+        verb = {"quarantine": "move"}.get(way, way)
+        words = f"would {verb} {planned.moves:,} files to {planned.into}"
+        screen.say(f"by {planned.source} {words}")
+        facts |= {"would_move": planned.moves, "into": str(planned.into)}
+    if crops is not None:
+        screen.say(f"would cut the faces of what is not rejected out into {crops}")
+        facts["would_crop"] = str(crops)
+    return facts
