@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from animekit.errors import AnimekitError
     from animekit.evaluation.evaluate import evaluate
     from animekit.evaluation.reconstruct import reconstruct
-    from animekit.generation.generate import generate, interpolate, like, remake
+    from animekit.generation.generate import generate, interpolate, plan_generate
+    from animekit.generation.recipe import like, read_recipe
+    from animekit.generation.reproduce import remake, reproduce
     from animekit.runs.run import Run
     from animekit.training.plan import plan
     from animekit.training.train import train
@@ -36,11 +38,14 @@ _HOMES = {
     "evaluate": "animekit.evaluation.evaluate",
     "generate": "animekit.generation.generate",
     "interpolate": "animekit.generation.generate",
-    "like": "animekit.generation.generate",
+    "like": "animekit.generation.recipe",
     "merge": "animekit.cleaning.clean",
     "plan": "animekit.training.plan",
+    "plan_generate": "animekit.generation.generate",
+    "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
-    "remake": "animekit.generation.generate",
+    "remake": "animekit.generation.reproduce",
+    "reproduce": "animekit.generation.reproduce",
     "train": "animekit.training.train",
     "transfer": "animekit.translation.transfer",
 }
@@ -58,9 +63,12 @@ __all__ = [
     "like",
     "merge",
     "plan",
+    "plan_generate",
     "plugins",
+    "read_recipe",
     "reconstruct",
     "remake",
+    "reproduce",
     "train",
     "transfer",
 ]

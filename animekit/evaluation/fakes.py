@@ -256,8 +256,8 @@ def contender(
     if size not in (None, loaded.model.spec.size):
         raise UnusableError(
             f"{loaded.name} makes images of {loaded.model.spec.size} px, not {size}",
-            "leave --size out, or write its images with animekit generate --each DIR --tile"
-            f" {size} and evaluate that folder",
+            "leave --size out, or write its images with animekit generate --save-each DIR"
+            f" --image-size {size} and evaluate that folder",
         )
     return ModelContender(loaded, truncation=truncation)
 

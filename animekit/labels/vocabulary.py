@@ -141,7 +141,7 @@ COURSE = Vocabulary(tags.NAMES, tags.GROUPS)
 
 
 def parts(groups: Iterable[int]) -> Iterator[slice]:
-    """Yield the columns of each attribute in a label vector, from how many values each has.
+    """Yield the columns of each attribute in a label vector, by its number of values.
 
     >>> [f"{part.start}:{part.stop}" for part in parts((12, 11, 1))]
     ['0:12', '12:23', '23:24']

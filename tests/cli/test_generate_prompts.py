@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 import animekit
 from animekit.cli import app
-from animekit.generation.generate import like
+from animekit.generation.recipe import like
 from animekit.models import tagger
 from animekit.models.tagger import Classifier
 from animekit.runs.run import Run
@@ -275,7 +275,7 @@ def test_run_cgan_names_the_file_as_the_caller_does_and_passes_options_on(checko
     assert Path(here) == Path.cwd()
     assert arguments == [
         *("generate", "cfaces64", "--prompts", "five.txt", "--per-prompt", "auto"),
-        *("--grid", "5x5", "--tile", "64", "-o", str(checkout / "samples" / "cgan.png")),
+        *("--grid", "5x5", "--image-size", "64", "-o", str(checkout / "samples" / "cgan.png")),
         *("--style", "figure", "two words"),
     ]
     assert (checkout / "samples").is_dir()

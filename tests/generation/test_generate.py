@@ -18,9 +18,11 @@ from animekit import plugins
 from animekit.config import Params
 from animekit.data.spec import ImageSpec
 from animekit.errors import AnimekitError, DataError, NotFoundError, UnusableError, UsageError
-from animekit.generation.generate import Generated, generate, interpolate, like, remake
+from animekit.generation.generate import generate, interpolate
 from animekit.generation.interpolation import segments
-from animekit.generation.recipe import NoiseFile
+from animekit.generation.recipe import NoiseFile, like
+from animekit.generation.reproduce import remake
+from animekit.generation.result import Generated
 from animekit.images.write import KEY, read_png_text, write_png
 from animekit.models import sampling, weights
 from animekit.models.base import Model
@@ -503,7 +505,7 @@ class TestMakingAPictureAgain:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(UnusableError, match="tiny step 7, sha256") as caught:
             remake(path, registry=REGISTRY)
-        assert "--like" in (caught.value.hint or "")
+        assert "--reproduce" in (caught.value.hint or "")
 
     def test_bundled_or_local_weights_are_found_by_name(
         self, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch

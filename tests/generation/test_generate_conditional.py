@@ -17,10 +17,13 @@ from animekit import plugins
 from animekit.data.spec import ImageSpec
 from animekit.errors import AnimekitError, ConfigError, NotFoundError, UnusableError, UsageError
 from animekit.generation import best_of
-from animekit.generation.generate import generate, interpolate, like, remake
+from animekit.generation.generate import generate, interpolate
 from animekit.generation.interpolation import segments
-from animekit.generation.plan import paired, read
+from animekit.generation.plan import paired
+from animekit.generation.recipe import like
+from animekit.generation.reproduce import remake
 from animekit.images.write import write_png
+from animekit.labels.prompt import parse_prompts
 from animekit.labels.tags import GROUPS, NAMES
 from animekit.labels.vocabulary import Vocabulary
 from animekit.models import sampling, tagger, weights
@@ -86,12 +89,12 @@ def make(model: Path | Loaded, **wishes: Any) -> Any:
 
 
 class TestWhoGetsWhichPromptAndSeed:
-    """`asking.paired`, in terms of prompts by name and seeds."""
+    """`plan.paired`, in terms of prompts by name and seeds."""
 
     @staticmethod
     def pairs(count: int, seeds: Any = None, **options: Any) -> list[tuple[str, int]]:
         words = Vocabulary(tuple(f"p{i} hair" for i in range(30)), (30,))
-        prompts = read([f"p{i} hair" for i in range(count)], words)
+        prompts = parse_prompts([f"p{i} hair" for i in range(count)], words)
         plan = paired(prompts, seeds, **options)
         return [(cell.prompt.text[:-5], cell.seed) for cell in plan.cells if cell.prompt]
 
@@ -139,7 +142,8 @@ class TestWhoGetsWhichPromptAndSeed:
     def test_what_does_not_fit_is_one_clear_line(
         self, count: int, seeds: Any, options: dict[str, int], what: str
     ) -> None:
-        prompts = read([f"p{i} hair" for i in range(count)] or None, self_words())
+        texts = [f"p{i} hair" for i in range(count)]
+        prompts = parse_prompts(texts, self_words()) if texts else []
         with pytest.raises(UsageError, match=what):
             paired(prompts, seeds, **options)  # type: ignore[arg-type]
 
