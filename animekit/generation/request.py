@@ -70,7 +70,7 @@ class GenerateRequest:
             raise UsageError(
                 f"a sweep over {len(self.swept)} attributes", "sweep one, or two: hair,eyes"
             )
-        if self.noise is not None and self.numbers is not None:
+        if self.numbers is not None and self.noise is not None:
             raise UsageError("seeds and noise are two sources of z", "give one of them")
         for what, clash in self._clashes().items():
             if clash:
