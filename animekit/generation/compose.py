@@ -52,7 +52,12 @@ def plan_of(request: GenerateRequest, loaded: Loaded) -> GeneratePlan:
         count = len(plan.cells)
     if request.grid is not None:
         check_grid(count, request.grid)
-    return replace(plan, text=_words(request, count, len(prompts)), origin=loaded.origin)
+    return replace(
+        plan,
+        attrs=attrs_of(plan.cells, attributes, loaded.frequencies(), request.drawn),
+        text=_words(request, count, len(prompts)),
+        origin=loaded.origin,
+    )
 
 
 def recipe_of(
@@ -66,7 +71,6 @@ def recipe_of(
     Where the best of several seeds is asked for, they are drawn and judged here.
     """
     attributes = sampling.attributes_of(sampling.as_generating(loaded.model))
-    attrs = attrs_of(plan.cells, attributes, loaded.frequencies(), request.drawn)
     truncation = request.truncation
     if truncation is None:  # noise from a file is taken as it is
         truncation = 1.0 if plan.noise is not None else sampling.own_truncation(loaded.model)
@@ -83,14 +87,14 @@ def recipe_of(
         loop=None if path is None else path.loop,
         labels=_rows(request.labels),
         prompts=_texts(plan),
-        attrs=attrs if any(attrs) and request.labels is None else None,
+        attrs=plan.attrs if any(plan.attrs) and request.labels is None else None,
         matrix=(names[0], names[1]) if len(names) == 2 else None,
         vary=names[0] if len(names) == 1 else None,
         layout=layout_of(request, plan),
     )
     if plan.pools is None:
         return recipe
-    return _with_choices(recipe, plan.pools, attrs, loaded, registry)
+    return _with_choices(recipe, plan.pools, plan.attrs, loaded, registry)
 
 
 def layout_of(request: GenerateRequest, plan: GeneratePlan) -> Layout | None:

@@ -30,14 +30,16 @@ class Cell:
 class GeneratePlan:
     """What would be drawn: the images of a picture in order, and its titles.
 
-    `pools` are the seeds that each image is chosen from, `noise` [N, ...] the rows of a file in
-    place of seeds. `text` says in words what would be drawn, `origin` by which weights.
+    `attrs` are those of each cell; of an interpolation the cells are its points. `pools` are the
+    seeds that each image is chosen from, `noise` [N, ...] the rows of a file in place of seeds.
+    `text` says in words what would be drawn, `origin` by which weights.
     """
 
     cells: list[Cell]
     columns: int | None = None
     heads: list[str] | None = None
     sides: list[str] | None = None
+    attrs: list[Attrs] = field(default_factory=list)
     pools: list[Sequence[int]] | None = None
     noise: np.ndarray | None = None
     text: str = ""

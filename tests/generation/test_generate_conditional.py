@@ -57,9 +57,9 @@ class TestPromptsReachTheModel:
         assert alone.how.attrs == [many.how.attrs[6]]
 
     def test_a_model_without_labels_says_who_takes_prompts(self, plain: Path) -> None:
-        for wish in ({"prompts": "red hair"}, {"vary": "hair"}, {"random": ["hair"]}):
+        for options in ({"prompts": "red hair"}, {"vary": "hair"}, {"random": ["hair"]}):
             with pytest.raises(UnusableError, match="plain is a gan, trained without") as caught:
-                make(plain, **wish)
+                make(plain, **options)
             assert "animekit train acgan" in (caught.value.hint or "")
 
     def test_what_the_vocabulary_lacks_is_an_error_with_the_nearest_word(
@@ -219,7 +219,7 @@ class TestTables:
             make(course, vary="code0")
 
     @pytest.mark.parametrize(
-        "wish",
+        "options",
         [
             {"matrix": ["hair"]},
             {"matrix": ["hair", "hair"]},
@@ -234,9 +234,9 @@ class TestTables:
             {"labels": np.zeros((1, 23)), "prompts": "red hair"},
         ],
     )
-    def test_wishes_that_clash_are_refused(self, course: Path, wish: dict[str, Any]) -> None:
+    def test_options_that_clash_are_refused(self, course: Path, options: dict[str, Any]) -> None:
         with pytest.raises(UsageError) as caught:
-            make(course, **wish)
+            make(course, **options)
         assert "\n" not in caught.value.message
 
     def test_titles_need_some_pixels_and_their_own_columns(

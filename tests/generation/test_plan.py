@@ -126,6 +126,7 @@ class TestWhatWouldBeDrawn:
         made = make(free, **options)
         assert [cell.seed for cell in plan.cells] == list(made.seeds)
         assert [cell.prompt.text for cell in plan.cells if cell.prompt] == made.how.prompts
+        assert made.how.attrs == plan.attrs
         assert made.how.layout == Layout(columns=plan.columns)
 
     def test_nothing_is_drawn_and_mistakes_are_found(
@@ -138,6 +139,7 @@ class TestWhatWouldBeDrawn:
             ({"seeds": "0-9", "grid": (3, 3)}, UsageError),
             ({"noise": np.zeros((1, 5), np.float32)}, DataError),
             ({"seeds": "1", "interpolation": Interpolation()}, UsageError),
+            ({"prompts": "red hair", "random": "hair"}, UsageError),
         ):
             with pytest.raises(error):
                 plan_generate(free, registry=REGISTRY, **options)

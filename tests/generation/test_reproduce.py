@@ -175,7 +175,7 @@ class TestDrawingAPictureAgain:
 
 class TestDrawingConditionalPicturesAgain:
     @pytest.mark.parametrize(
-        "wish",
+        "options",
         [
             {"num": 4},
             {"prompts": ["red hair blue eyes", "pink hair"]},
@@ -186,9 +186,9 @@ class TestDrawingConditionalPicturesAgain:
         ],
     )
     def test_a_picture_says_all_that_is_needed(
-        self, tmp_path: Path, course: Path, wish: dict[str, Any]
+        self, tmp_path: Path, course: Path, options: dict[str, Any]
     ) -> None:
-        picture = make(course, **wish).save(tmp_path / "a.png")
+        picture = make(course, **options).save(tmp_path / "a.png")
         again = reproduce(picture, course, registry=REGISTRY)
         assert again.warnings == ()
         assert again.save(tmp_path / "b.png").read_bytes() == picture.read_bytes()

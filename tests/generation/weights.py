@@ -49,8 +49,8 @@ def weights_file(
     return path
 
 
-def make(model: Path | Loaded, **wishes: Any) -> Any:
-    return generate(model, registry=REGISTRY, **wishes)
+def make(model: Path | Loaded, **options: Any) -> Any:
+    return generate(model, registry=REGISTRY, **options)
 
 
 def pixels(path: Path) -> np.ndarray:
