@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from animekit.labels.vocabulary import parts
+
 
 @dataclass(frozen=True)
 class ImageSpec:
@@ -25,12 +27,9 @@ class ImageSpec:
         return (self.channels, self.size, self.size)
 
     def parts(self) -> Iterator[slice]:
-        """Yield the slice of the label vector that each attribute has.
+        """Return the slice of the label vector that each attribute has.
 
         >>> list(ImageSpec(64, labels=("red", "blue", "hat"), groups=(2, 1)).parts())
         [slice(0, 2, None), slice(2, 3, None)]
         """
-        start = 0
-        for width in self.groups:
-            yield slice(start, start + width)
-            start += width
+        return parts(self.groups)
