@@ -10,5 +10,5 @@ fi
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 "$root/.ci/env"
 mkdir -p "$root/samples"
-exec "$root/.venv/bin/animekit" generate cfaces64 --prompts "$1" --per-prompt auto --grid 5x5 --tile 64 \
+exec "$root/.venv/bin/animekit" generate cfaces64 --prompts "$1" --per-prompt auto --grid 5x5 --image-size 64 \
     -o "$root/samples/cgan.png" "${@:2}"

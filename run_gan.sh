@@ -5,5 +5,5 @@ set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 "$root/.ci/env"
 mkdir -p "$root/samples"
-exec "$root/.venv/bin/animekit" generate faces64 --seeds 0-24 --grid 5x5 --tile 64 \
+exec "$root/.venv/bin/animekit" generate faces64 --seeds 0-24 --grid 5x5 --image-size 64 \
     -o "$root/samples/gan.png" "$@"

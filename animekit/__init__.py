@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from animekit.evaluation.evaluate import evaluate
     from animekit.evaluation.make_reference import make_reference
     from animekit.evaluation.reconstruct import reconstruct
-    from animekit.generation.generate import generate, interpolate, like, remake
+    from animekit.generation.generate import generate, interpolate, plan_generate
+    from animekit.generation.recipe import like, read_recipe
+    from animekit.generation.reproduce import remake, reproduce
     from animekit.runs.run import Run
     from animekit.training.plan import plan
     from animekit.training.train import train
@@ -37,12 +39,15 @@ _HOMES = {
     "evaluate": "animekit.evaluation.evaluate",
     "generate": "animekit.generation.generate",
     "interpolate": "animekit.generation.generate",
-    "like": "animekit.generation.generate",
+    "like": "animekit.generation.recipe",
     "make_reference": "animekit.evaluation.make_reference",
     "merge": "animekit.cleaning.clean",
     "plan": "animekit.training.plan",
+    "plan_generate": "animekit.generation.generate",
+    "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
-    "remake": "animekit.generation.generate",
+    "remake": "animekit.generation.reproduce",
+    "reproduce": "animekit.generation.reproduce",
     "train": "animekit.training.train",
     "transfer": "animekit.translation.transfer",
 }
@@ -61,9 +66,12 @@ __all__ = [
     "make_reference",
     "merge",
     "plan",
+    "plan_generate",
     "plugins",
+    "read_recipe",
     "reconstruct",
     "remake",
+    "reproduce",
     "train",
     "transfer",
 ]

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.data.pack import Pack
-from animekit.data.spec import ImageSpec, parts_of
+from animekit.data.spec import ImageSpec
 from animekit.errors import DataError
 from animekit.images.pixels import mirror, to_float
+from animekit.labels.vocabulary import parts
 from animekit.seeds import derive_seed
 
 
@@ -96,7 +97,7 @@ def _images_by_value(
     labels: np.ndarray, known: np.ndarray, groups: Sequence[int]
 ) -> Iterator[list[np.ndarray]]:
     """Yield for each attribute the images of each of its values that occur."""
-    for part in parts_of(groups):
+    for part in parts(groups):
         has, seen = labels[:, part].astype(bool), known[:, part]  # [N, values]
         values = [has[:, 0], ~has[:, 0]] if has.shape[1] == 1 else list(has.T)
         rows = [np.flatnonzero(value & seen.any(axis=1)) for value in values]

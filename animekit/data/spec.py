@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+
+from animekit.labels.vocabulary import parts
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,10 @@ class ImageSpec:
         return (self.channels, self.size, self.size)
 
     def parts(self) -> Iterator[slice]:
-        """Yield where each attribute lies in a label vector, in order.
+        """Return the slice of the label vector that each attribute has.
 
         >>> spec = ImageSpec(64, labels=("red", "blue", "smile"), groups=(2, 1))
         >>> [spec.labels[part] for part in spec.parts()]
         [('red', 'blue'), ('smile',)]
         """
-        return parts_of(self.groups)
-
-
-def parts_of(groups: Iterable[int]) -> Iterator[slice]:
-    """Yield where attributes of so many entries each lie in a label vector.
-
-    >>> list(parts_of((2, 1)))
-    [slice(0, 2, None), slice(2, 3, None)]
-    """
-    start = 0
-    for stop in accumulate(groups):
-        yield slice(start, stop)
-        start = stop
+        return parts(self.groups)

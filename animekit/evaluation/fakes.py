@@ -262,8 +262,8 @@ def contender(
     if asked.size not in (None, loaded.model.spec.size):
         raise UnusableError(
             f"{loaded.name} makes images of {loaded.model.spec.size} px, not {asked.size}",
-            "leave --size out, or write its images with animekit generate --each DIR --tile"
-            f" {asked.size} and evaluate that folder",
+            "leave --size out, or write its images with animekit generate --save-each DIR"
+            f" --image-size {asked.size} and evaluate that folder",
         )
     loaded.model.to(choose_device(asked.gpu))
     return ModelContender(loaded, truncation=asked.truncation)

@@ -1,4 +1,4 @@
-"""Selecting: of several seeds the one whose image shows best what was asked."""
+"""Best of several: the seed whose image shows most surely what was asked for."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def select(
     `draw` makes images uint8 [N, H, W, 3] of seeds and attributes. All candidates of an image are
     asked the same; of equals, the first is taken.
     """
-    chosen = []
+    choices = []
     for pool, asked in zip(pools, attrs, strict=True):
         images = draw(pool, [asked] * len(pool))
         scores = score(images, [asked] * len(pool), classifier)
         best = int(scores.argmax())
-        chosen.append(Choice(pool[best], list(pool), round(float(scores[best]), DIGITS)))
-    return chosen
+        choices.append(Choice(pool[best], list(pool), round(float(scores[best]), DIGITS)))
+    return choices
 
 
 def score(images: np.ndarray, attrs: Sequence[Attrs], classifier: Classifier) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Choosing: which model takes a prompt where none is named, and what to say to one that cannot."""
+"""Which model takes a prompt where none is named, and the errors about one that cannot."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from animekit.plugins import Registry
 from animekit.runs.checkpoint import steps_of
 from animekit.runs.run import RUNS, Loaded, Run, list_runs, load_model
 
-BUNDLED = "cfaces64"
-"""The bundled weights that take prompts."""
+BUNDLED = "cfaces64"  # the bundled weights that take prompts
 
 
 def conditional_runs(registry: Registry) -> list[Run]:
-    """Return the runs whose model draws what it is told, the newest first.
+    """Return the runs whose model takes labels, the newest first.
 
     Those without a checkpoint, or whose config.json or plugin cannot be read, do not count.
     """
@@ -27,14 +26,14 @@ def conditional_runs(registry: Registry) -> list[Run]:
         except AnimekitError:
             continue
         spec = config.get("spec")
-        told = isinstance(spec, dict) and bool(spec.get("labels"))
-        if told and hasattr(cls, "sample") and steps_of(run.path):
+        labelled = isinstance(spec, dict) and bool(spec.get("labels"))
+        if labelled and hasattr(cls, "sample") and steps_of(run.path):
             found.append(run)
     return found
 
 
 def load_conditional(registry: Registry | None = None, *, checkpoint: str | int = "best") -> Loaded:
-    """Load the newest run that draws what it is told, else the bundled weights.
+    """Load the newest run whose model takes labels, else the bundled weights.
 
     Raises NotFoundError where there is neither.
     """
@@ -51,8 +50,8 @@ def load_conditional(registry: Registry | None = None, *, checkpoint: str | int 
     )
 
 
-def deaf(loaded: Loaded, what: str) -> UnusableError:
-    """Return the error that a model is told nothing; `what` is what it was asked for."""
+def without_labels(loaded: Loaded, what: str) -> UnusableError:
+    """Return the error that a model takes no labels; `what` is what it was asked for."""
     return UnusableError(
         f"{what} is for a model that is told what to draw; {loaded.name} is"
         f" {_with_article(loaded.model.name)}, trained without labels",
@@ -61,7 +60,7 @@ def deaf(loaded: Loaded, what: str) -> UnusableError:
     )
 
 
-def codeless(loaded: Loaded, name: str) -> UnusableError:
+def without_codes(loaded: Loaded, name: str) -> UnusableError:
     """Return the error that a model has neither labels nor codes to vary."""
     return UnusableError(
         f"{loaded.name} has no {name}: {_with_article(loaded.model.name)} has no codes in its z",

@@ -1,142 +1,162 @@
-"""Composing: the wishes for one picture turned into the recipe of each of its images."""
+"""From a request to its plan, and from the plan to the recipe that draws it."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from animekit import plugins
 from animekit.errors import UsageError
-from animekit.generation import choose_model
-from animekit.generation.best_of import check as best_of_check
-from animekit.generation.best_of import select
-from animekit.generation.draw import draw
-from animekit.generation.plan import FILL, ROWS, Asked, Plan, crossed, paired, read, settled, varied
-from animekit.generation.recipe import Layout
+from animekit.generation import best_of, choose_model
+from animekit.generation.draw import draw_seeds
+from animekit.generation.plan import FILL, ROWS, GeneratePlan, attrs_of, crossed, paired, swept
+from animekit.generation.recipe import Layout, NoiseFile, Recipe
+from animekit.generation.request import GenerateRequest, check_grid
 from animekit.labels.attributes import Attributes, Attrs
-from animekit.labels.prompt import Prompt
+from animekit.labels.prompt import Prompt, parse_prompts
 from animekit.models import sampling, tagger
 from animekit.runs.run import Loaded
-from animekit.seeds import MAX_IMAGES, check_seeds, format_seeds, parse_seeds
+from animekit.seeds import format_seeds
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
 
-Seeds = Iterable[int] | str | None
-MOST = 1000
-"""Candidates of one image."""
 
-_CODE = re.compile(r"code\d+")
+def plan_of(request: GenerateRequest, loaded: Loaded) -> GeneratePlan:
+    """Return what would be drawn; prompts and noise are read here, once.
 
-
-@dataclass(frozen=True)
-class Wish:
-    """What is wished for one picture, in the words of `generation.generate`."""
-
-    prompts: Asked = None
-    seeds: Seeds = None
-    num: int | None = None
-    per_prompt: int | None = None
-    seed: int = 0
-    random: tuple[str, ...] = ()
-    matrix: Sequence[str] | None = None
-    vary: str | None = None
-    best_of: int = 1
-
-    @property
-    def told(self) -> bool:
-        """Whether only a model that is told what to draw will do."""
-        return self.prompts is not None or not all(map(_CODE.fullmatch, self.names))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The attributes that are named."""
-        return (*(self.matrix or ()), *self.random, *(() if self.vary is None else (self.vary,)))
-
-    def check(self, *, noise: bool, labels: bool) -> None:
-        """Raise UsageError for wishes that cannot be had together."""
-        if self.matrix is not None and len(self.matrix) != 2:
-            raise UsageError("a matrix has two attributes", "write them as hair,eyes")
-        if not 1 <= self.best_of <= MOST:
-            raise UsageError(f"cannot choose the best of {self.best_of}", f"use 2 to {MOST:,}")
-        if noise and self.seeds is not None:
-            raise UsageError("seeds and noise are two sources of z", "give one of them")
-        swept = self.matrix is not None or self.vary is not None
-        best = self.best_of > 1
-        pairs = {
-            "matrix and vary": self.matrix is not None and self.vary is not None,
-            "best-of and a sweep, which keeps its seed": best and swept,
-            "best-of and noise": best and noise,
-            "best-of and labels": best and labels,
-            "noise and a sweep, which needs seeds": noise and swept,
-            "labels and prompts": labels and (self.prompts is not None or swept or self.random),
-        }
-        for what, clash in pairs.items():
-            if clash:
-                raise UsageError(f"{what} do not go together", "give one of them")
-
-
-def told(loaded: Loaded, wish: Wish, attributes: Attributes) -> list[Prompt]:
-    """Return the prompts of a wish, read with the words that the model knows.
-
-    Raises UnusableError where it is told nothing, ConfigError for names and words that it does not
-    know.
+    Raises UnusableError where the model takes no labels and some are asked for, ConfigError for
+    names and words that it does not know, UsageError where prompts, seeds and noise do not fit.
     """
-    if wish.told and not attributes.vocabulary.labels:
-        what = "a prompt" if wish.prompts is not None else "an attribute"
-        raise choose_model.deaf(loaded, what)
-    for name in wish.names:
+    model = sampling.as_generating(loaded.model)
+    attributes = sampling.attributes_of(model)
+    prompts = _read_prompts(request, loaded, attributes)
+    if request.interpolation is not None:
+        plan, count = _points(request.numbers or (), prompts), request.interpolation.frames
+        request.interpolation.check(len(plan.cells))
+    elif request.noise is not None:
+        rows = sampling.noise_of_file(request.noise, model)
+        plan, count = _of_noise(request, prompts, rows), len(rows)
+    elif request.best_of > 1:
+        best_of.check(attributes.names, loaded.name)
+        plan = _pooled(request, prompts)
+        count = len(plan.cells)
+    else:
+        plan = _of_seeds(request, prompts, attributes)
+        count = len(plan.cells)
+    if request.grid is not None:
+        check_grid(count, request.grid)
+    return replace(
+        plan,
+        attrs=attrs_of(plan.cells, attributes, loaded.frequencies(), request.drawn),
+        text=_words(request, count, len(prompts)),
+        origin=loaded.origin,
+    )
+
+
+def recipe_of(
+    request: GenerateRequest,
+    plan: GeneratePlan,
+    loaded: Loaded,
+    registry: Registry | None = None,
+) -> Recipe:
+    """Return all that is needed to draw a plan, now and later.
+
+    Where the best of several seeds is asked for, they are drawn and judged here.
+    """
+    attributes = sampling.attributes_of(sampling.as_generating(loaded.model))
+    truncation = request.truncation
+    if truncation is None:  # noise from a file is taken as it is
+        truncation = 1.0 if plan.noise is not None else sampling.own_truncation(loaded.model)
+    path = request.interpolation
+    names = tuple(attributes.check(name) for name in request.swept)
+    recipe = Recipe(
+        version=version("animekit"),
+        model=loaded.weights,
+        mode=path.mode if path is not None else "seeds" if plan.noise is None else "noise",
+        seeds=format_seeds([cell.seed for cell in plan.cells]) if plan.noise is None else None,
+        noise=_noise_file(request, plan),
+        truncation=truncation,
+        frames=None if path is None else path.frames,
+        loop=None if path is None else path.loop,
+        labels=_rows(request.labels),
+        prompts=_texts(plan),
+        attrs=plan.attrs if any(plan.attrs) and request.labels is None else None,
+        matrix=(names[0], names[1]) if len(names) == 2 else None,
+        vary=names[0] if len(names) == 1 else None,
+        layout=layout_of(request, plan),
+    )
+    if plan.pools is None:
+        return recipe
+    return _with_choices(recipe, plan.pools, plan.attrs, loaded, registry)
+
+
+def layout_of(request: GenerateRequest, plan: GeneratePlan) -> Layout | None:
+    """Return columns and titles where the plan or the grid say them."""
+    if plan.heads or plan.sides:
+        return Layout(style="table", columns=plan.columns, heads=plan.heads, sides=plan.sides)
+    columns = plan.columns if request.grid is None else request.grid[0]
+    return None if columns is None else Layout(columns=columns)
+
+
+def _read_prompts(request: GenerateRequest, loaded: Loaded, attributes: Attributes) -> list[Prompt]:
+    """Return the prompts in the words of the model, after a look at all names that are given."""
+    if request.needs_labels and not attributes.vocabulary.labels:
+        what = "a prompt" if request.prompts is not None else "an attribute"
+        raise choose_model.without_labels(loaded, what)
+    for name in request.names:
         if not attributes.names:
-            raise choose_model.codeless(loaded, name)
+            raise choose_model.without_codes(loaded, name)
         attributes.check(name)
-    return read(wish.prompts, attributes.vocabulary)
+    if request.prompts is None:
+        return []
+    return parse_prompts(request.prompts, attributes.vocabulary)
 
 
-def arranged(
-    wish: Wish, prompts: Sequence[Prompt], attributes: Attributes, rows: int | None = None
-) -> tuple[Plan, list[Sequence[int]] | None]:
-    """Return the images that are wished, and what seeds each is chosen from, if any.
-
-    `rows` counts the noise from a file; its first row then has the seed where seeds begin.
-    """
-    if rows is not None:
-        numbers = range(wish.seed, wish.seed + rows)
-        plan = paired(prompts, numbers, per_prompt=wish.per_prompt)
-        if len(plan.cells) != rows:
-            raise UsageError(
-                f"{len(prompts)} prompts do not go with {rows} rows of noise",
-                "give one prompt, or as many as rows",
-            )
-        return plan, None
-    fill = ROWS if wish.vary else 1 if wish.matrix else FILL
-    seeds = chosen(wish.seeds, wish.num)
-    if wish.best_of > 1:
-        return _pooled(wish, prompts, seeds, fill)
+def _of_seeds(
+    request: GenerateRequest, prompts: Sequence[Prompt], attributes: Attributes
+) -> GeneratePlan:
+    """Put prompts and seeds together, and a sweep over them."""
     plan = paired(
         prompts,
-        seeds,
-        num=wish.num,
-        per_prompt=wish.per_prompt,
-        first=wish.seed,
-        fill=fill,
+        request.numbers,
+        num=request.num,
+        per_prompt=request.per_prompt,
+        first=request.seed,
+        fill=_fill(request),
     )
-    if wish.vary is not None:
-        plan = varied(plan, wish.vary, attributes)
-    if wish.matrix is not None:
-        plan = crossed(plan, wish.matrix[0], wish.matrix[1], attributes)
-    return plan, None
+    match request.swept:
+        case (name,):
+            return swept(plan, name, attributes)
+        case (rows, columns):
+            return crossed(plan, rows, columns, attributes)
+        case _:
+            return plan
 
 
-def _pooled(
-    wish: Wish, prompts: Sequence[Prompt], seeds: tuple[int, ...] | None, fill: int
-) -> tuple[Plan, list[Sequence[int]]]:
+def _of_noise(
+    request: GenerateRequest, prompts: Sequence[Prompt], rows: np.ndarray
+) -> GeneratePlan:
+    """Give each row of noise a prompt, and the seed from which its labels are drawn."""
+    numbers = range(request.seed, request.seed + len(rows))
+    plan = paired(prompts, numbers, per_prompt=request.per_prompt)
+    if len(plan.cells) != len(rows):
+        raise UsageError(
+            f"{len(prompts)} prompts do not go with {len(rows)} rows of noise",
+            "give one prompt, or as many as rows",
+        )
+    return replace(plan, noise=rows)
+
+
+def _pooled(request: GenerateRequest, prompts: Sequence[Prompt]) -> GeneratePlan:
     """Give each image its own seeds to choose from, one pool after the other."""
-    n = wish.best_of
+    n, seeds = request.best_of, request.numbers
     if seeds is not None and len(seeds) % n:
         raise UsageError(
             f"{len(seeds)} seeds do not make pools of {n}", f"give a multiple of {n} seeds"
@@ -144,12 +164,12 @@ def _pooled(
     plan = paired(
         prompts,
         None if seeds is None else seeds[::n],
-        num=wish.num,
-        per_prompt=wish.per_prompt,
-        fill=fill,
+        num=request.num,
+        per_prompt=request.per_prompt,
+        fill=_fill(request),
     )
     count = len(plan.cells)
-    pool: Sequence[int] = range(wish.seed, wish.seed + count * n) if seeds is None else seeds
+    pool: Sequence[int] = seeds or range(request.seed, request.seed + count * n)
     if len(pool) != count * n:
         raise UsageError(
             f"{len(pool):,} seeds are not {n} for each of {count:,} images",
@@ -157,78 +177,76 @@ def _pooled(
         )
     pools = [pool[at : at + n] for at in range(0, len(pool), n)]
     cells = [replace(cell, seed=own[0]) for cell, own in zip(plan.cells, pools, strict=True)]
-    return replace(plan, cells=cells), pools
+    return replace(plan, cells=cells, pools=pools)
 
 
-def compose(
-    loaded: Loaded,
-    wish: Wish,
-    truncation: float,
-    rows: int | None,
-    registry: Registry | None = None,
-) -> dict[str, Any]:
-    """Return what a recipe says of a wish: all but how it begins."""
-    attributes = sampling.attributes_of(sampling.as_generating(loaded.model))
-    prompts = told(loaded, wish, attributes)
-    plan, pools = arranged(wish, prompts, attributes, rows)
-    attrs = settled(plan.cells, attributes, loaded.frequencies(), wish.random)
-    facts = spoken(plan, attrs)
-    if wish.vary is not None:
-        facts["vary"] = attributes.check(wish.vary)
-    if wish.matrix is not None:
-        facts["matrix"] = tuple(attributes.check(name) for name in wish.matrix)
-    if rows is None:
-        facts["seeds"] = format_seeds([cell.seed for cell in plan.cells])
-    if pools is not None:
-        best_of_check(attributes.names, loaded.name)
-        reader = tagger.load(plugins.load() if registry is None else registry)
-        make = partial(draw, loaded.model, truncation=truncation)
-        choices = select(pools, attrs, make, reader)
-        facts |= {
-            "best_of": wish.best_of,
-            "seeds": format_seeds([choice.seed for choice in choices]),
-            "candidates": [format_seeds(choice.candidates) for choice in choices],
-            "scores": [choice.score for choice in choices],
-        }
-    return facts
+def _fill(request: GenerateRequest) -> int:
+    """Return how many images there are where only the prompts say."""
+    if request.cells is not None and request.numbers is None:
+        return request.cells
+    return {0: FILL, 1: ROWS, 2: 1}[len(request.swept)]
 
 
-def spoken(plan: Plan, attrs: Sequence[Attrs]) -> dict[str, Any]:
-    """Return prompts, attributes and layout as a recipe holds them."""
-    facts: dict[str, Any] = {}
-    if any(cell.prompt for cell in plan.cells):
-        facts["prompts"] = [cell.prompt.text if cell.prompt else None for cell in plan.cells]
-    if any(attrs):
-        facts["attrs"] = list(attrs)
-    if plan.heads or plan.sides:
-        facts["layout"] = Layout(
-            style="table", columns=plan.columns, heads=plan.heads, sides=plan.sides
+def _points(seeds: Sequence[int], prompts: Sequence[Prompt]) -> GeneratePlan:
+    """Return the points of an interpolation; UsageError where seeds and prompts make none."""
+    count = max(len(seeds), len(prompts))
+    if count < 2:
+        raise UsageError("an interpolation needs two seeds or more", "write seeds as 3,17,42")
+    if len(seeds) not in (1, count) or len(prompts) not in (0, 1, count):
+        raise UsageError(
+            f"{len(seeds)} seeds and {len(prompts)} prompts make no interpolation",
+            "give as many prompts as seeds, or one of either",
         )
-    elif plan.columns:
-        facts["layout"] = Layout(columns=plan.columns)
-    return facts
+    return GeneratePlan(paired(prompts, list(seeds) * count if len(seeds) == 1 else seeds).cells)
 
 
-def begun(loaded: Loaded, truncation: float | None, *, noise: bool = False) -> dict[str, Any]:
-    """Return how every recipe begins: version, weights and truncation.
+def _words(request: GenerateRequest, count: int, prompts: int) -> str:
+    """Say what would be drawn."""
+    what = f"{count} image{'s' * (count != 1)}"
+    if request.interpolation is not None:
+        what += f" from seed to seed: {format_seeds(request.numbers or ())}"
+    elif request.swept:
+        what = f"all values of {' and '.join(request.swept)}"
+    elif request.noise is not None:
+        what = f"images of {'noise' if isinstance(request.noise, np.ndarray) else request.noise}"
+    elif request.numbers is not None:
+        what = f"images of seeds {format_seeds(request.numbers)}"
+    return f"{what} of {prompts} prompt{'s' * (prompts != 1)}" if prompts else what
 
-    Left out, it is the model's own; noise from a file is taken as it is.
-    """
-    if truncation is None:
-        truncation = 1.0 if noise else sampling.own_truncation(loaded.model)
-    if not (truncation > 0 and math.isfinite(truncation)):
-        raise UsageError(f"truncation {truncation} is not above 0", "use a number such as 0.7")
-    about = {"version": version("animekit"), "model": loaded.weights}
-    return {**about, "truncation": truncation}
+
+def _texts(plan: GeneratePlan) -> list[str | None] | None:
+    texts = [cell.prompt.text if cell.prompt else None for cell in plan.cells]
+    return texts if any(text is not None for text in texts) else None
 
 
-def chosen(seeds: Seeds, num: int | None = None) -> tuple[int, ...] | None:
-    """Return seeds as numbers, None without any; UsageError for no good ones."""
-    if seeds is None:
-        if num is not None and not 1 <= num <= MAX_IMAGES:
-            raise UsageError(f"cannot make {num} images", f"ask for 1 to {MAX_IMAGES:,}")
-        return None
-    found = check_seeds(parse_seeds(seeds) if isinstance(seeds, str) else seeds)
-    if not found:
-        raise UsageError("no seeds", "write seeds as 7, 3,17,42 or 0-24")
+def _rows(labels: object) -> list[list[float]] | None:
+    found: list[list[float]] | None = None
+    if labels is not None:
+        found = np.asarray(labels, np.float32).tolist()  # [N, L]
     return found
+
+
+def _noise_file(request: GenerateRequest, plan: GeneratePlan) -> NoiseFile | None:
+    if request.noise is None or plan.noise is None:
+        return None
+    name = None if isinstance(request.noise, np.ndarray) else Path(request.noise).name
+    return NoiseFile(file=name, sha256=sampling.digest(plan.noise))
+
+
+def _with_choices(
+    recipe: Recipe,
+    pools: Sequence[Sequence[int]],
+    attrs: Sequence[Attrs],
+    loaded: Loaded,
+    registry: Registry | None,
+) -> Recipe:
+    """Return a recipe with the seed of each pool that shows best what was asked for."""
+    reader = tagger.load(plugins.load() if registry is None else registry)
+    draw = partial(draw_seeds, loaded.model, truncation=recipe.truncation)
+    choices = best_of.select(pools, attrs, draw, reader)
+    return recipe.but(
+        best_of=len(pools[0]),
+        seeds=format_seeds([choice.seed for choice in choices]),
+        candidates=[format_seeds(choice.candidates) for choice in choices],
+        scores=[choice.score for choice in choices],
+    )

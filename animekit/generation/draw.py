@@ -1,4 +1,4 @@
-"""Following a recipe: the only way to images, the first time and when they are made again."""
+"""Drawing: a recipe turned into images, the first time and whenever they are made again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from animekit.errors import UnusableError, UsageError
 from animekit.generation import plan
-from animekit.generation.interpolation import MODES, journey, segments
+from animekit.generation.interpolation import MODES, path_through, segments
 from animekit.generation.recipe import Recipe
 from animekit.generation.result import Generated
 from animekit.labels.attributes import Attributes, Attrs
@@ -19,13 +19,13 @@ from animekit.seeds import parse_seeds
 MAX_BYTES = 4 << 30
 
 
-def follow(
+def draw_recipe(
     loaded: Loaded, recipe: Recipe, rows: np.ndarray | None = None, warnings: Iterable[str] = ()
 ) -> Generated:
     """Draw the images of a recipe; `rows` are the noise where it came from a file.
 
-    What a conditional model must be told and the recipe does not say is drawn from the seeds, and
-    is in the recipe of the result. Raises ConfigError where it says what the model does not know.
+    Labels that a conditional model needs and the recipe leaves open are drawn from the seeds, and
+    are in the recipe of the result. Raises ConfigError for words that the model does not know.
     """
     model = sampling.as_generating(loaded.model)
     attributes = sampling.attributes_of(model)
@@ -36,16 +36,16 @@ def follow(
         warnings.append(f"{loaded.name} is not told what to draw: the prompts do not count")
         recipe = recipe.but(attrs=None, prompts=None)
     if recipe.attrs is None and recipe.labels is None and model.spec.labels:
-        recipe = recipe.but(attrs=_drawn(loaded, seeds or range(len(z))))
+        recipe = recipe.but(attrs=_attrs_by_seed(loaded, seeds or range(len(z))))
     if recipe.attrs is not None and len(recipe.attrs) != len(z):
         raise UsageError(f"{len(recipe.attrs)} sets of attributes for {len(z)} images", "one each")
-    z = attributes.placed(z, recipe.attrs or [])
+    z = attributes.placed(z, recipe.attrs or [])  # [N, ...], codes set where they are named
     labels = _labels(attributes, recipe)
     if recipe.mode in MODES:
         lengths = segments(len(seeds), recipe.frames or 60, loop=bool(recipe.loop))
-        z = journey(list(z), lengths, MODES[recipe.mode])
+        z = path_through(list(z), lengths, MODES[recipe.mode])
         if labels is not None:
-            labels = journey(list(labels), lengths, MODES["lerp"])
+            labels = path_through(list(labels), lengths, MODES["lerp"])
     z = attributes.truncated(z, recipe.truncation)
     if recipe.index is not None:
         if recipe.index >= len(z):
@@ -58,10 +58,10 @@ def follow(
     return Generated(images, z, seeds, recipe, loaded.origin, tuple(warnings))
 
 
-def draw(
+def draw_seeds(
     model: object, seeds: Sequence[int], attrs: Sequence[Attrs], truncation: float
 ) -> np.ndarray:
-    """Return the images uint8 [N, H, W, 3] of seeds, as `follow` draws them."""
+    """Return the images uint8 [N, H, W, 3] of seeds, as `draw_recipe` draws them."""
     generating = sampling.as_generating(model)
     attributes = sampling.attributes_of(generating)
     z = attributes.placed(sampling.noise_of_seeds(generating, seeds), attrs)
@@ -70,10 +70,10 @@ def draw(
     return sampling.draw(generating, attributes.truncated(z, truncation), given)
 
 
-def _drawn(loaded: Loaded, seeds: Sequence[int]) -> list[Attrs]:
+def _attrs_by_seed(loaded: Loaded, seeds: Sequence[int]) -> list[Attrs]:
     cells = [plan.Cell(seed) for seed in seeds]
     attributes = sampling.attributes_of(sampling.as_generating(loaded.model))
-    return plan.settled(cells, attributes, loaded.frequencies())
+    return plan.attrs_of(cells, attributes, loaded.frequencies())
 
 
 def _labels(attributes: Attributes, recipe: Recipe) -> np.ndarray | None:

@@ -1,139 +1,151 @@
-"""Generation: seeds, prompts or noise to images, and the ways between them."""
+"""Generation: seeds, prompts or noise to images, and images between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from torch import Tensor
 
-from animekit.errors import UsageError
-from animekit.generation import choose_model, compose, plan
-from animekit.generation.compose import Seeds, Wish
-from animekit.generation.draw import follow
-from animekit.generation.interpolation import MODES
-from animekit.generation.plan import Asked, Plan
-from animekit.generation.recipe import MAX_FRAMES, NoiseFile, Recipe
-from animekit.generation.remake import like, remake
+from animekit.device import choose_device
+from animekit.generation import choose_model
+from animekit.generation.compose import plan_of, recipe_of
+from animekit.generation.draw import draw_recipe
+from animekit.generation.interpolation import Interpolation
+from animekit.generation.plan import GeneratePlan
+from animekit.generation.request import GenerateRequest, Noise, Seeds, Where, sweep_of
 from animekit.generation.result import Generated
-from animekit.models import sampling
-from animekit.runs.run import Loaded, Run, load_model
-from animekit.seeds import format_seeds, parse_seeds
+from animekit.labels.prompt import Prompts
+from animekit.runs.run import Loaded, load_model
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
-
-__all__ = ["Generated", "generate", "interpolate", "like", "parse_seeds", "remake"]
-
-Where = str | Path | Run | Loaded | None
 
 
 def generate(
     model: Where = None,
     *,
-    prompts: Asked = None,
-    seeds: Seeds = None,
+    prompts: Prompts | None = None,
+    seeds: Seeds | None = None,
     num: int | None = None,
     per_prompt: int | None = None,
     seed: int = 0,
-    random: Iterable[str] = (),
-    matrix: Sequence[str] | None = None,
-    vary: str | None = None,
+    grid: tuple[int, int] | None = None,
+    random: str | Iterable[str] | None = None,
+    sweep: str | Iterable[str] | None = None,
     best_of: int = 1,
-    noise: str | Path | np.ndarray | None = None,
+    noise: Noise | None = None,
     labels: Tensor | np.ndarray | None = None,
     truncation: float | None = None,
+    checkpoint: str | int = "best",
+    gpu: str | None = None,
+    matrix: Sequence[str] | None = None,
+    vary: str | None = None,
     registry: Registry | None = None,
 ) -> Generated:
     """Draw images from a model: a run, a checkpoint, weights, or the newest run.
 
     Each image comes from its own seed and is the same, bit for bit, alone and in any batch.
-    `seeds` are numbers or text such as "0-24"; without them there are `num` (25) from `seed` on.
-    `noise` is a .npy file or an array [N, ...] in their place. `truncation` multiplies z: below 1,
-    normal and uniform z move towards their mean, so that images become more typical and less
-    varied; left out, it is the model's own, mostly 1.
+    `seeds` are numbers or text such as "0-24"; without them there are `num` (25), or as many as
+    fill `grid` (columns, rows), from `seed` on. `noise` is a .npy file or an array [N, ...] in
+    their place. `truncation` multiplies z: below 1, images become more typical and less varied;
+    left out, it is the model's own, mostly 1.
 
-    `prompts` tell a conditional model what to draw: a text, several, or a file (a Path), put
-    together with seeds by `asking.paired`. What they leave open is drawn from each image's seed, as
-    often as it occurs in the training set; if `random` names attributes, only these are, and the
-    others are drawn once. `matrix` names two attributes whose values are all drawn from one seed;
-    `vary` one, for each seed. With `best_of`, each image is that of so many seeds on which the
-    bundled tagger reads best what was asked. `labels` [N, L] go to the model as they are.
+    `prompts` are a text, several, or a file (a Path), put together with seeds by `plan.paired`.
+    What they leave open is drawn from each image's seed, as often as it occurs in the training
+    set; if `random` names attributes, only these are, and the others are drawn once. `sweep` names
+    an attribute all values of which are drawn for each seed, or two ("hair,eyes") for one seed;
+    `vary` and `matrix` are its older names. With `best_of`, each image is that of so many seeds on
+    which the bundled tagger reads best what was asked for. `labels` [N, L] go to the model as they
+    are. `gpu` is auto, cpu or a number; left out, the model stays where it is.
 
-    Raises UnusableError for a model that makes no images from noise, or is told nothing.
+    Raises UnusableError for a model that makes no images from noise, or takes no labels.
     """
-    names = tuple(random)
-    wish = Wish(prompts, seeds, num, per_prompt, seed, names, matrix, vary, best_of)
-    wish.check(noise=noise is not None, labels=labels is not None)
-    loaded = _load(model, registry, told=wish.told)
-    facts = compose.begun(loaded, truncation, noise=noise is not None)
-    rows = None
-    if noise is not None:
-        rows = sampling.noise_of_file(noise, sampling.as_generating(loaded.model))
-        name = None if isinstance(noise, np.ndarray) else Path(noise).name
-        facts["noise"] = NoiseFile(file=name, sha256=sampling.digest(rows))
-    count = None if rows is None else len(rows)
-    facts |= compose.compose(loaded, wish, facts["truncation"], count, registry)
-    if labels is not None:
-        facts["labels"], facts["attrs"] = np.asarray(labels, np.float32).tolist(), None
-    return follow(loaded, Recipe(mode="seeds" if rows is None else "noise", **facts), rows)
+    request = GenerateRequest(
+        model=model,
+        checkpoint=checkpoint,
+        gpu=gpu,
+        prompts=prompts,
+        seeds=seeds,
+        num=num,
+        per_prompt=per_prompt,
+        seed=seed,
+        grid=grid,
+        random=random,
+        sweep=sweep_of(sweep, matrix, vary),
+        best_of=best_of,
+        noise=noise,
+        labels=labels,
+        truncation=truncation,
+    )
+    return draw_request(request, registry)
 
 
 def interpolate(
     model: Where = None,
-    seeds: Iterable[int] | str = "0,1,2",
+    seeds: Seeds = "0,1,2",
     *,
-    prompts: Asked = None,
+    prompts: Prompts | None = None,
     frames: int = 60,
     mode: Literal["slerp", "lerp"] = "slerp",
     loop: bool = True,
     truncation: float | None = None,
+    checkpoint: str | int = "best",
+    gpu: str | None = None,
     registry: Registry | None = None,
 ) -> Generated:
-    """Draw the way from seed to seed, and back to the first one where it is a loop.
+    """Draw images from seed to seed, and back to the first one where it is a loop.
 
     `frames` counts all images; every seed's own image is one of them, bit for bit. slerp follows
     great circles, as normal z wants it; lerp goes straight. The labels of a conditional model go
-    straight beside z: `prompts` are one for the whole way or one for each seed, and of one seed
-    with several prompts the labels alone move.
+    straight beside z: `prompts` are one for all seeds or one for each, and of one seed with
+    several prompts the labels alone move.
     """
-    wish = Wish(prompts)
-    loaded = _load(model, registry, told=wish.told)
-    attributes = sampling.attributes_of(sampling.as_generating(loaded.model))
-    texts = compose.told(loaded, wish, attributes)
-    points = _points(compose.chosen(seeds) or (), len(texts))
-    if mode not in MODES:
-        raise UsageError(f'unknown mode "{mode}"', f"modes: {' '.join(MODES)}")
-    if not len(points) <= frames <= MAX_FRAMES:
-        raise UsageError(
-            f"cannot make {frames} frames for {len(points)} seeds",
-            f"ask for {len(points)} (each seed is a frame) to {MAX_FRAMES:,}",
-        )
-    facts = compose.begun(loaded, truncation)
-    cells = plan.paired(texts, points).cells
-    facts |= compose.spoken(Plan(cells), plan.settled(cells, attributes, loaded.frequencies()))
-    way: dict[str, Any] = {"seeds": format_seeds(points), "frames": frames, "loop": loop}
-    return follow(loaded, Recipe(mode=mode, **way, **facts))
+    request = GenerateRequest(
+        model=model,
+        checkpoint=checkpoint,
+        gpu=gpu,
+        prompts=prompts,
+        seeds=seeds,
+        truncation=truncation,
+        interpolation=Interpolation(frames, mode, loop),
+    )
+    return draw_request(request, registry)
 
 
-def _points(seeds: Sequence[int], prompts: int) -> list[int]:
-    """Return the seed of each point of a way; UsageError where seeds and prompts make none."""
-    count = max(len(seeds), prompts)
-    if count < 2:
-        raise UsageError("an interpolation needs two seeds or more", "write seeds as 3,17,42")
-    if len(seeds) not in (1, count) or prompts not in (0, 1, count):
-        raise UsageError(
-            f"{len(seeds)} seeds and {prompts} prompts make no way",
-            "give as many prompts as seeds, or one of either",
-        )
-    return list(seeds) * count if len(seeds) == 1 else list(seeds)
+def plan_generate(
+    model: Where = None, *, registry: Registry | None = None, **options: Any
+) -> GeneratePlan:
+    """Return what `generate` would draw, as `--dry-run` does; nothing is drawn.
+
+    It takes the options of `generate`, or of `GenerateRequest`. The plan of a picture that is
+    drawn again is its recipe: `read_recipe`.
+    """
+    return plan_request(GenerateRequest(model, **options), registry)
 
 
-def _load(model: Where, registry: Registry | None, *, told: bool) -> Loaded:
-    if isinstance(model, Loaded):
-        return model
-    if model is None and told:
-        return choose_model.load_conditional(registry)
-    return load_model(model, registry)
+def plan_request(request: GenerateRequest, registry: Registry | None = None) -> GeneratePlan:
+    """Return what would be drawn: the model is loaded, prompts and noise are read."""
+    return plan_of(request, load(request, registry))
+
+
+def draw_request(request: GenerateRequest, registry: Registry | None = None) -> Generated:
+    """Draw what a request asks for, from Python and from the command line alike."""
+    loaded = load(request, registry)
+    plan = plan_of(request, loaded)
+    recipe = recipe_of(request, plan, loaded, registry)
+    return draw_recipe(loaded, recipe, plan.noise)
+
+
+def load(request: GenerateRequest, registry: Registry | None = None) -> Loaded:
+    """Return the model of a request on its device, loaded if it is not yet."""
+    if isinstance(request.model, Loaded):
+        loaded = request.model
+    elif request.model is None and request.needs_labels:
+        loaded = choose_model.load_conditional(registry, checkpoint=request.checkpoint)
+    else:
+        loaded = load_model(request.model, registry, checkpoint=request.checkpoint)
+    if request.gpu is not None:
+        loaded.model.to(choose_device(request.gpu))
+    return loaded

@@ -1,10 +1,16 @@
-"""Ways between points of noise: great circles, straight lines, and closed loops of them."""
+"""Interpolation: great circles and straight lines between points of noise, open or in a loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+from animekit.errors import UsageError
+
+MAX_FRAMES = 10_000
 
 Between = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
@@ -21,7 +27,7 @@ def lerp(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
 def slerp(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
     """Return the point at t in [0, 1] on the great circle from a to b.
 
-    The direction turns at an even speed and the length changes evenly, so that the way between two
+    The direction turns at an even speed and the length changes evenly, so that the path between two
     normal vectors stays where such vectors gather; a straight line passes through short ones that
     a generator never saw (ganhacks, tip 3; White, "Sampling Generative Networks", 2016). Where a
     and b are opposite, every great circle joins them and one of them is taken, always the same.
@@ -51,23 +57,51 @@ def slerp(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
 MODES: dict[str, Between] = {"slerp": slerp, "lerp": lerp}
 
 
+@dataclass(frozen=True)
+class Interpolation:
+    """How images lead from seed to seed: how many, along what, open or closed.
+
+    `frames` counts all of them. slerp follows great circles, as normal z wants it; lerp goes
+    straight.
+    """
+
+    frames: int = 60
+    mode: Literal["slerp", "lerp"] = "slerp"
+    loop: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a mode that there is not."""
+        if self.mode not in MODES:
+            raise UsageError(f'unknown mode "{self.mode}"', f"modes: {' '.join(MODES)}")
+
+    def check(self, points: int) -> None:
+        """Raise UsageError where each of so many points cannot be a frame of its own."""
+        if not points <= self.frames <= MAX_FRAMES:
+            raise UsageError(
+                f"cannot make {self.frames} frames for {points} seeds",
+                f"ask for {points} (each seed is a frame) to {MAX_FRAMES:,}",
+            )
+
+
 def segments(points: int, frames: int, *, loop: bool) -> list[int]:
     """Return how many frames begin at or behind each point, as evenly as can be.
 
-    An open way ends with one frame that is the last point itself.
+    An open path ends with one frame that is the last point itself.
 
     >>> segments(3, 60, loop=True), segments(3, 62, loop=True), segments(3, 9, loop=False)
     ([20, 20, 20], [21, 21, 20], [4, 4, 1])
     """
-    ways = points if loop else points - 1
-    base, extra = divmod(frames if loop else frames - 1, ways)
-    return [base + (way < extra) for way in range(ways)] + ([] if loop else [1])
+    count = points if loop else points - 1
+    base, extra = divmod(frames if loop else frames - 1, count)
+    return [base + (index < extra) for index in range(count)] + ([] if loop else [1])
 
 
-def journey(points: Sequence[np.ndarray], lengths: Sequence[int], between: Between) -> np.ndarray:
-    """Return the frames [sum(lengths), ...] of a way through all points.
+def path_through(
+    points: Sequence[np.ndarray], lengths: Sequence[int], between: Between
+) -> np.ndarray:
+    """Return the frames [sum(lengths), ...] of a path through all points.
 
-    Each point itself is a frame, unchanged. With a full length behind the last point the way goes
+    Each point itself is a frame, unchanged. With a full length behind the last point the path goes
     back to the first one, which is not repeated: a loop that plays without a stop.
     """
     frames = []

@@ -1,66 +1,49 @@
-"""Asking: prompts, seeds and sweeps put together, and what each image of a picture shall be."""
+"""Plans: prompts, seeds and sweeps put together into what each image of a picture shall be."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from animekit.errors import ConfigError, UsageError
+from animekit.errors import UsageError
 from animekit.labels import conditions
 from animekit.labels.attributes import Attributes, Attrs
-from animekit.labels.prompt import Prompt, parse, read_prompts
-from animekit.labels.vocabulary import Vocabulary
+from animekit.labels.prompt import Prompt
 from animekit.seeds import MAX_IMAGES
 
-FILL = 25
-"""Images of a picture where nothing else is told: the cells of the course's 5x5 figure."""
-ROWS = 5
-"""Rows of a table that shows what one attribute does, where nothing else is told."""
-
-Asked = str | Path | Iterable[str | Prompt] | None
+FILL = 25  # images of a picture by default: the cells of the course's 5x5 figure
+ROWS = 5  # rows by default of a table that shows what one attribute does
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One image: its seed, its prompt, and attributes that a sweep puts over it."""
+    """One image: its seed, its prompt, and the attributes that a sweep sets in it."""
 
     seed: int
     prompt: Prompt | None = None
-    over: Attrs = field(default_factory=dict)
+    swept: Attrs = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The images of a picture in order, and the columns and titles of a table."""
+class GeneratePlan:
+    """What would be drawn: the images of a picture in order, and its titles.
+
+    `attrs` are those of each cell; of an interpolation the cells are its points. `pools` are the
+    seeds that each image is chosen from, `noise` [N, ...] the rows of a file in place of seeds.
+    `text` says in words what would be drawn, `origin` by which weights.
+    """
 
     cells: list[Cell]
     columns: int | None = None
     heads: list[str] | None = None
     sides: list[str] | None = None
-
-
-def read(prompts: Asked, vocabulary: Vocabulary) -> list[Prompt]:
-    """Return prompts with their labels: of a text, several, or a file (a Path).
-
-    Raises ConfigError for what the vocabulary does not know, and what `read_prompts` raises.
-    """
-    if prompts is None:
-        return []
-    if isinstance(prompts, Path):
-        return read_prompts(prompts, vocabulary)
-    texts = [prompts] if isinstance(prompts, str) else list(prompts)
-    found = []
-    for number, text in enumerate(texts, start=1):
-        if isinstance(text, str):
-            where = "the prompt" if len(texts) == 1 else f"prompt {number}"
-            text = Prompt(str(number), text.strip(), *parse(text, vocabulary, where))
-        found.append(text)
-    if not found:
-        raise ConfigError("no prompt", "write one such as blue hair", code="config.prompt")
-    return found
+    attrs: list[Attrs] = field(default_factory=list)
+    pools: list[Sequence[int]] | None = None
+    noise: np.ndarray | None = None
+    text: str = ""
+    origin: str = ""
 
 
 def share(prompts: int, fill: int = FILL) -> int:
@@ -80,7 +63,7 @@ def paired(
     per_prompt: int | None = None,
     first: int = 0,
     fill: int = FILL,
-) -> Plan:
+) -> GeneratePlan:
     """Put prompts and seeds together; without seeds, they begin at `first`.
 
     Without seeds each prompt gets `per_prompt` images one after the other, or its share of `num`
@@ -91,12 +74,14 @@ def paired(
         if per_prompt is not None:
             raise UsageError("images per prompt without a prompt", "give one with --prompt")
         count = fill if num is None else num
-        return Plan([Cell(s) for s in (range(first, first + count) if seeds is None else seeds)])
+        return GeneratePlan(
+            [Cell(s) for s in (range(first, first + count) if seeds is None else seeds)]
+        )
     if seeds is None:
         each = _each(len(prompts), num, per_prompt, fill)
         plan = [Cell(0, prompt) for prompt in prompts for _ in range(each)]
         cells = [replace(cell, seed=first + index) for index, cell in enumerate(plan)]
-        return Plan(cells, each if each > 1 and len(prompts) > 1 else None)
+        return GeneratePlan(cells, each if each > 1 and len(prompts) > 1 else None)
     return _with_seeds(prompts, seeds, per_prompt, fill)
 
 
@@ -124,23 +109,23 @@ def _each(prompts: int, num: int | None, per_prompt: int | None, fill: int) -> i
 
 def _with_seeds(
     prompts: Sequence[Prompt], seeds: Sequence[int], per_prompt: int | None, fill: int
-) -> Plan:
+) -> GeneratePlan:
     count = len(prompts)
     each = per_prompt if per_prompt is not None else share(count, fill)
     if per_prompt is None and (count == 1 or len(seeds) in (1, count)):
         length = max(count, len(seeds))
         texts, numbers = _stretched(prompts, length), _stretched(seeds, length)
-        return Plan([Cell(seed, text) for text, seed in zip(texts, numbers, strict=True)])
+        return GeneratePlan([Cell(seed, text) for text, seed in zip(texts, numbers, strict=True)])
     if len(seeds) == count * each:
         texts = [prompt for prompt in prompts for _ in range(each)]
         cells = [Cell(seed, text) for text, seed in zip(texts, seeds, strict=True)]
-        return Plan(cells, each if each > 1 and count > 1 else None)
+        return GeneratePlan(cells, each if each > 1 and count > 1 else None)
     if per_prompt not in (None, len(seeds)):
         raise UsageError(
             f"{count} prompts with {per_prompt} images each do not go with {len(seeds)} seeds",
             f"give {count * per_prompt} seeds, or {per_prompt} that all prompts share",
         )
-    return Plan(
+    return GeneratePlan(
         [Cell(seed, prompt) for prompt in prompts for seed in seeds],
         len(seeds),
         heads=[f"seed {seed}" for seed in seeds],
@@ -152,57 +137,58 @@ def _stretched(values: Sequence, length: int) -> list:
     return list(values) * length if len(values) == 1 else list(values)
 
 
-def varied(plan: Plan, name: str, attributes: Attributes) -> Plan:
+def swept(plan: GeneratePlan, name: str, attributes: Attributes) -> GeneratePlan:
     """Return a table that shows each image of a plan with all values of an attribute."""
     name = attributes.check(name)
     values = attributes.values(name)
     cells = [
-        replace(cell, over={**cell.over, name: value}) for cell in plan.cells for value in values
+        replace(cell, swept={**cell.swept, name: value}) for cell in plan.cells for value in values
     ]
     heads = [attributes.title(name, value) for value in values]
     texts = [cell.prompt.text if cell.prompt else "" for cell in plan.cells]
     sides = texts if len(set(texts)) > 1 else [f"seed {cell.seed}" for cell in plan.cells]
-    return Plan(cells, len(values), heads, sides if len(plan.cells) > 1 else None)
+    return GeneratePlan(cells, len(values), heads, sides if len(plan.cells) > 1 else None)
 
 
-def crossed(plan: Plan, rows: str, columns: str, attributes: Attributes) -> Plan:
+def crossed(plan: GeneratePlan, rows: str, columns: str, attributes: Attributes) -> GeneratePlan:
     """Return a table of one image with all values of two attributes."""
     if len(plan.cells) != 1:
         raise UsageError(
-            "a matrix shows one seed and at most one prompt", "use --vary to compare several"
+            "a matrix shows one seed and at most one prompt",
+            "sweep one attribute to compare several",
         )
     rows, columns = attributes.check(rows), attributes.check(columns)
     if rows == columns:
         raise UsageError(f"a matrix of {rows} and {columns} has one attribute", "name two")
     down, across = attributes.values(rows), attributes.values(columns)
-    return Plan(
-        [replace(plan.cells[0], over={rows: y, columns: x}) for y in down for x in across],
+    return GeneratePlan(
+        [replace(plan.cells[0], swept={rows: y, columns: x}) for y in down for x in across],
         len(across),
         heads=[attributes.title(columns, value) for value in across],
         sides=[attributes.title(rows, value) for value in down],
     )
 
 
-def settled(
+def attrs_of(
     cells: Sequence[Cell],
     attributes: Attributes,
     weights: np.ndarray | None,
     random: Iterable[str] = (),
 ) -> list[Attrs]:
-    """Return all that the model is told of each image: asked, swept, or drawn.
+    """Return the attributes of each image: asked for, swept, or drawn at random.
 
     What is open is drawn from the seed, by the frequencies `weights` [L] of the training set. If
     `random` names attributes, only these differ from image to image; the others are drawn once,
     from the first seed. Codes are set only where a sweep names them; z holds the others.
     """
     vocabulary = attributes.vocabulary
-    loose = [attributes.check(name) for name in random]
-    asked = [_asked(cell, attributes, loose) for cell in cells]
-    labels = np.stack([pair[0] for pair in asked])
-    mask = np.stack([pair[1] for pair in asked])
-    if loose:
+    free = [attributes.check(name) for name in random]
+    pairs = [_labels_of(cell, attributes, free) for cell in cells]
+    labels = np.stack([pair[0] for pair in pairs])  # [N, L]
+    mask = np.stack([pair[1] for pair in pairs])  # [N, L], 0 where it is open
+    if free:
         own = np.zeros(len(vocabulary.labels), bool)
-        for name in loose:
+        for name in free:
             own[_columns(name, attributes)] = True
         once = [cells[0].seed] * len(cells)
         labels = conditions.filled(labels, np.maximum(mask, own), vocabulary.groups, once, weights)
@@ -210,19 +196,19 @@ def settled(
     seeds = [cell.seed for cell in cells]
     labels = conditions.filled(labels, mask, vocabulary.groups, seeds, weights)
     codes = [
-        {k: v for k, v in cell.over.items() if k not in vocabulary.attributes} for cell in cells
+        {k: v for k, v in cell.swept.items() if k not in vocabulary.attributes} for cell in cells
     ]
     return [attributes.read(row) | code for row, code in zip(labels, codes, strict=True)]
 
 
-def _asked(
-    cell: Cell, attributes: Attributes, loose: Sequence[str]
+def _labels_of(
+    cell: Cell, attributes: Attributes, free: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return labels and mask [L] of a prompt with a sweep put over it."""
-    labels, mask = attributes.labels(cell.over)
+    labels, mask = attributes.labels(cell.swept)
     if cell.prompt is None:
         return labels, mask
-    for name in loose:
+    for name in free:
         if cell.prompt.mask[_columns(name, attributes)].any():
             raise UsageError(
                 f'"{cell.prompt.text}" says what {name} is, and --random {name} draws it',
@@ -234,4 +220,4 @@ def _asked(
 def _columns(name: str, attributes: Attributes) -> slice:
     if name in attributes.vocabulary.attributes:
         return attributes.vocabulary.attributes[name]
-    raise UsageError(f"{name} is drawn with the noise of each image", "--vary shows its values")
+    raise UsageError(f"{name} is drawn with the noise of each image", "--sweep shows its values")

@@ -1,4 +1,4 @@
-"""How a picture says how it was made: a recipe in its metadata, and the files it may replace."""
+"""The recipe in the metadata of a picture: all that is needed to draw it again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from animekit.errors import NotFoundError, UnusableError, UsageError
 from animekit.files import write_atomic
-from animekit.generation.interpolation import MODES
+from animekit.generation.interpolation import MAX_FRAMES, MODES
 from animekit.images.write import (
     KEY,
     _commented,
@@ -29,9 +29,7 @@ from animekit.runs.run import Weights
 from animekit.seeds import parse_seeds
 
 DEFAULT_FPS = 20.0
-MAX_FRAMES = 10_000
-ROWS = ("prompts", "attrs", "candidates", "scores")
-"""Parts of a recipe that have one entry an image, or a point of an interpolation."""
+ROWS = ("prompts", "attrs", "candidates", "scores")  # one entry an image, or a point of a path
 
 Title = Annotated[str, Field(max_length=200)]
 
@@ -67,7 +65,7 @@ class Recipe(_Part):
     """Everything that is needed to make a picture again, byte for byte.
 
     `prompts` and `attrs` are those of each image, or of each point of an interpolation: what was
-    asked, and all that the model was told. With `best_of` each image is the one of its
+    asked for, and all that the model was given. With `best_of` each image is the one of its
     `candidates` (seeds) that had the best of `scores`; `seeds` are the chosen ones. `matrix` and
     `vary` name the attributes that the rows and columns of a table show.
     """
@@ -116,29 +114,40 @@ class Recipe(_Part):
         """Return the recipe with some values changed."""
         return self.model_copy(update=changes)
 
+    @classmethod
+    def read(cls, path: Path | str) -> Recipe:
+        """Return the recipe in a PNG or GIF that animekit made.
 
-def read_recipe(path: Path | str) -> Recipe:
-    """Return the recipe in a PNG or GIF that animekit made.
+        Raises NotFoundError where there is no file, UnusableError where it holds no recipe.
+        """
+        if not Path(path).is_file():
+            raise NotFoundError(
+                f"no picture {path}", "name a PNG or GIF that animekit generate wrote"
+            )
+        text = _text(Path(path))
+        if text is None:
+            raise UnusableError(
+                f"{path} holds no recipe: animekit did not make it, or a program removed its"
+                " metadata",
+                "name a PNG or GIF as animekit generate wrote it",
+                code="recipe.none",
+            )
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "recipe"
+            raise _unreadable(path, f"{place}: {first['msg']}") from None
+        except UsageError as error:
+            raise _unreadable(path, error.message) from None
 
-    Raises NotFoundError where there is no file, UnusableError where it holds no recipe.
-    """
-    if not Path(path).is_file():
-        raise NotFoundError(f"no picture {path}", "name a PNG or GIF that animekit generate wrote")
-    text = _text(Path(path))
-    if text is None:
-        raise UnusableError(
-            f"{path} holds no recipe: animekit did not make it, or a program removed its metadata",
-            "name a PNG or GIF as animekit generate wrote it",
-            code="recipe.none",
-        )
-    try:
-        return Recipe.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "recipe"
-        raise _unreadable(path, f"{place}: {first['msg']}") from None
-    except UsageError as error:
-        raise _unreadable(path, error.message) from None
+
+def read_recipe(picture: Path | str) -> dict[str, Any]:
+    """Return the recipe in the metadata of a PNG or GIF that animekit generated."""
+    return Recipe.read(picture).facts()
+
+
+like = read_recipe  # its name in version 0.1.0
 
 
 def _unreadable(path: Path | str, why: str) -> UnusableError:

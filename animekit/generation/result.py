@@ -1,4 +1,4 @@
-"""Generated: images together with where they came from, and the ways to write them down."""
+"""Generated images with where they came from, and the files they are written to."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ from animekit.images.write import may_replace
 from animekit.labels.attributes import said
 from animekit.seeds import format_seeds
 
-LONGEST = 60
-"""Letters of what a file name says of an image."""
+LONGEST = 60  # letters of what a file name says of an image
 
 
 @dataclass(frozen=True)
@@ -77,22 +76,24 @@ class Generated:
         path: Path | str,
         *,
         columns: int | None = None,
-        tile: int | None = None,
+        image_size: int | None = None,
         style: Literal["plain", "figure", "table"] | None = None,
         overwrite: bool = False,
+        tile: int | None = None,
     ) -> Path:
         """Write all images as one PNG with the recipe in its metadata; return its path.
 
         `plain` is a grid without gaps, row by row; `figure` the course's 640x480 figure of 25
-        cells; `table` has titles and is for a matrix and what varies. `tile` is the side of an
-        image in pixels. Left out, the layout is that of the picture that is made again, or near
-        square at the model's own size; an interpolation has one row for each pair of seeds. A name
-        that ends in .gif is handed to `save_gif`. A file that animekit did not make is replaced
-        only if `overwrite` is true.
+        cells; `table` has titles and is for a sweep. `image_size` is the side of an image in pixels
+        (`tile` is its older name). Left out, the layout is that of the picture that is drawn again,
+        or near square at the model's own size; an interpolation has one row for each pair of seeds.
+        A name that ends in .gif is handed to `save_gif`. A file that animekit did not make is
+        replaced only if `overwrite` is true.
         """
         if Path(path).suffix.lower() == ".gif":
-            return self.save_gif(path, tile=tile, overwrite=overwrite)
-        layout = self._recalled(("plain", "figure", "strip", "table"), style, columns, tile)
+            return self.save_gif(path, image_size=_first(image_size, tile), overwrite=overwrite)
+        styles = ("plain", "figure", "strip", "table")
+        layout = self._recalled(styles, style, columns, _first(image_size, tile))
         return self._save(Path(path), layout, overwrite=overwrite)
 
     def save_strip(
@@ -100,14 +101,15 @@ class Generated:
         path: Path | str,
         *,
         each: int = 4,
-        tile: int | None = None,
+        image_size: int | None = None,
         overwrite: bool = False,
+        tile: int | None = None,
     ) -> Path:
         """Write one row of images with their seeds as captions; return its path.
 
         An interpolation shows `each` of its frames from seed to seed.
         """
-        layout = self._recalled(("strip",), "strip", each, tile)
+        layout = self._recalled(("strip",), "strip", each, _first(image_size, tile))
         return self._save(Path(path), layout, overwrite=overwrite)
 
     def save_gif(
@@ -115,32 +117,39 @@ class Generated:
         path: Path | str,
         *,
         fps: float | None = None,
-        tile: int | None = None,
+        image_size: int | None = None,
         overwrite: bool = False,
+        tile: int | None = None,
     ) -> Path:
-        """Write the images as an endless GIF, 20 a second if nothing else is told."""
-        layout = self._recalled(("gif",), "gif", None, tile, fps)
+        """Write the images as an endless GIF, 20 a second if `fps` says nothing else."""
+        layout = self._recalled(("gif",), "gif", None, _first(image_size, tile), fps)
         frames = list(_tiles(self.images, layout.tile))
         recipe = self.how.but(layout=layout)
         return write_gif_file(Path(path), frames, recipe, overwrite=overwrite)
 
     def save_each(
-        self, folder: Path | str, *, tile: int | None = None, overwrite: bool = False
+        self,
+        folder: Path | str,
+        *,
+        image_size: int | None = None,
+        overwrite: bool = False,
+        tile: int | None = None,
     ) -> list[Path]:
         """Write each image as its own PNG with its own recipe; return their paths.
 
-        Names are seed0042.png, 007-seed0042-blue-hair.png with a prompt or what varies, row0003.png
+        Names are seed0042.png, 007-seed0042-blue-hair.png with a prompt or a sweep, row0003.png
         for noise from a file and frame0003.png for an interpolation. Nothing is written if one of
         them is a file that animekit did not make.
         """
-        self._recalled(("plain",), "plain", 1, tile)
+        side = _first(image_size, tile)
+        self._recalled(("plain",), "plain", 1, side)
         paths = [Path(folder) / f"{self._name_of(index)}.png" for index in range(len(self.images))]
         if Path(folder).exists() and not Path(folder).is_dir():
             raise UsageError(f"{folder} is a file", "name a folder for the single images")
         for path in paths:
             may_replace(path, ".png", overwrite=overwrite)
         for index, path in enumerate(paths):
-            self.one(index).save(path, tile=tile, columns=1, overwrite=overwrite)
+            self.one(index).save(path, image_size=side, columns=1, overwrite=overwrite)
         return list(dict.fromkeys(paths))
 
     def save_noise(self, path: Path | str, *, overwrite: bool = False) -> Path:
@@ -178,47 +187,48 @@ class Generated:
         tile: int | None,
         fps: float | None = None,
     ) -> Layout:
-        """Put what is told over the layout of the picture that is made again, if there is one."""
+        """Return the layout of the recipe, if it is of such a style, with the changes asked for."""
         _check(styles, style, columns, tile, fps)
         old = self.how.layout
         if old is None or old.style not in styles or style not in (None, old.style):
             kept = old.columns if old is not None and style == "plain" else None
             old = Layout(style=style or styles[0], columns=kept)
-        told = {"columns": columns, "tile": tile, "fps": fps}
-        return self._layout(
-            old.model_copy(update={key: value for key, value in told.items() if value is not None})
-        )
+        changes = {"columns": columns, "tile": tile, "fps": fps}
+        changes = {key: value for key, value in changes.items() if value is not None}
+        return self._layout(old.model_copy(update=changes))
 
-    def _layout(self, told: Layout) -> Layout:
+    def _layout(self, layout: Layout) -> Layout:
         """Fill in what a layout leaves open; UsageError for what cannot be drawn."""
         count, own = len(self.images), int(self.images.shape[2])
-        if told.style == "figure":
-            if count > 25 or told.columns not in (None, 5) or told.tile not in (None, 64):
-                seen = f"{count} images, {told.columns or 5} columns, {told.tile or 64} px tiles"
+        if layout.style == "figure":
+            if count > 25 or layout.columns not in (None, 5) or layout.tile not in (None, 64):
+                seen = (
+                    f"{count} images, {layout.columns or 5} columns, {layout.tile or 64} px tiles"
+                )
                 raise UsageError(
                     f"the course's figure has 25 cells of 64 pixels in 5 columns, not {seen}",
                     "--style plain draws any grid",
                 )
             return Layout(style="figure")
-        tile, columns = told.tile or own, told.columns or self._columns()
-        shown = 1 if told.style == "gif" else math.ceil(count / columns) * columns
+        tile, columns = layout.tile or own, layout.columns or self._columns()
+        shown = 1 if layout.style == "gif" else math.ceil(count / columns) * columns
         if shown * tile**2 > MAX_PIXELS:
             raise UsageError(
                 f"a picture of {count:,} images at {tile} pixels passes {MAX_PIXELS:,} pixels",
-                "--each DIR writes single images; or use a smaller --tile",
+                "--save-each DIR writes single images; or use a smaller --image-size",
             )
-        if told.style == "gif":
-            return Layout(style="gif", tile=tile, fps=told.fps or DEFAULT_FPS)
-        if told.style == "table":
-            return self._table(told, tile)
-        return Layout(style=told.style, tile=tile, columns=columns)
+        if layout.style == "gif":
+            return Layout(style="gif", tile=tile, fps=layout.fps or DEFAULT_FPS)
+        if layout.style == "table":
+            return self._table(layout, tile)
+        return Layout(style=layout.style, tile=tile, columns=columns)
 
-    def _table(self, told: Layout, tile: int) -> Layout:
+    def _table(self, layout: Layout, tile: int) -> Layout:
         """Return the layout of a table; UsageError where titles and images do not fit."""
-        if not told.heads and not told.sides:
-            raise UsageError("a table needs titles", "--matrix and --vary make one")
-        columns, rows = told.columns or 0, len(told.sides or ())
-        fits = columns > 0 and len(told.heads or ()) in (0, columns)
+        if not layout.heads and not layout.sides:
+            raise UsageError("a table needs titles", "--sweep makes one")
+        columns, rows = layout.columns or 0, len(layout.sides or ())
+        fits = columns > 0 and len(layout.heads or ()) in (0, columns)
         if not fits or rows * columns not in (0, len(self.images)):
             raise UsageError(
                 f"a table of {rows}x{columns} titles has other columns than its images",
@@ -227,9 +237,9 @@ class Generated:
         if tile < SMALLEST:
             raise UsageError(
                 f"titles beside images of {tile} pixels cannot be read",
-                f"use --tile {SMALLEST} or more, or --style plain",
+                f"use --image-size {SMALLEST} or more, or --style plain",
             )
-        return told.model_copy(update={"tile": tile, "columns": columns})
+        return layout.model_copy(update={"tile": tile, "columns": columns})
 
     def _columns(self) -> int:
         count = len(self.images)
@@ -262,7 +272,8 @@ class Generated:
     def _words_of(self, index: int) -> str:
         """Return the prompt of an image and what varies in it, as a part of a file name."""
         texts = [] if self.how.prompts is None else [self.how.prompts[index] or ""]
-        swept = (*(self.how.matrix or ()), *(() if self.how.vary is None else (self.how.vary,)))
+        vary = () if self.how.vary is None else (self.how.vary,)
+        swept = (*(self.how.matrix or ()), *vary)
         if self.how.attrs is not None:
             texts += [said(name, self.how.attrs[index].get(name, "")) for name in swept]
         return re.sub(r"[^a-z0-9]+", "-", " ".join(texts).lower()).strip("-")[:LONGEST].strip("-")
@@ -280,9 +291,14 @@ def _check(
     if columns is not None and columns < 1:
         raise UsageError(f"cannot lay out {columns} columns", "use 1 or more")
     if tile is not None and not 8 <= tile <= 4096:
-        raise UsageError(f"tile {tile} is out of range", "use 8 to 4096 pixels")
+        raise UsageError(f"image size {tile} is out of range", "use 8 to 4096 pixels")
     if fps is not None and not 0.1 <= fps <= 50:
         raise UsageError(f"{fps} frames a second is out of range", "use 0.1 to 50")
+
+
+def _first(size: int | None, older: int | None) -> int | None:
+    """Return a size by its name, or by the older name of the same option."""
+    return older if size is None else size
 
 
 def _tiles(images: np.ndarray, tile: int | None) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from animekit.errors import ConfigError
-from animekit.labels.vocabulary import Vocabulary
+from animekit.labels.vocabulary import Vocabulary, parts
 from animekit.text import did_you_mean
 
 Value = bool | int | str | list[str]
@@ -133,11 +133,7 @@ class Attributes:
     @property
     def _codes(self) -> dict[str, slice]:
         """Columns of each code, counted from where the first one begins."""
-        starts = [sum(self.codes[:index]) for index in range(len(self.codes))]
-        return {
-            f"code{index}": slice(start, start + width)
-            for index, (start, width) in enumerate(zip(starts, self.codes, strict=True))
-        }
+        return {f"code{index}": part for index, part in enumerate(parts(self.codes))}
 
     def _words(self, name: str) -> tuple[str, ...]:
         """Return the values of one of several: "blue" of "blue hair" where all end so."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from animekit.labels.vocabulary import parts
 from animekit.seeds import derive_seed
 
 
@@ -28,10 +29,8 @@ def filled(
     [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
     """
     found = np.array(labels, dtype=np.float32)
-    start = 0
-    for place, width in enumerate(groups):
-        part = slice(start, start + width)
-        start += width
+    for place, part in enumerate(parts(groups)):
+        width = part.stop - part.start
         if mask is not None:
             is_open = ~np.asarray(mask[:, part], dtype=bool).any(axis=1)
         else:

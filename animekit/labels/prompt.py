@@ -1,7 +1,9 @@
-"""Reading: a prompt read word by word into labels, with errors that name the nearest word."""
+"""Prompts: texts read word by word into labels, with errors that name the nearest word."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +16,7 @@ from animekit.labels.vocabulary import COURSE, Vocabulary
 from animekit.labels.words import NEGATIONS, Words, _words_with_denials, shown, words_of
 from animekit.text import did_you_mean
 
-LONGEST = 100
-"""Letters of a misspelt text that are compared with the known ones."""
+LONGEST = 100  # letters of a misspelt text that are compared with the known ones
 
 _CODE = "config.prompt"
 
@@ -195,12 +196,8 @@ class Reading:
         return ConfigError(message, self.vocabulary.about(noun), code=_CODE)
 
 
-MAX_PROMPTS = 25
-"""Prompts in one testing text: as many as the course's 5x5 figure holds."""
-
-
-MAX_BYTES = 1_000_000
-"""A testing text is smaller; what is larger is some other file."""
+MAX_PROMPTS = 25  # lines of one testing text: as many as the course's 5x5 figure holds
+MAX_BYTES = 1_000_000  # a testing text is smaller; what is larger is some other file
 
 
 class Prompt(NamedTuple):
@@ -212,8 +209,86 @@ class Prompt(NamedTuple):
     mask: np.ndarray
 
 
+@dataclass(frozen=True)
+class PromptFile:
+    """The bytes of a testing text, and what errors call it: a path, or "stdin"."""
+
+    name: str
+    data: bytes
+
+    @classmethod
+    def read(cls, path: Path | str) -> PromptFile:
+        """Read a file; NotFoundError, DataError or ConfigError if it cannot be one."""
+        path = Path(path)
+        try:
+            _check_size(str(path), path.stat().st_size)
+            return cls(str(path), path.read_bytes())
+        except FileNotFoundError:
+            raise NotFoundError(f"no file {path}", "give the path of a text file") from None
+        except IsADirectoryError:
+            raise DataError(f"{path} is a folder, not a testing text", "give a text file") from None
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}") from None
+
+    def lines(self, limit: int = MAX_PROMPTS) -> list[tuple[int, str]]:
+        """Return the numbers and texts of the lines that are not empty, at most `limit`."""
+        _check_size(self.name, len(self.data))
+        try:
+            text = self.data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise DataError(
+                f"{self.name} is not a text file in UTF-8", "save it as UTF-8"
+            ) from None
+        if "\0" in text:
+            raise DataError(f"{self.name} is not a text file", "give one in UTF-8")
+        rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        lines = [(number, row.strip()) for number, row in enumerate(rows, start=1) if row.strip()]
+        if not lines:
+            raise ConfigError(
+                f"{self.name} holds no prompt", "lines: 1,blue hair green eyes", code=_CODE
+            )
+        if len(lines) > limit:
+            raise ConfigError(
+                f"{self.name} holds {len(lines):,} prompts, more than {limit}",
+                f"keep at most {limit} lines",
+                code=_CODE,
+            )
+        return lines
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > MAX_BYTES:
+        raise ConfigError(
+            f"{name} has {size:,} bytes: no testing text is so large",
+            f"give a text of at most {MAX_PROMPTS} lines such as 1,blue hair green eyes",
+            code=_CODE,
+        )
+
+
+Prompts = str | Path | PromptFile | Iterable[str]
+"""One prompt, several, or a file of them (a Path)."""
+
+
+def parse_prompts(prompts: Prompts, vocabulary: Vocabulary = COURSE) -> list[Prompt]:
+    """Return prompts with their labels, as many as there are.
+
+    Raises ConfigError for what the vocabulary does not know and for none at all; for a file,
+    what `read_prompts` raises.
+    """
+    if isinstance(prompts, (Path, PromptFile)):
+        return read_prompts(prompts, vocabulary)
+    texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    if not texts:
+        raise ConfigError("no prompt", "write one such as blue hair", code=_CODE)
+    found = []
+    for number, text in enumerate(texts, start=1):
+        where = "the prompt" if len(texts) == 1 else f"prompt {number}"
+        found.append(Prompt(str(number), text.strip(), *parse(text, vocabulary, where)))
+    return found
+
+
 def read_prompts(
-    path: Path | str, vocabulary: Vocabulary = COURSE, limit: int = MAX_PROMPTS
+    file: Path | str | PromptFile, vocabulary: Vocabulary = COURSE, limit: int = MAX_PROMPTS
 ) -> list[Prompt]:
     """Read a testing text, whose lines are such as `1,blue hair green eyes`.
 
@@ -222,12 +297,11 @@ def read_prompts(
     is no such file, DataError if it is no text, and ConfigError for lines that cannot be read, too
     many lines and none.
     """
-    path = Path(path)
-    lines = _lines(path, limit)
+    file = file if isinstance(file, PromptFile) else PromptFile.read(file)
     prompts: list[Prompt] = []
-    first: dict[str, int] = {}
-    for number, line in lines:
-        where = f"line {number} of {path.name}"
+    first: dict[str, int] = {}  # the line of each id
+    for number, line in file.lines(limit):
+        where = f"line {number} of {Path(file.name).name}"
         name, text = _split(line, number, vocabulary)
         if name in first:
             raise ConfigError(
@@ -238,40 +312,6 @@ def read_prompts(
         first[name] = number
         prompts.append(Prompt(name, text, *parse(text, vocabulary, where)))
     return prompts
-
-
-def _lines(path: Path, limit: int) -> list[tuple[int, str]]:
-    """Return the numbers and texts of the lines that are not empty, at most `limit`."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ConfigError(
-                f"{path} has {size:,} bytes: no testing text is so large",
-                f"give a text of at most {limit} lines such as 1,blue hair green eyes",
-                code=_CODE,
-            )
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise NotFoundError(f"no file {path}", "give the path of a text file") from None
-    except IsADirectoryError:
-        raise DataError(f"{path} is a folder, not a testing text", "give a text file") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not a text file in UTF-8", "save it as UTF-8") from None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    if "\0" in text:
-        raise DataError(f"{path} is not a text file", "give one in UTF-8")
-    rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    lines = [(number, row.strip()) for number, row in enumerate(rows, start=1) if row.strip()]
-    if not lines:
-        raise ConfigError(f"{path} holds no prompt", "lines: 1,blue hair green eyes", code=_CODE)
-    if len(lines) > limit:
-        raise ConfigError(
-            f"{path} holds {len(lines):,} prompts, more than {limit}",
-            f"keep at most {limit} lines",
-            code=_CODE,
-        )
-    return lines
 
 
 def _split(line: str, number: int, vocabulary: Vocabulary) -> tuple[str, str]:

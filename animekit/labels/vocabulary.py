@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -58,13 +59,11 @@ class Vocabulary:
         commonest one ("hair style"), else "class".
         """
         found: dict[str, slice] = {}
-        start = 0
-        for width in self.groups:
-            name = _name(self.words[start : start + width], found) or self.texts[start]
+        for part in parts(self.groups):
+            name = _name(self.words[part], found) or self.texts[part.start]
             while name in found:
                 name += " again"
-            found[name] = slice(start, start + width)
-            start += width
+            found[name] = part
         return found
 
     @cached_property
@@ -139,6 +138,16 @@ class Vocabulary:
 
 COURSE = Vocabulary(tags.NAMES, tags.GROUPS)
 """The 12 hair and 11 eye colours of the course."""
+
+
+def parts(groups: Iterable[int]) -> Iterator[slice]:
+    """Yield the columns of each attribute in a label vector, by its number of values.
+
+    >>> [f"{part.start}:{part.stop}" for part in parts((12, 11, 1))]
+    ['0:12', '12:23', '23:24']
+    """
+    for start, stop in pairwise(accumulate(groups, initial=0)):
+        yield slice(start, stop)
 
 
 def _name(labels: Iterable[Words], taken: Iterable[str]) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 
 from animekit.cleaning.check import Check, Context, Finding, Reason
 from animekit.config import Params
-from animekit.data.spec import parts_of
 from animekit.errors import AnimekitError, ConfigError
 from animekit.hookspecs import hookimpl
 from animekit.labels.tags import GROUPS, NAMES, read_tags
+from animekit.labels.vocabulary import parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ class TagProblems(Check):
             reason = next((self._unknown[key] for key in keys if key in self._unknown), None)
             return ("tag_missing", "") if reason is None else ("tag_unknown", reason)
         unknown = []
-        for part, noun in zip(parts_of(GROUPS), ("hair", "eyes"), strict=True):
+        for part, noun in zip(parts(GROUPS), ("hair", "eyes"), strict=True):
             on = np.flatnonzero(labels[part]) + part.start
             if len(on) > 1:
                 return "tag_conflict", " and ".join(NAMES[index] for index in on)

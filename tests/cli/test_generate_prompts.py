@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 import animekit
 from animekit.cli import app
-from animekit.generation.generate import like
+from animekit.generation.recipe import read_recipe
 from animekit.models import tagger
 from animekit.models.tagger import Classifier
 from animekit.runs.run import Run
@@ -70,7 +70,7 @@ def test_a_prompt_takes_the_newest_run_that_is_told_and_says_which() -> None:
 
 
 def test_a_file_of_five_prompts_fills_the_grid_in_order() -> None:
-    found = answer("--prompts", "five.txt", "--grid", "5x5", "--tile", "64")
+    found = answer("--prompts", "five.txt", "--grid", "5x5", "--image-size", "64")
     images = found["data"]["images"]
     assert [(i["row"], i["col"], i["seed"]) for i in images] == [
         (k // 5, k % 5, k) for k in range(25)
@@ -107,14 +107,14 @@ def test_how_many_images_there_are(words: str, count: int) -> None:
     assert found["ok"], found["error"]
     assert len(found["data"]["images"]) == count
     Path(found["data"]["grid"]).rename("a.png")
-    assert call("--like", "a.png", "-o", "b.png").exit_code == 0
+    assert call("--reproduce", "a.png", "-o", "b.png").exit_code == 0
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
 
 def test_prompts_come_from_stdin_too() -> None:
     result = call("--prompts", "-", "-o", "a.png", given=TEXT)
     assert result.exit_code == 0, result.stderr
-    assert len(like("a.png")["prompts"]) == 3
+    assert len(read_recipe("a.png")["prompts"]) == 3
     wrong = call("--prompts", "-", given="1,blu hair\n")
     assert wrong.exit_code == 4
     assert '"blu"' in wrong.stderr
@@ -132,19 +132,24 @@ def test_prompts_come_from_stdin_too() -> None:
         (["--prompts", "no.txt"], 3, "no file no.txt", "text file"),
         (["--prompts", "runs"], 4, "runs is a folder", ""),
         (["0002", "--prompt", "red hair"], 4, "is a gan, trained without labels", "Here: 0001"),
-        (["0001", "--vary", "hiar"], 4, 'no attribute "hiar"', 'mean "hair"'),
+        (["0001", "--sweep", "hiar"], 4, 'no attribute "hiar"', 'mean "hair"'),
         (["0001", "--matrix", "hair"], 2, "a matrix has two attributes", "hair,eyes"),
         (["0001", "--matrix", "hair,"], 2, 'cannot read --matrix "hair,"', "hair,eyes"),
-        (["0002", "--vary", "code0"], 4, "no codes", "infogan"),
+        (["0001", "--sweep", "hair,"], 2, 'cannot read --sweep "hair,"', "hair,eyes"),
+        (["0001", "--sweep", "a,b,c"], 2, "a sweep over 3 attributes", "hair,eyes"),
+        (["0001", "--sweep", "hair", "--vary", "eyes"], 2, "names of one thing", "one"),
+        (["--tile", "8", "--image-size", "9"], 2, "--tile and --image-size are one", "one"),
+        (["--reproduce", "none.png", "-n"], 3, "no picture none.png", "animekit generate"),
+        (["0002", "--sweep", "code0"], 4, "no codes", "infogan"),
         (["--prompts", "three.txt", "--per-prompt", "0"], 2, '--per-prompt "0"', "auto"),
         (["--prompts", "three.txt", "--per-prompt", "x"], 2, '--per-prompt "x"', "auto"),
         (["0001", "--per-prompt", "2"], 2, "without a prompt", "--prompt"),
         (["--prompt", "red hair", "--prompts", "three.txt"], 2, "both bring prompts", "one"),
-        (["0001", "--vary", "hair", "--grid", "5x5"], 2, "--grid do not go together", "one"),
-        (["0001", "--vary", "hair", "--best-of", "2"], 2, "best-of and a sweep", "one"),
+        (["0001", "--sweep", "hair", "--grid", "5x5"], 2, "--grid do not go together", "one"),
+        (["0001", "--sweep", "hair", "--best-of", "2"], 2, "best-of and a sweep", "one"),
         (["0001", "--best-of", "0"], 2, "best of 0", "2 to 1,000"),
         (["--interpolate", "1,2", "--random", "hair"], 2, "--random do not go together", "one"),
-        (["--like", "a.png", "--prompt", "red hair"], 2, "--prompt others", "leave"),
+        (["--reproduce", "a.png", "--prompt", "red hair"], 2, "--prompt others", "leave"),
         (["--prompts", "three.txt", "--num", "8"], 2, "8 images cannot be shared by 3", "--per"),
         (["--prompts", "three.txt", "--grid", "1x1"], 2, "do not fit", "--grid"),
     ],
@@ -172,25 +177,56 @@ def test_a_dry_run_reads_the_prompts_and_draws_nothing() -> None:
     for words, said in (
         (["--prompts", "five.txt"], "would draw 25 images of 5 prompts and write samples/cgan.png"),
         (["--prompts", "three.txt", "--per-prompt", "4"], "12 images of 3 prompts"),
-        (["0001", "--matrix", "hair,eyes", "-o", "m.png"], "hair and eyes and write m.png"),
-        (["0001", "--vary", "eyes"], "all values of eyes"),
+        (["0001", "--sweep", "hair,eyes", "-o", "m.png"], "hair and eyes and write m.png"),
+        (["0001", "--sweep", "eyes"], "all values of eyes"),
     ):
         result = call(*words, "-n")
         assert result.exit_code == 0, result.stderr
         assert said in result.stdout
+    assert answer("--prompts", "three.txt", "-n")["data"] == {
+        "would_draw": "3 images of 3 prompts",
+        "would_write": ["samples/cgan.png"],
+    }
     assert call("--prompt", "blu hair", "-n").exit_code == 4
     assert not Path("samples").exists()
 
 
 def test_tables_are_drawn_with_titles_and_made_again() -> None:
-    assert call("0001", "--vary", "hair", "--num", "2", "-o", "v.png").exit_code == 0
+    assert call("0001", "--sweep", "hair", "--num", "2", "-o", "v.png").exit_code == 0
     wide, high = size("v.png")
     assert wide > 12 * 32
     assert high > 2 * 32
-    assert call("--like", "v.png", "-o", "w.png").exit_code == 0
+    assert call("--reproduce", "v.png", "-o", "w.png").exit_code == 0
     assert Path("v.png").read_bytes() == Path("w.png").read_bytes()
-    assert call("--like", "v.png", "--style", "plain", "-o", "p.png").exit_code == 0
+    assert call("--reproduce", "v.png", "--style", "plain", "-o", "p.png").exit_code == 0
     assert size("p.png") == (12 * 32, 2 * 32)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("--trunc 0.7", "--truncation 0.7"),
+        ("--tile 16", "--image-size 16"),
+        ("0001 --vary eyes", "0001 --sweep eyes"),
+        ("0001 --matrix eyes,hair", "0001 --sweep eyes,hair"),
+    ],
+)
+def test_older_names_of_options_do_the_same(older: str, newer: str) -> None:
+    for words, name in ((older, "a.png"), (newer, "b.png")):
+        result = call(*words.split(), "-o", name)
+        assert result.exit_code == 0, result.stderr
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    assert call("--like", "a.png", "-o", "c.png", "--each", "one").exit_code == 0
+    assert Path("a.png").read_bytes() == Path("c.png").read_bytes()
+    assert list(Path("one").iterdir())
+
+
+def test_help_shows_the_newer_names_alone() -> None:
+    shown = call("--help").stdout
+    for name in ("truncation", "reproduce", "sweep", "image-size", "save-each"):
+        assert f"--{name}" in shown
+    for name in ("trunc ", "like", "vary", "matrix", "tile", "each "):
+        assert f" --{name}" not in shown
 
 
 class Sure(Classifier):
@@ -207,18 +243,18 @@ class Sure(Classifier):
 def test_the_best_of_several_is_marked_as_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tagger, "load", lambda registry: Sure())
     found = answer("--prompt", "red hair", "--num", "2", "--best-of", "3", "-o", "a.png")
-    images, recipe = found["data"]["images"], like("a.png")
+    images, recipe = found["data"]["images"], read_recipe("a.png")
     assert recipe["best_of"] == 3
     assert recipe["candidates"] == ["0-2", "3-5"]
     assert [image["score"] for image in images] == recipe["scores"]
     assert all(0 < image["score"] < 1 for image in images)
-    said = call("--like", "a.png", "-o", "b.png").stderr
+    said = call("--reproduce", "a.png", "-o", "b.png").stderr
     assert "each image is the best of 3" in said
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
 
 def test_single_images_are_named_by_their_prompts() -> None:
-    assert call("--prompts", "three.txt", "--each", "one").exit_code == 0
+    assert call("--prompts", "three.txt", "--save-each", "one").exit_code == 0
     assert sorted(path.name for path in Path("one").iterdir()) == [
         "000-seed0000-blue-hair-red-eyes.png",
         "001-seed0001-black-hair-blue-eyes.png",
@@ -230,7 +266,7 @@ def test_a_way_leads_from_prompt_to_prompt() -> None:
     words = ["--interpolate", "3", "--frames", "4", "--no-loop", "--gif", "-o", "way.gif"]
     result = call(*words, "--prompt", "red hair blue eyes", "--prompt", "blue hair red eyes")
     assert result.exit_code == 0, result.stderr
-    recipe = like("way.gif")
+    recipe = read_recipe("way.gif")
     assert (recipe["mode"], recipe["seeds"], len(recipe["attrs"])) == ("slerp", "3,3", 2)
 
 
@@ -275,7 +311,7 @@ def test_run_cgan_names_the_file_as_the_caller_does_and_passes_options_on(checko
     assert Path(here) == Path.cwd()
     assert arguments == [
         *("generate", "cfaces64", "--prompts", "five.txt", "--per-prompt", "auto"),
-        *("--grid", "5x5", "--tile", "64", "-o", str(checkout / "samples" / "cgan.png")),
+        *("--grid", "5x5", "--image-size", "64", "-o", str(checkout / "samples" / "cgan.png")),
         *("--style", "figure", "two words"),
     ]
     assert (checkout / "samples").is_dir()

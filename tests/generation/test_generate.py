@@ -1,11 +1,8 @@
-"""Generation: seeds, noise, pictures, interpolations, and recipes that make them again."""
+"""Generation: seeds and noise to images, each the same alone and in any company."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,47 +11,19 @@ import torch
 from PIL import Image, ImageSequence
 from torch import nn
 
-from animekit import plugins
 from animekit.config import Params
 from animekit.data.spec import ImageSpec
-from animekit.errors import AnimekitError, DataError, NotFoundError, UnusableError, UsageError
-from animekit.generation.generate import Generated, generate, interpolate, like, remake
+from animekit.errors import DataError, NotFoundError, UnusableError, UsageError
+from animekit.generation.generate import generate, interpolate
 from animekit.generation.interpolation import segments
-from animekit.generation.recipe import NoiseFile
-from animekit.images.write import KEY, read_png_text, write_png
-from animekit.models import sampling, weights
+from animekit.generation.recipe import read_recipe
+from animekit.generation.reproduce import reproduce
+from animekit.generation.result import Generated
+from animekit.models import sampling
 from animekit.models.base import Model
-from animekit.runs.checkpoint import describe
 from animekit.runs.run import Loaded
 from animekit.seeds import LIMIT
-
-REGISTRY = plugins.load()
-
-
-def weights_file(path: Path, seed: int = 0, size: int = 32) -> Path:
-    """Write a tiny, untrained DCGAN as the weights file that animekit itself would write."""
-    torch.manual_seed(seed)
-    cls = REGISTRY.get("model", "gan")
-    model = cls(cls.Params(g_channels=4, d_channels=4, z_dim=12), ImageSpec(size))
-    for tensor in model.generator.parameters():
-        nn.init.normal_(tensor, std=0.3)
-    path.write_bytes(weights.to_bytes(model.state_dict(), describe(model, 7, {})))
-    return path
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.size
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return weights_file(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
-
-
-@pytest.fixture(scope="module")
-def faces(tiny: Path) -> Generated:
-    return generate(tiny, registry=REGISTRY)
+from tests.generation.weights import REGISTRY, size_of
 
 
 class Awkward(Model):
@@ -136,136 +105,6 @@ class TestOneImageIsTheSameInAnyCompany:
         z = np.repeat(sampling.noise_of_seeds(model, [4]), 30, axis=0)
         batches = list(sampling._batches(z, np.eye(30, dtype=np.float32)))
         assert len(batches) < 12  # 30 if the place followed from z alone
-
-
-class TestPictures:
-    def test_a_grid_holds_the_images_row_by_row(self, tmp_path: Path, faces: Generated) -> None:
-        path = faces.save(tmp_path / "new" / "gan.png")
-        picture = np.asarray(Image.open(path))
-        assert picture.shape == (160, 160, 3)
-        assert np.array_equal(picture[32:64, 64:96], faces.images[7])
-
-    @pytest.mark.parametrize(("tile", "side"), [(8, 40), (100, 500)])
-    def test_a_tile_has_any_size(
-        self, tmp_path: Path, faces: Generated, tile: int, side: int
-    ) -> None:
-        path = faces.save(tmp_path / "gan.png", tile=tile)
-        assert size_of(path) == (side, side)
-
-    def test_columns_are_chosen_and_missing_cells_are_white(
-        self, tmp_path: Path, tiny: Path
-    ) -> None:
-        three = generate(tiny, seeds="0-2", registry=REGISTRY)
-        picture = np.asarray(Image.open(three.save(tmp_path / "a.png", columns=2)))
-        assert picture.shape == (64, 64, 3)
-        assert (picture[32:, 32:] == 255).all()
-        assert size_of(three.save(tmp_path / "b.png")) == (96, 32)
-
-    def test_a_single_image_is_a_picture_of_its_own(self, tmp_path: Path, tiny: Path) -> None:
-        one = generate(tiny, seeds=[42], registry=REGISTRY)
-        assert np.array_equal(np.asarray(Image.open(one.save(tmp_path / "x.png"))), one.images[0])
-
-    def test_the_course_figure_has_its_own_shape(self, tmp_path: Path, faces: Generated) -> None:
-        figure = Image.open(faces.save(tmp_path / "gan.png", style="figure", columns=5, tile=64))
-        assert (figure.size, figure.mode) == ((640, 480), "RGBA")
-        assert figure.getpixel((0, 0)) == (255, 255, 255, 255)
-
-    def test_the_course_figure_takes_fewer_images_but_not_more(
-        self, tmp_path: Path, tiny: Path
-    ) -> None:
-        seven = generate(tiny, num=7, registry=REGISTRY).save(tmp_path / "f.png", style="figure")
-        cell = np.asarray(Image.open(seven))[:, :, :3]
-        assert (cell[57 + 76 * 2 : 120 + 76 * 2, 90:150] == 255).all()  # row 2 is empty
-        with pytest.raises(UsageError, match="25 cells"):
-            generate(tiny, num=26, registry=REGISTRY).save(tmp_path / "g.png", style="figure")
-        assert not (tmp_path / "g.png").exists()
-
-    @pytest.mark.parametrize(
-        "options",
-        [{"tile": 7}, {"tile": 5000}, {"columns": 0}, {"style": "round"}, {"tile": 4000}],
-    )
-    def test_a_layout_that_cannot_be_drawn_is_refused(
-        self, tmp_path: Path, faces: Generated, options: dict
-    ) -> None:
-        with pytest.raises(UsageError):
-            faces.save(tmp_path / "gan.png", **options)
-        assert not list(tmp_path.iterdir())
-
-    @pytest.mark.parametrize("name", ["gan.jpg", "gan", ""])
-    def test_a_picture_is_a_png(self, tmp_path: Path, faces: Generated, name: str) -> None:
-        with pytest.raises(UsageError, match=r"does not end in \.png"):
-            faces.save(tmp_path / name)
-
-    def test_the_same_request_writes_the_same_bytes(self, tmp_path: Path, tiny: Path) -> None:
-        first = generate(tiny, registry=REGISTRY).save(tmp_path / "a.png").read_bytes()
-        again = generate(tiny, registry=REGISTRY).save(tmp_path / "b.png").read_bytes()
-        assert first == again
-
-    def test_single_images_are_named_by_their_seeds(self, tmp_path: Path, faces: Generated) -> None:
-        paths = faces.save_each(tmp_path / "all")
-        assert [path.name for path in paths][:2] == ["seed0000.png", "seed0001.png"]
-        assert len(paths) == 25
-        assert np.array_equal(np.asarray(Image.open(paths[9])), faces.images[9])
-        assert like(paths[9])["seeds"] == "9"
-
-
-class TestFilesOfOthersAreSafe:
-    def test_a_foreign_picture_is_replaced_only_when_told(
-        self, tmp_path: Path, faces: Generated
-    ) -> None:
-        path = tmp_path / "gan.png"
-        write_png(path, np.zeros((4, 4, 3), np.uint8), {"Software": "mine"})
-        before = path.read_bytes()
-        with pytest.raises(UnusableError) as caught:
-            faces.save(path)
-        assert "--yes" in (caught.value.hint or "")
-        assert path.read_bytes() == before
-        faces.save(path, overwrite=True)
-        assert KEY in read_png_text(path)
-
-    @pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG\r\n\x1a\n"])
-    def test_a_file_that_is_no_picture_is_foreign(
-        self, tmp_path: Path, faces: Generated, content: bytes
-    ) -> None:
-        for name in ("gan.png", "gan.gif"):
-            (tmp_path / name).write_bytes(content)
-            with pytest.raises(UnusableError, match="did not make it"):
-                faces.save(tmp_path / name)
-
-    def test_our_own_pictures_are_replaced(self, tmp_path: Path, faces: Generated) -> None:
-        for name in ("gan.png", "gan.gif"):
-            assert faces.save(faces.save(tmp_path / name, tile=16), tile=20).is_file()
-
-    def test_one_foreign_file_stops_all_single_images(
-        self, tmp_path: Path, faces: Generated
-    ) -> None:
-        (tmp_path / "seed0024.png").write_bytes(b"mine")
-        (tmp_path / "notes.txt").write_text("mine")
-        with pytest.raises(UnusableError, match=r"seed0024\.png"):
-            faces.save_each(tmp_path)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "seed0024.png"]
-
-    def test_noise_of_others_is_not_replaced_but_the_same_noise_is_fine(
-        self, tmp_path: Path, faces: Generated
-    ) -> None:
-        path = faces.save_noise(tmp_path / "z.npy")
-        faces.save_noise(path)
-        with pytest.raises(UnusableError):
-            faces.one(0).save_noise(path)
-
-    def test_a_place_that_cannot_be_written_is_one_line(
-        self, tmp_path: Path, faces: Generated
-    ) -> None:
-        (tmp_path / "file").write_text("")
-        for save, name in (
-            (faces.save, "a.png"),
-            (faces.save, "a.gif"),
-            (faces.save_noise, "z.npy"),
-        ):
-            with pytest.raises(UnusableError, match="cannot write"):
-                save(tmp_path / "file" / name)
-        with pytest.raises(UsageError, match="is a file"):
-            faces.save_each(tmp_path / "file")
 
 
 class TestNoise:
@@ -399,14 +238,14 @@ class TestInterpolation:
 
     def test_a_gif_loops_and_can_be_made_again(self, tmp_path: Path, tiny: Path) -> None:
         way = interpolate(tiny, "3,17", frames=8, registry=REGISTRY)
-        path = way.save_gif(tmp_path / "way.gif", fps=10, tile=24)
+        path = way.save_gif(tmp_path / "way.gif", fps=10, image_size=24)
         with Image.open(path) as gif:
             assert (gif.size, gif.info["loop"]) == ((24, 24), 0)
             assert len(list(ImageSequence.Iterator(gif))) == 8
             assert gif.info["duration"] == 100
-        again = remake(path, tiny, registry=REGISTRY)
+        again = reproduce(path, tiny, registry=REGISTRY)
         assert again.save(tmp_path / "again.gif").read_bytes() == path.read_bytes()
-        assert like(path)["layout"] == {"style": "gif", "tile": 24, "fps": 10.0}
+        assert read_recipe(path)["layout"] == {"style": "gif", "tile": 24, "fps": 10.0}
 
     def test_a_strip_shows_every_seed_under_its_number(self, tmp_path: Path, tiny: Path) -> None:
         way = interpolate(tiny, "3,17,8", frames=31, registry=REGISTRY)
@@ -414,7 +253,7 @@ class TestInterpolation:
         assert [caption for caption in captions if caption] == ["3", "17", "8"]
         assert len(shown) == 12
         path = way.save_strip(tmp_path / "strip.png")
-        again = remake(path, tiny, registry=REGISTRY).save(tmp_path / "again.png")
+        again = reproduce(path, tiny, registry=REGISTRY).save(tmp_path / "again.png")
         assert again.read_bytes() == path.read_bytes()
 
     def test_a_grid_of_a_way_has_a_row_for_each_pair(self, tmp_path: Path, tiny: Path) -> None:
@@ -424,7 +263,7 @@ class TestInterpolation:
     def test_one_frame_can_be_made_again(self, tmp_path: Path, tiny: Path) -> None:
         way = interpolate(tiny, "3,17", frames=6, mode="lerp", loop=False, registry=REGISTRY)
         paths = way.save_each(tmp_path / "frames")
-        again = remake(paths[4], tiny, registry=REGISTRY)
+        again = reproduce(paths[4], tiny, registry=REGISTRY)
         assert np.array_equal(again.images, way.images[4:5])
         assert again.save_each(tmp_path / "again")[0].name == "frame0004.png"
         assert (tmp_path / "again" / "frame0004.png").read_bytes() == paths[4].read_bytes()
@@ -448,153 +287,3 @@ class TestInterpolation:
     ) -> None:
         with pytest.raises(UsageError, match="frames a second"):
             faces.save_gif(tmp_path / "x.gif", fps=fps)
-
-
-class TestMakingAPictureAgain:
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {},
-            {"style": "figure"},
-            {"tile": 48, "columns": 7},
-        ],
-    )
-    def test_it_gives_the_same_bytes(self, tmp_path: Path, tiny: Path, options: dict) -> None:
-        made = generate(tiny, seeds="3,17,40-42", truncation=0.7, registry=REGISTRY)
-        path = made.save(tmp_path / "a.png", **options)
-        again = remake(path, tiny, registry=REGISTRY)
-        assert again.warnings == ()
-        assert again.save(tmp_path / "b.png").read_bytes() == path.read_bytes()
-
-    def test_the_recipe_says_everything(self, tmp_path: Path, tiny: Path) -> None:
-        path = generate(tiny, seeds="0-3", registry=REGISTRY).save(tmp_path / "a.png")
-        text = read_png_text(path)["animekit"]
-        assert json.loads(text) == like(path)
-        assert ": " not in text
-        recipe = like(path)
-        digest = weights.read(tiny)[2]
-        assert recipe.pop("version")
-        assert recipe == {
-            "model": {"name": "tiny", "step": 7, "sha256": digest},
-            "mode": "seeds",
-            "seeds": "0-3",
-            "truncation": 1.0,
-            "layout": {"style": "plain", "columns": 4, "tile": 32},
-        }
-
-    def test_a_new_layout_may_be_asked_for(self, tmp_path: Path, tiny: Path) -> None:
-        path = generate(tiny, num=6, registry=REGISTRY).save(tmp_path / "a.png", style="figure")
-        again = remake(path, tiny, registry=REGISTRY)
-        other = again.save(tmp_path / "b.png", style="plain", columns=6)
-        assert size_of(other) == (6 * 32, 32)
-
-    def test_another_model_is_used_with_a_warning(self, tmp_path: Path, tiny: Path) -> None:
-        path = generate(tiny, num=2, registry=REGISTRY).save(tmp_path / "a.png")
-        other = weights_file(tmp_path / "other.safetensors", seed=9)
-        again = remake(path, other, registry=REGISTRY)
-        assert len(again.warnings) == 1
-        assert "other weights" in again.warnings[0]
-        assert again.recipe["model"]["name"] == "other"
-
-    def test_without_the_weights_it_is_an_error_that_names_them(
-        self, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        path = generate(tiny, num=2, registry=REGISTRY).save(tmp_path / "a.png")
-        monkeypatch.chdir(tmp_path)
-        with pytest.raises(UnusableError, match="tiny step 7, sha256") as caught:
-            remake(path, registry=REGISTRY)
-        assert "--like" in (caught.value.hint or "")
-
-    def test_bundled_or_local_weights_are_found_by_name(
-        self, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(weights, "BUNDLED", tiny.parent)
-        monkeypatch.chdir(tmp_path)
-        path = generate("tiny", num=2, registry=REGISTRY).save(tmp_path / "a.png")
-        again = remake(path, registry=REGISTRY)
-        assert again.save(tmp_path / "b.png").read_bytes() == path.read_bytes()
-
-    def test_noise_from_a_file_is_found_beside_the_picture_and_checked(
-        self, tmp_path: Path, tiny: Path
-    ) -> None:
-        z = np.random.default_rng(0).normal(size=(4, 12))
-        np.save(tmp_path / "z.npy", z)
-        made = generate(tiny, noise=tmp_path / "z.npy", registry=REGISTRY)
-        path = made.save(tmp_path / "a.png")
-        assert like(path)["noise"]["sha256"] == sampling.digest(z)
-        again = remake(path, tiny, registry=REGISTRY)
-        assert again.save(tmp_path / "b.png").read_bytes() == path.read_bytes()
-        third = made.save_each(tmp_path / "rows")[3]
-        alone = remake(third, tiny, noise=tmp_path / "z.npy", registry=REGISTRY)
-        assert np.array_equal(alone.images[0], made.images[3])
-        with pytest.raises(UnusableError, match="another sha256"):
-            remake(path, tiny, noise=z * 2, registry=REGISTRY)
-        (tmp_path / "z.npy").rename(tmp_path / "moved.npy")
-        with pytest.raises(NotFoundError, match=r"z\.npy"):
-            remake(path, tiny, registry=REGISTRY)
-
-    def test_a_recipe_cannot_reach_files_outside(self, tmp_path: Path, tiny: Path) -> None:
-        made = generate(tiny, noise=np.zeros((1, 12)), registry=REGISTRY)
-        secret = tmp_path / "secret.npy"
-        np.save(secret, np.zeros((1, 12)))
-        (tmp_path / "here").mkdir()
-        noise = NoiseFile(file=str(secret), sha256=sampling.digest(np.zeros((1, 12))))
-        path = tmp_path / "here" / "a.png"
-        write_png(path, made.images[0], {"animekit": made.how.but(noise=noise).text()})
-        with pytest.raises(NotFoundError, match=r"secret\.npy"):
-            remake(path, tiny, registry=REGISTRY)
-
-    def test_pictures_without_a_recipe_are_refused(self, tmp_path: Path) -> None:
-        write_png(tmp_path / "plain.png", np.zeros((4, 4, 3), np.uint8))
-        (tmp_path / "x.png").write_bytes(b"x")
-        Image.new("RGB", (4, 4)).save(tmp_path / "x.jpg")
-        for name in ("plain.png", "x.png", "x.jpg"):
-            with pytest.raises(UnusableError, match="holds no recipe"):
-                like(tmp_path / name)
-        with pytest.raises(NotFoundError):
-            like(tmp_path / "missing.png")
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            "not json",
-            "[]",
-            "{}",
-            {"truncation": -1},
-            {"mode": "magic"},
-            {"seeds": "0-999999999999"},
-            {"seeds": "x"},
-            {"seeds": None},
-            {"layout": {"style": "plain", "tile": 10**9}},
-            {"layout": {"style": "plain", "columns": 10**12}},
-            {"index": 99},
-            {"frames": 10**15, "mode": "slerp", "seeds": "1,2", "loop": True},
-            {"frames": 5, "mode": "slerp", "seeds": "1"},
-            {"mode": "slerp", "seeds": "1,2"},
-            {"future": 1},
-        ],
-    )
-    def test_a_forged_recipe_is_one_clear_line(
-        self, tmp_path: Path, tiny: Path, change: object
-    ) -> None:
-        made = generate(tiny, num=1, registry=REGISTRY)
-        text = change
-        if isinstance(change, dict):
-            text = json.dumps(made.recipe | change)
-        write_png(tmp_path / "a.png", made.images[0], {"animekit": str(text)})
-        with pytest.raises(AnimekitError) as caught:
-            remake(tmp_path / "a.png", tiny, registry=REGISTRY).save(tmp_path / "b.png")
-        assert "\n" not in caught.value.message
-
-    def test_every_truncated_or_flipped_picture_file_is_handled(
-        self, tmp_path: Path, faces: Generated
-    ) -> None:
-        path = faces.one(0).save(tmp_path / "a.png")
-        data = path.read_bytes()
-        rng = np.random.default_rng(zlib.crc32(data))
-        for _ in range(60):
-            spoilt = bytearray(data[: rng.integers(1, len(data))])
-            spoilt[rng.integers(len(spoilt))] ^= 0xFF
-            path.write_bytes(spoilt)
-            with contextlib.suppress(AnimekitError):  # never another error
-                like(path)

@@ -1,151 +1,24 @@
-"""Prompts to images: who gets which prompt and seed, what is drawn at random, tables, choices."""
+"""Prompts to images: what reaches the model, what is drawn at random, tables."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
-from torch import nn
 
-from animekit import plugins
-from animekit.data.spec import ImageSpec
-from animekit.errors import AnimekitError, ConfigError, NotFoundError, UnusableError, UsageError
-from animekit.generation import best_of
-from animekit.generation.generate import generate, interpolate, like, remake
+from animekit.errors import ConfigError, NotFoundError, UnusableError, UsageError
+from animekit.generation.generate import generate, interpolate
 from animekit.generation.interpolation import segments
-from animekit.generation.plan import paired, read
-from animekit.images.write import write_png
-from animekit.labels.tags import GROUPS, NAMES
-from animekit.labels.vocabulary import Vocabulary
-from animekit.models import sampling, tagger, weights
+from animekit.generation.recipe import read_recipe
+from animekit.generation.reproduce import reproduce
+from animekit.labels.tags import NAMES
+from animekit.models import sampling, weights
 from animekit.models.sampling import attributes_of
-from animekit.models.tagger import Classifier
-from animekit.runs.checkpoint import describe
-from animekit.runs.run import Loaded, load_model
-
-REGISTRY = plugins.load()
-FREE = ImageSpec(32, 3, ("blue hair", "red hair", "smile", "hat"), (2, 1, 1))
-COUNTS = {"blue hair": 90, "red hair": 10, "smile": 80, "hat": 0}
-KNOWN = {"blue hair": 100, "red hair": 100, "smile": 100, "hat": 100}
-
-
-def weights_file(
-    path: Path, spec: ImageSpec, model: str = "acgan", data: dict[str, Any] | None = None
-) -> Path:
-    """Write a tiny, untrained conditional model as a weights file."""
-    torch.manual_seed(0)
-    cls = REGISTRY.get("model", model)
-    extra = {"codes": 2, "code_size": 3} if model == "infogan" else {}
-    built = cls(cls.Params(g_channels=4, d_channels=4, z_dim=6, **extra), spec)
-    for tensor in built.generator.parameters():
-        nn.init.normal_(tensor, std=0.4)
-    about = describe(built, 5, {"data": data or {}})
-    path.write_bytes(weights.to_bytes(built.state_dict(), about))
-    return path
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    spec = ImageSpec(32, 3, NAMES, GROUPS)
-    return weights_file(tmp_path_factory.mktemp("weights") / "course.safetensors", spec)
-
-
-@pytest.fixture(scope="module")
-def free(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = {"used": 100, "label_counts": COUNTS, "label_known": KNOWN}
-    path = tmp_path_factory.mktemp("weights") / "free.safetensors"
-    return weights_file(path, FREE, data=data)
-
-
-@pytest.fixture(scope="module")
-def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "coded.safetensors"
-    return weights_file(path, ImageSpec(32), "infogan")
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return weights_file(
-        tmp_path_factory.mktemp("weights") / "plain.safetensors", ImageSpec(32), "gan"
-    )
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        return np.asarray(picture)
-
-
-def make(model: Path | Loaded, **wishes: Any) -> Any:
-    return generate(model, registry=REGISTRY, **wishes)
-
-
-class TestWhoGetsWhichPromptAndSeed:
-    """`asking.paired`, in terms of prompts by name and seeds."""
-
-    @staticmethod
-    def pairs(count: int, seeds: Any = None, **options: Any) -> list[tuple[str, int]]:
-        words = Vocabulary(tuple(f"p{i} hair" for i in range(30)), (30,))
-        prompts = read([f"p{i} hair" for i in range(count)], words)
-        plan = paired(prompts, seeds, **options)
-        return [(cell.prompt.text[:-5], cell.seed) for cell in plan.cells if cell.prompt]
-
-    @pytest.mark.parametrize(
-        ("count", "each"), [(1, 25), (5, 5), (25, 1), (2, 1), (4, 1), (24, 1), (10, 1)]
-    )
-    def test_auto_fills_the_five_by_five_grid_or_makes_one_of_each(
-        self, count: int, each: int
-    ) -> None:
-        found = self.pairs(count)
-        assert found == [(f"p{i // each}", i) for i in range(count * each)]
-
-    def test_seeds_begin_where_they_are_told_to(self) -> None:
-        assert self.pairs(2, per_prompt=2, first=7) == [
-            *(("p0", 7), ("p0", 8)),
-            *(("p1", 9), ("p1", 10)),
-        ]
-        assert self.pairs(2, num=4) == [("p0", 0), ("p0", 1), ("p1", 2), ("p1", 3)]
-
-    def test_one_z_with_many_prompts_and_one_prompt_with_many(self) -> None:
-        assert self.pairs(3, [9]) == [("p0", 9), ("p1", 9), ("p2", 9)]
-        assert self.pairs(1, [9, 3]) == [("p0", 9), ("p0", 3)]
-
-    def test_as_many_seeds_as_prompts_or_as_images_go_in_order(self) -> None:
-        assert self.pairs(3, [7, 8, 9]) == [("p0", 7), ("p1", 8), ("p2", 9)]
-        found = self.pairs(5, range(100, 125))
-        assert found == [(f"p{i // 5}", 100 + i) for i in range(25)]
-        assert self.pairs(2, [1, 2, 3, 4], per_prompt=2)[1:3] == [("p0", 2), ("p1", 3)]
-
-    def test_any_other_number_makes_a_row_a_prompt_and_a_column_a_seed(self) -> None:
-        expected = [(p, s) for p in ("p0", "p1") for s in (4, 5, 6)]
-        assert self.pairs(2, [4, 5, 6]) == expected
-        assert self.pairs(2, [4, 5], per_prompt=2) == [(p, s) for p in ("p0", "p1") for s in (4, 5)]
-
-    @pytest.mark.parametrize(
-        ("count", "seeds", "options", "what"),
-        [
-            (3, None, {"num": 8}, "8 images cannot be shared by 3 prompts"),
-            (2, None, {"per_prompt": 0}, "0 images per prompt"),
-            (2, None, {"per_prompt": 3, "num": 4}, "are not 4 images"),
-            (2, [1, 2, 3], {"per_prompt": 2}, "do not go with 3 seeds"),
-            (0, None, {"per_prompt": 2}, "without a prompt"),
-        ],
-    )
-    def test_what_does_not_fit_is_one_clear_line(
-        self, count: int, seeds: Any, options: dict[str, int], what: str
-    ) -> None:
-        prompts = read([f"p{i} hair" for i in range(count)] or None, self_words())
-        with pytest.raises(UsageError, match=what):
-            paired(prompts, seeds, **options)  # type: ignore[arg-type]
-
-
-def self_words() -> Vocabulary:
-    return Vocabulary(tuple(f"p{i} hair" for i in range(30)), (30,))
+from animekit.runs.run import load_model
+from tests.generation.weights import COUNTS, FREE, KNOWN, REGISTRY, make, pixels, weights_file
 
 
 class TestPromptsReachTheModel:
@@ -184,9 +57,9 @@ class TestPromptsReachTheModel:
         assert alone.how.attrs == [many.how.attrs[6]]
 
     def test_a_model_without_labels_says_who_takes_prompts(self, plain: Path) -> None:
-        for wish in ({"prompts": "red hair"}, {"vary": "hair"}, {"random": ["hair"]}):
+        for options in ({"prompts": "red hair"}, {"vary": "hair"}, {"random": ["hair"]}):
             with pytest.raises(UnusableError, match="plain is a gan, trained without") as caught:
-                make(plain, **wish)
+                make(plain, **options)
             assert "animekit train acgan" in (caught.value.hint or "")
 
     def test_what_the_vocabulary_lacks_is_an_error_with_the_nearest_word(
@@ -270,8 +143,8 @@ class TestWhatIsLeftOpen:
         again = make(course, noise=path)
         assert np.array_equal(again.images, made.images)
         picture = make(course, noise=path, prompts="red hair blue eyes").save(tmp_path / "a.png")
-        assert like(picture)["prompts"] == ["red hair blue eyes"] * 4
-        bytes_ = remake(picture, course, registry=REGISTRY).save(tmp_path / "b.png").read_bytes()
+        assert read_recipe(picture)["prompts"] == ["red hair blue eyes"] * 4
+        bytes_ = reproduce(picture, course, registry=REGISTRY).save(tmp_path / "b.png").read_bytes()
         assert bytes_ == picture.read_bytes()
         with pytest.raises(UsageError, match="3 prompts do not go with 4 rows"):
             make(course, noise=path, prompts=["red hair", "blue hair", "pink hair"])
@@ -328,7 +201,7 @@ class TestTables:
             assert (part[:, :-3] == part[0, :-3]).all()
         assert [each["code1"] for each in made.how.attrs] == [0, 1, 2, 0, 1, 2]
         picture = made.save(tmp_path / "a.png")
-        again = remake(picture, coded, registry=REGISTRY).save(tmp_path / "b.png")
+        again = reproduce(picture, coded, registry=REGISTRY).save(tmp_path / "b.png")
         assert again.read_bytes() == picture.read_bytes()
         with pytest.raises(ConfigError, match='"code7"'):
             make(coded, vary="code7")
@@ -346,7 +219,7 @@ class TestTables:
             make(course, vary="code0")
 
     @pytest.mark.parametrize(
-        "wish",
+        "options",
         [
             {"matrix": ["hair"]},
             {"matrix": ["hair", "hair"]},
@@ -361,91 +234,20 @@ class TestTables:
             {"labels": np.zeros((1, 23)), "prompts": "red hair"},
         ],
     )
-    def test_wishes_that_clash_are_refused(self, course: Path, wish: dict[str, Any]) -> None:
+    def test_options_that_clash_are_refused(self, course: Path, options: dict[str, Any]) -> None:
         with pytest.raises(UsageError) as caught:
-            make(course, **wish)
+            make(course, **options)
         assert "\n" not in caught.value.message
 
     def test_titles_need_some_pixels_and_their_own_columns(
         self, tmp_path: Path, free: Path
     ) -> None:
         made = make(free, vary="smile", num=1)
-        for options in ({"tile": 16}, {"columns": 3}):
+        for options in ({"image_size": 16}, {"columns": 3}):
             with pytest.raises(UsageError):
                 made.save(tmp_path / "x.png", **options)
         with pytest.raises(UsageError, match="needs titles"):
             make(free, num=2).save(tmp_path / "x.png", style="table")
-
-
-class Reader(Classifier):
-    """A classifier that is sure of the hair where an image's first pixel is bright."""
-
-    def __init__(self) -> None:
-        pass
-
-    def probabilities(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        sure = images[:, 0, 0, 0].astype(np.float64) / 255
-        hair = np.repeat((1 - sure)[:, None] / 11, 12, axis=1)
-        hair[:, 8] = sure  # blue
-        return {"hair": hair, "eyes": np.full((len(images), 11), 1 / 11)}
-
-
-class TestBestOf:
-    def test_the_best_of_each_pool_is_chosen_and_marked(
-        self, tmp_path: Path, course: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(tagger, "load", lambda registry: Reader())
-        made = make(course, prompts="blue hair red eyes", num=3, best_of=4)
-        all_ = make(course, prompts="blue hair red eyes", num=12)
-        bright = all_.images[:, 0, 0, 0].reshape(3, 4)
-        expected = bright.argmax(1) + np.arange(0, 12, 4)
-        assert made.seeds == tuple(expected.tolist())
-        assert np.array_equal(made.images, all_.images[list(made.seeds)])
-        assert (made.how.best_of, made.how.candidates) == (4, ["0-3", "4-7", "8-11"])
-        assert made.how.scores == pytest.approx(bright.max(1) / 255 / 11, abs=1e-4)
-        picture = made.save(tmp_path / "a.png")
-        monkeypatch.setattr(tagger, "load", None)  # nothing is searched again
-        again = remake(picture, course, registry=REGISTRY)
-        assert again.save(tmp_path / "b.png").read_bytes() == picture.read_bytes()
-        one = made.save_each(tmp_path / "each")[1]
-        assert like(one)["candidates"] == ["4-7"]
-        assert like(one)["scores"] == [made.how.scores[1]]
-
-    def test_candidates_are_asked_the_same_where_the_prompt_is_open(
-        self, course: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(tagger, "load", lambda registry: Reader())
-        made = make(course, best_of=3, seeds=range(30, 36))
-        assert len(made.images) == 2
-        assert made.how.attrs == make(course, seeds=[30, 33]).how.attrs
-
-    def test_a_score_is_the_product_over_hair_and_eyes(self) -> None:
-        images = np.full((3, 4, 4, 3), 51, np.uint8)  # blue: 0.2, each other hair 0.8 / 11
-        attrs: list[Any] = [
-            {"hair": "blue", "eyes": "red"},
-            {"hair": ["blue", "pink"]},
-            {"smile": True},
-        ]
-        found = best_of.score(images, attrs, Reader())
-        assert found == pytest.approx([0.2 / 11, 0.2 + 0.8 / 11, 1.0])
-
-    def test_the_bundled_tagger_scores_in_shares_that_sum_to_one(self) -> None:
-        reader = tagger.load(REGISTRY)
-        images = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32)).astype(np.uint8)
-        shares = reader.probabilities(images)
-        assert {name: part.shape for name, part in shares.items()} == {
-            "hair": (2, 12),
-            "eyes": (2, 11),
-        }
-        for name, part in shares.items():
-            assert part.sum(1) == pytest.approx(1, abs=1e-5)
-            assert np.array_equal(part.argmax(1), reader.read(images)[name])
-
-    def test_a_model_without_colours_is_refused(self, tmp_path: Path) -> None:
-        spec = ImageSpec(32, 3, ("smile", "hat"), (1, 1))
-        path = weights_file(tmp_path / "x.safetensors", spec)
-        with pytest.raises(UnusableError, match="no hair or eye colours"):
-            make(path, best_of=2, num=1)
 
 
 class TestTheWayBetweenPrompts:
@@ -465,7 +267,7 @@ class TestTheWayBetweenPrompts:
         starts = np.cumsum([0, *segments(3, 9, loop=True)])[:3]
         assert np.array_equal(way.images[starts], alone.images)
         picture = way.save_gif(tmp_path / "a.gif")
-        again = remake(picture, course, registry=REGISTRY).save(tmp_path / "b.gif")
+        again = reproduce(picture, course, registry=REGISTRY).save(tmp_path / "b.gif")
         assert again.read_bytes() == picture.read_bytes()
 
     def test_seeds_and_prompts_that_make_no_way_are_refused(self, course: Path) -> None:
@@ -473,85 +275,6 @@ class TestTheWayBetweenPrompts:
             interpolate(
                 course, [1, 2], prompts=["red hair", "blue hair", "pink hair"], registry=REGISTRY
             )
-
-
-class TestMakingThemAgain:
-    @pytest.mark.parametrize(
-        "wish",
-        [
-            {"num": 4},
-            {"prompts": ["red hair blue eyes", "pink hair"]},
-            {"prompts": ["red hair", "pink hair"], "seeds": [4, 5, 6]},
-            {"prompts": "red blue hair", "num": 3, "truncation": 0.6},
-            {"matrix": ["eyes", "hair"]},
-            {"vary": "eyes", "num": 2},
-        ],
-    )
-    def test_a_picture_says_all_that_is_needed(
-        self, tmp_path: Path, course: Path, wish: dict[str, Any]
-    ) -> None:
-        picture = make(course, **wish).save(tmp_path / "a.png")
-        again = remake(picture, course, registry=REGISTRY)
-        assert again.warnings == ()
-        assert again.save(tmp_path / "b.png").read_bytes() == picture.read_bytes()
-
-    def test_single_images_are_named_by_place_seed_and_prompt(
-        self, tmp_path: Path, course: Path
-    ) -> None:
-        made = make(course, prompts=["Red hair,  blue eyes", "pink hair"], num=4)
-        paths = made.save_each(tmp_path / "each")
-        assert [path.name for path in paths] == [
-            "000-seed0000-red-hair-blue-eyes.png",
-            "001-seed0001-red-hair-blue-eyes.png",
-            "002-seed0002-pink-hair.png",
-            "003-seed0003-pink-hair.png",
-        ]
-        assert like(paths[3])["attrs"] == [made.how.attrs[3]]
-        again = remake(paths[3], course, registry=REGISTRY)
-        assert np.array_equal(again.images[0], made.images[3])
-        swept = make(course, vary="hair", num=1).save_each(tmp_path / "swept")
-        assert swept[1].name == "001-seed0000-white-hair.png"
-
-    def test_seeds_of_an_unconditional_picture_are_drawn_by_a_conditional_model(
-        self, tmp_path: Path, plain: Path, course: Path
-    ) -> None:
-        picture = make(plain, num=3).save(tmp_path / "a.png")
-        again = remake(picture, course, registry=REGISTRY)
-        assert np.array_equal(again.images, make(course, num=3).images)
-        asked = make(course, prompts="red hair", num=3).save(tmp_path / "b.png")
-        other = remake(asked, plain, registry=REGISTRY)
-        assert np.array_equal(other.images, make(plain, num=3).images)
-        assert any("prompts do not count" in each for each in other.warnings)
-        assert "attrs" not in other.recipe
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"attrs": [{"hair": "blu", "eyes": "red"}]},
-            {"attrs": [{"nose": True}]},
-            {"attrs": [{"hair": 3}]},
-            {"attrs": [{"hair": True}]},
-            {"attrs": []},
-            {"attrs": "x"},
-            {"prompts": ["a", "b"]},
-            {"scores": []},
-            {"best_of": -1},
-            {"layout": {"style": "table"}},
-            {"layout": {"style": "table", "columns": 2, "tile": 32, "heads": ["a"]}},
-            {"layout": {"style": "table", "columns": 1, "sides": ["x" * 5000]}},
-            {"vary": "nothing", "seeds": "0-3"},
-            {"mode": "slerp", "seeds": "1,2", "frames": 4, "loop": True},
-        ],
-    )
-    def test_a_forged_recipe_is_one_clear_line(
-        self, tmp_path: Path, course: Path, change: dict[str, Any]
-    ) -> None:
-        made = make(course, prompts="red hair blue eyes", num=1)
-        text = json.dumps(made.recipe | change)
-        write_png(tmp_path / "a.png", made.images[0], {"animekit": text})
-        with pytest.raises(AnimekitError) as caught:
-            remake(tmp_path / "a.png", course, registry=REGISTRY).save(tmp_path / "b.png")
-        assert "\n" not in caught.value.message
 
 
 def test_without_a_model_bundled_weights_take_the_prompt(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from animekit.generation.interpolation import MODES, journey, lerp, segments, slerp
+from animekit.generation.interpolation import MODES, lerp, path_through, segments, slerp
 
 A, B, C = np.random.default_rng(3).normal(size=(3, 64)) * [[1], [2], [1]]
 
@@ -59,7 +59,7 @@ def test_shapes_other_than_vectors_are_kept() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_loop_closes_without_a_jump_and_without_a_repeat(mode: str) -> None:
     points = [A, B, C]
-    way = journey(points, segments(3, 60, loop=True), MODES[mode])
+    way = path_through(points, segments(3, 60, loop=True), MODES[mode])
     assert len(way) == 60
     around = np.concatenate([way, way[:1]])
     steps = np.linalg.norm(np.diff(around, axis=0), axis=1)
@@ -70,6 +70,6 @@ def test_a_loop_closes_without_a_jump_and_without_a_repeat(mode: str) -> None:
 
 
 def test_an_open_way_ends_at_the_last_point() -> None:
-    way = journey([A, B], segments(2, 7, loop=False), slerp)
+    way = path_through([A, B], segments(2, 7, loop=False), slerp)
     assert len(way) == 7
     assert np.array_equal(way[-1], B.astype(np.float32))

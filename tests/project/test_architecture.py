@@ -34,8 +34,10 @@ OTHER_VERBS = {  # public names that are no file of their own: what they belong 
     "AnimekitError": "errors.py",
     "merge": "cleaning/clean.py",
     "interpolate": "generation/generate.py",
-    "remake": "generation/remake.py",
-    "like": "generation/remake.py",
+    "plan_generate": "generation/generate.py",
+    "read_recipe": "generation/recipe.py",
+    "remake": "generation/reproduce.py",  # names of version 0.1.0
+    "like": "generation/recipe.py",
     "demo": "demonstration.py",
 }
 

@@ -15,13 +15,13 @@ OWN = [
     option("seeds", str, metavar="SEEDS", help="One image a seed, as in 0-24 or 3,17,42."),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
     option(
-        "trunc",
+        "truncation",
         float,
         metavar="F",
         help=r"Below 1: more typical images. [dim]\[default: the model's own, mostly 1][/]",
     ),
     option("noise", Path, metavar="NPY", help="Draw from this noise in place of seeds."),
-    option("like", Path, metavar="PICTURE", help="Make a picture again from its metadata."),
+    option("reproduce", Path, metavar="PICTURE", help="Draw a picture again from its metadata."),
 ]
 ASKED = [
     option("prompt", list[str], metavar="TEXT", help="What to draw; may be repeated."),
@@ -33,20 +33,29 @@ ASKED = [
         help=r"Images of each prompt. [dim]\[default: auto, which fills the grid or is 1][/]",
     ),
     option("random", str, metavar="A,B", help="Draw only these attributes anew for each image."),
-    option("matrix", str, metavar="A,B", help="All values of two attributes, from one seed."),
-    option("vary", str, metavar="A", help="All values of one attribute, a row for each seed."),
-    option("best_of", int, metavar="N", help="Of N seeds, the image that obeys best."),
+    option(
+        "sweep",
+        str,
+        metavar="A[,B]",
+        help="All values of an attribute, a row a seed; of two attributes, from one seed.",
+    ),
+    option(
+        "best_of",
+        int,
+        metavar="N",
+        help="Of N seeds, the image that shows best what was asked for.",
+    ),
 ]
-WAY = [
-    option("interpolate", str, metavar="SEEDS", help="Draw the way from seed to seed."),
-    option("frames", int, metavar="N", help="Images on the way.", default=60),
+PATH = [
+    option("interpolate", str, metavar="SEEDS", help="Draw images from seed to seed."),
+    option("frames", int, metavar="N", help="Images of the interpolation.", default=60),
     option("mode", str, metavar="slerp|lerp", help="Arcs or lines.", default="slerp"),
     option("loop", bool, "--loop/--no-loop", help="Come back to the first seed.", default=True),
 ]
 OUTPUT = [
     option("out", Path, "--out", "-o", metavar="FILE", help="Where to write; - is stdout."),
     option("grid", str, metavar="5x5", help="Columns x rows of the picture."),
-    option("tile", int, metavar="PX", help="Side of an image in the picture."),
+    option("image_size", int, metavar="PX", help="Side of an image in the picture."),
     option(
         "style",
         str,
@@ -55,26 +64,36 @@ OUTPUT = [
     ),
     option("gif", bool, help="Write a GIF."),
     option("fps", float, metavar="N", help="Frames a second of the GIF."),
-    option("each", Path, metavar="DIR", help="Write each image as a file of its own."),
+    option("save_each", Path, metavar="DIR", help="Write each image as a file of its own."),
     option("save_noise", Path, metavar="NPY", help="Write the noise too."),
+]
+
+
+OLDER = [  # names of version 0.1.0, which the help does not show
+    option("trunc", float, help="Now --truncation.", hidden=True),
+    option("like", Path, help="Now --reproduce.", hidden=True),
+    option("matrix", str, help="Now --sweep.", hidden=True),
+    option("vary", str, help="Now --sweep.", hidden=True),
+    option("tile", int, help="Now --image-size.", hidden=True),
+    option("each", Path, help="Now --save-each.", hidden=True),
 ]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "generate", generate, *OWN, *ASKED, *WAY, *OUTPUT, *CHANCE, *CONSENT)
+    command(app, "generate", generate, *OWN, *ASKED, *PATH, *OUTPUT, *OLDER, *CHANCE, *CONSENT)
 
 
-def generate(common: Common, **wishes: Any) -> Any:
+def generate(common: Common, **options: Any) -> Any:
     """Draw new images from a trained model.
 
     Examples
-      animekit generate --seeds 0-24 --grid 5x5 --tile 64 -o samples/gan.png
+      animekit generate --seeds 0-24 --grid 5x5 --image-size 64 -o samples/gan.png
       animekit generate --prompt "blue hair green eyes"
       animekit generate 0007 --interpolate 3,17,42 --frames 60 --gif
-      animekit generate --like samples/gan.png -o again.png
+      animekit generate --reproduce samples/gan.png -o again.png
     """
     from animekit.cli.generate import run
-    from animekit.cli.generate.request import Wishes
+    from animekit.cli.generate.request import with_new_names
 
-    return run.run(common, Wishes(**wishes))
+    return run.run(common, with_new_names(options))

@@ -1,44 +1,49 @@
-"""What `animekit generate` was asked for: its options as typed, held against each other."""
+"""What `animekit generate` was asked for: its options as typed, and the request that they make."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from animekit.errors import UsageError
+from animekit.generation.interpolation import Interpolation
+from animekit.generation.request import GenerateRequest, sweep_of
+from animekit.labels.prompt import PromptFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from animekit.cli._options import Common
     from animekit.generation.result import Generated
 
 DEFAULT = Path("samples/gan.png")
 WITH_PROMPTS = Path("samples/cgan.png")
-
-Options = Mapping[str, object]
-"""Options by flag; None stands for one that is not given."""
+NEW_NAMES = {
+    "trunc": "truncation",
+    "like": "reproduce",
+    "tile": "image_size",
+    "each": "save_each",
+}
 
 
 @dataclass(frozen=True)
-class Wishes:
+class GenerateOptions:
     """The options of the command, as they were typed."""
 
     model: str | None
     num: int | None
     seeds: str | None
     checkpoint: str
-    trunc: float | None
+    truncation: float | None
     noise: Path | None
-    like: Path | None
+    reproduce: Path | None
     prompt: Sequence[str] | None
     prompts: Path | None
     per_prompt: str | None
     random: str | None
-    matrix: str | None
-    vary: str | None
+    sweep: Sequence[str]
     best_of: int | None
     interpolate: str | None
     frames: int
@@ -46,54 +51,69 @@ class Wishes:
     loop: bool
     out: Path | None
     grid: str | None
-    tile: int | None
+    image_size: int | None
     style: str | None
     gif: bool
     fps: float | None
-    each: Path | None
+    save_each: Path | None
     save_noise: Path | None
 
     def __post_init__(self) -> None:
-        """Refuse two wishes of which one would win silently."""
-        if self.like is not None:
-            given = [flag for flag, value in self._told().items() if value]
+        """Refuse two options of which one would be ignored."""
+        seeds = {"--seeds": self.seeds, "--noise": self.noise, "--interpolate": self.interpolate}
+        prompts = {"--prompt": self.prompt, "--prompts": self.prompts}
+        if self.reproduce is not None:
+            del seeds["--noise"]  # the picture says which noise, and this is where it lies
+            others: dict[str, object] = {"--num": self.num, "--per-prompt": self.per_prompt}
+            others |= {"--random": self.random, "--sweep": self.sweep, "--best-of": self.best_of}
+            given = [flag for flag, value in {**seeds, **prompts, **others}.items() if value]
             if given:
                 raise UsageError(
-                    f"--like brings its own seeds and prompts, and {given[0]} others",
+                    f"--reproduce brings its own seeds and prompts, and {given[0]} others",
                     "leave the others out",
                 )
-            return
-        sources = {"--seeds": self.seeds, "--noise": self.noise, "--interpolate": self.interpolate}
-        self._one_of(sources, "are two sources of noise")
-        self._one_of({"--prompt": self.prompt, "--prompts": self.prompts}, "both bring prompts")
-        self._one_of({"--matrix": self.matrix, "--vary": self.vary}, "both make a table")
-        if self.matrix or self.vary:
-            others: Options = {"--interpolate": self.interpolate, "--grid": self.grid}
-            self._one_of({"a table": True, **others, "--noise": self.noise}, "do not go together")
+        _one_of(seeds, "are two sources of noise")
+        _one_of(prompts, "both bring prompts")
+
+    def request(self, common: Common) -> GenerateRequest:
+        """Return what is asked of the library; the file of prompts is read here."""
+        if self.num is not None and self.num < 1:
+            raise UsageError(f"cannot make {self.num} images", "ask for --num 1 or more")
+        prompts: Any = self.prompt or None
+        if self.prompts is not None and str(self.prompts) == "-":
+            prompts = PromptFile("stdin", sys.stdin.buffer.read())
+        elif self.prompts is not None:
+            prompts = PromptFile.read(self.prompts)
+        path = None
         if self.interpolate is not None:
-            others = {"--random": self.random, "--best-of": self.best_of, "--num": self.num}
-            others = {"--interpolate": True, **others, "--per-prompt": self.per_prompt}
-            self._one_of(others, "do not go together")
+            path = Interpolation(self.frames, self.mode, self.loop)  # type: ignore[arg-type]
+        return GenerateRequest(
+            model=self.model,
+            checkpoint=self.which_checkpoint(),
+            gpu=common.gpu or "auto",
+            prompts=prompts,
+            seeds=self.seeds if path is None else self.interpolate,
+            num=self.num,
+            per_prompt=self.images_per_prompt(),
+            seed=common.seed or 0,
+            grid=self.shape(),
+            random=self.random,
+            sweep=self.sweep,
+            best_of=1 if self.best_of is None else self.best_of,
+            noise=self.noise,
+            truncation=self.truncation,
+            interpolation=path,
+        )
 
-    def _told(self) -> Options:
-        return {
-            "--seeds": self.seeds,
-            "--interpolate": self.interpolate,
-            "--num": self.num,
-            "--prompt": self.prompt,
-            "--prompts": self.prompts,
-            "--per-prompt": self.per_prompt,
-            "--random": self.random,
-            "--matrix": self.matrix,
-            "--vary": self.vary,
-            "--best-of": self.best_of,
-        }
-
-    @staticmethod
-    def _one_of(options: Options, problem: str) -> None:
-        given = [flag for flag, value in options.items() if value not in (None, [], ())]
-        if len(given) > 1:
-            raise UsageError(f"{' and '.join(given[:2])} {problem}", "give one of them")
+    def which_checkpoint(self) -> str | int:
+        """Return the checkpoint: best, last, or a step."""
+        if self.checkpoint.isdigit():
+            return int(self.checkpoint)
+        if self.checkpoint not in ("best", "last"):
+            raise UsageError(
+                f'no checkpoint "{self.checkpoint}"', "use best, last, or a step such as 2000"
+            )
+        return self.checkpoint
 
     def shape(self) -> tuple[int, int] | None:
         """Return columns and rows of --grid."""
@@ -104,7 +124,7 @@ class Wishes:
             raise UsageError(f'cannot read --grid "{self.grid}"', "write columns x rows, as in 5x5")
         return int(found[1]), int(found[2])
 
-    def each_prompt(self) -> int | None:
+    def images_per_prompt(self) -> int | None:
         """Return the images of each prompt; None stands for auto."""
         if self.per_prompt is None or self.per_prompt == "auto":
             return None
@@ -114,28 +134,36 @@ class Wishes:
             )
         return int(self.per_prompt)
 
-    def listed(self, name: str) -> tuple[str, ...]:
-        """Return the attributes that --random or --matrix names."""
-        text = getattr(self, name)
-        names = tuple(part.strip() for part in (text or "").split(","))
-        if text is not None and not all(names):
-            raise UsageError(
-                f'cannot read --{name} "{text}"', f"write attributes, as in --{name} hair,eyes"
-            )
-        return names if text is not None else ()
-
-    @property
-    def told(self) -> bool:
-        """Whether what to draw was said by name."""
-        return bool(self.prompt or self.prompts or self.random or self.matrix or self.vary)
-
     def target(self, drawn: Generated | None = None) -> Path | None:
         """Return where the picture goes; None where only single images were asked for."""
-        if self.out is not None or (self.each is not None and not self.gif):
+        if self.out is not None or (self.save_each is not None and not self.gif):
             return self.out
-        how = None if drawn is None else drawn.how
-        layout = None if how is None else how.layout
+        recipe = None if drawn is None else drawn.how
+        layout = None if recipe is None else recipe.layout
         moving = self.gif or (layout is not None and layout.style == "gif")
-        told = self.told or (how is not None and how.prompts is not None)
-        place = WITH_PROMPTS if told else DEFAULT
+        by_name = bool(self.prompt or self.prompts or self.random or self.sweep)
+        by_name |= recipe is not None and recipe.prompts is not None
+        place = WITH_PROMPTS if by_name else DEFAULT
         return place.with_suffix(".gif") if moving else place
+
+
+def with_new_names(options: Mapping[str, Any]) -> GenerateOptions:
+    """Return the options, those that were given by an older name under the newer one."""
+    values = dict(options)
+    for older, newer in NEW_NAMES.items():
+        value = values.pop(older)
+        if value is not None:
+            _one_of({_flag(older): value, _flag(newer): values[newer]}, "are one option")
+            values[newer] = value
+    sweep = sweep_of(values.pop("sweep"), values.pop("matrix"), values.pop("vary"))
+    return GenerateOptions(**values, sweep=sweep)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _one_of(options: Mapping[str, object], problem: str) -> None:
+    given = [flag for flag, value in options.items() if value not in (None, [], ())]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given[:2])} {problem}", "give one of them")

@@ -1,4 +1,4 @@
-"""What `animekit generate` writes: pictures, single images, noise, and the JSON answer."""
+"""What `animekit generate` shows: its plan, pictures, single images, noise, the JSON answer."""
 
 from __future__ import annotations
 
@@ -11,68 +11,87 @@ from typing import Any, TypeVar
 import typer
 
 from animekit.cli._options import Common
-from animekit.cli.generate.request import Wishes
-from animekit.errors import UnusableError, UsageError
-from animekit.generation.generate import like
+from animekit.cli.generate.request import GenerateOptions
+from animekit.errors import UnusableError
+from animekit.generation.interpolation import MODES
+from animekit.generation.recipe import read_recipe
+from animekit.generation.request import check_grid
 from animekit.generation.result import Generated
+from animekit.seeds import format_seeds
 
 T = TypeVar("T")
 
 
-def write(
-    common: Common, wishes: Wishes, drawn: Generated, shape: tuple[int, int] | None
-) -> dict[str, Any]:
-    """Write all that was asked for; return the data of the JSON answer."""
-    screen = common.screen
-    target = wishes.target(drawn)
+def plan(common: Common, options: GenerateOptions, what: str) -> dict[str, Any]:
+    """Say what would be drawn and written."""
+    places = [options.out, options.save_each, options.save_noise]
+    where = [str(place) for place in places if place is not None] or [str(options.target())]
+    common.screen.say(f"would draw {what} and write {', '.join(where)}")
+    return {"would_draw": what, "would_write": where}
+
+
+def result(common: Common, options: GenerateOptions, drawn: Generated) -> dict[str, Any]:
+    """Write all that was asked for and say so; return the data of the JSON answer."""
+    _say_prompts(common, drawn)
+    for warning in drawn.warnings:
+        common.screen.warn(warning, "generate")
+    target = options.target(drawn)
     if target is not None:
-        _write_picture(common, wishes, drawn, target, shape)
-    if wishes.each is not None:
-        folder = wishes.each
+        _write_picture(common, options, drawn, target)
+    if options.save_each is not None:
+        folder, side = options.save_each, options.image_size
         paths = _replacing(
-            common, lambda over: drawn.save_each(folder, tile=wishes.tile, overwrite=over)
+            common, lambda over: drawn.save_each(folder, image_size=side, overwrite=over)
         )
         for path in paths:
-            screen.record(path, "image")
-        screen.made(folder, "folder", f"{len(paths):,} of {len(drawn.images):,} images")
-    if wishes.save_noise is not None:
-        place = wishes.save_noise
-        screen.made(
-            _replacing(common, lambda over: drawn.save_noise(place, overwrite=over)), "noise"
-        )
+            common.screen.record(path, "image")
+        common.screen.made(folder, "folder", f"{len(paths):,} of {len(drawn.images):,} images")
+    if options.save_noise is not None:
+        place = options.save_noise
+        written = _replacing(common, lambda over: drawn.save_noise(place, overwrite=over))
+        common.screen.made(written, "noise")
     return _facts(drawn, target)
 
 
-def _write_picture(
-    common: Common,
-    wishes: Wishes,
-    drawn: Generated,
-    target: Path,
-    shape: tuple[int, int] | None,
-) -> None:
-    columns, rows = shape or (None, None)
-    if columns and rows and len(drawn.images) > columns * rows:
-        raise UsageError(
-            f"{len(drawn.images)} images do not fit into a grid of {columns}x{rows}",
-            "give fewer seeds, or a larger --grid",
+def _say_prompts(common: Common, drawn: Generated) -> None:
+    """Say how many prompts there were, and what is to know of how the images were chosen."""
+    recipe, images = drawn.how, len(drawn.images)
+    if recipe.prompts is not None and recipe.mode == "seeds":
+        texts = len(set(recipe.prompts))
+        common.screen.note(
+            f"{images} image{'s' * (images != 1)} of {texts} prompt{'s' * (texts != 1)},"
+            f" seeds {format_seeds(list(dict.fromkeys(drawn.seeds)))}"
+        )
+    if recipe.best_of is not None:
+        common.screen.note(
+            f"each image is the best of {recipe.best_of}:"
+            " they are not what the model draws by itself"
         )
 
+
+def _write_picture(
+    common: Common, options: GenerateOptions, drawn: Generated, target: Path
+) -> None:
+    shape, side = options.shape(), options.image_size
+    if shape is not None:
+        check_grid(len(drawn.images), shape)
+
     def save(path: Path, *, overwrite: bool) -> Path:
-        if wishes.gif or path.suffix.lower() == ".gif":
-            return drawn.save_gif(path, fps=wishes.fps, tile=wishes.tile, overwrite=overwrite)
-        if wishes.style == "strip":
-            return drawn.save_strip(path, tile=wishes.tile, overwrite=overwrite)
+        if options.gif or path.suffix.lower() == ".gif":
+            return drawn.save_gif(path, fps=options.fps, image_size=side, overwrite=overwrite)
+        if options.style == "strip":
+            return drawn.save_strip(path, image_size=side, overwrite=overwrite)
         return drawn.save(
             path,
-            columns=columns,
-            tile=wishes.tile,
-            style=wishes.style,  # type: ignore[arg-type]
+            columns=None if shape is None else shape[0],
+            image_size=side,
+            style=options.style,  # type: ignore[arg-type]
             overwrite=overwrite,
         )
 
     if str(target) == "-":
         with tempfile.TemporaryDirectory(prefix="animekit-") as folder:
-            name = "picture.gif" if wishes.gif else "picture.png"
+            name = "picture.gif" if options.gif else "picture.png"
             sys.stdout.buffer.write(save(Path(folder) / name, overwrite=True).read_bytes())
         return
     kind = "gif" if target.suffix.lower() == ".gif" else "grid"
@@ -94,22 +113,22 @@ def _replacing(common: Common, write: Callable[[bool], T]) -> T:
 def _facts(drawn: Generated, target: Path | None) -> dict[str, Any]:
     """Return what was drawn and where each image stands, as the picture itself says it."""
     written = target is not None and target.is_file()
-    layout = like(target)["layout"] if written and target is not None else {}
+    layout = read_recipe(target)["layout"] if written and target is not None else {}
     columns = 5 if layout.get("style") == "figure" else layout.get("columns")
-    how, images = drawn.how, []
-    alone = how.mode not in ("slerp", "lerp")  # on a way, what is said is said of its points
+    recipe, images = drawn.how, []
+    alone = recipe.mode not in MODES  # of an interpolation the recipe describes the points
     for index in range(len(drawn.images)):
         row, column = divmod(index, columns) if columns else (None, None)
-        place = index if how.index is None else how.index
+        place = index if recipe.index is None else recipe.index
         images.append(
             {
                 "index": index,
                 "row": row,
                 "col": column,
-                "seed": drawn.seeds[index] if how.mode == "seeds" else None,
-                "prompt": how.prompts[place] if how.prompts is not None and alone else None,
-                "attrs": how.attrs[place] if how.attrs is not None and alone else {},
-                "score": how.scores[place] if how.scores is not None and alone else None,
+                "seed": drawn.seeds[index] if recipe.mode == "seeds" else None,
+                "prompt": recipe.prompts[place] if recipe.prompts is not None and alone else None,
+                "attrs": recipe.attrs[place] if recipe.attrs is not None and alone else {},
+                "score": recipe.scores[place] if recipe.scores is not None and alone else None,
             }
         )
     return {

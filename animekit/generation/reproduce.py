@@ -1,4 +1,4 @@
-"""Remaking: the recipe in a picture read again, its weights and noise found, its images drawn."""
+"""Reproducing: the recipe in a picture read, its weights and noise found, its images drawn."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from animekit.device import choose_device
 from animekit.errors import CheckpointError, NotFoundError, UnusableError
-from animekit.generation.draw import follow
-from animekit.generation.recipe import NoiseFile, Recipe, read_recipe
+from animekit.generation.draw import draw_recipe
+from animekit.generation.recipe import NoiseFile, Recipe
 from animekit.generation.result import Generated
 from animekit.models import sampling
 from animekit.runs.run import Loaded, Run, Weights, load_model
@@ -19,30 +20,33 @@ if TYPE_CHECKING:
     from animekit.plugins import Registry
 
 
-def like(picture: Path | str) -> dict[str, Any]:
-    """Return the recipe in the metadata of a PNG or GIF that animekit generated."""
-    return read_recipe(picture).facts()
-
-
-def remake(
+def reproduce(
     picture: Path | str,
     model: str | Path | Run | Loaded | None = None,
     *,
     noise: str | Path | np.ndarray | None = None,
+    checkpoint: str | int = "best",
+    gpu: str | None = None,
     registry: Registry | None = None,
 ) -> Generated:
-    """Make the images of a picture again; its `save` then writes the same bytes.
+    """Draw the images of a picture again; their `save` then writes the same bytes.
 
     Without `model`, the weights that the recipe names are looked for: UnusableError if they are
     gone or have changed. With another model the seeds, prompts and layout are used, and `warnings`
     says so. A picture from a noise file needs that file: as `noise`, beside the picture, or in this
     folder.
     """
-    recipe = read_recipe(picture)
+    recipe = Recipe.read(picture)
     if model is None:
         loaded = _find(recipe, picture, registry)
     else:
-        loaded = model if isinstance(model, Loaded) else load_model(model, registry)
+        loaded = (
+            model
+            if isinstance(model, Loaded)
+            else load_model(model, registry, checkpoint=checkpoint)
+        )
+    if gpu is not None:
+        loaded.model.to(choose_device(gpu))
     found = loaded.weights
     warnings = []
     if found.sha256 != recipe.model.sha256:
@@ -60,7 +64,10 @@ def remake(
                 f" {picture} was drawn from (another sha256)",
                 "give the file that --noise named then",
             )
-    return follow(loaded, recipe.but(model=found, version=version("animekit")), rows, warnings)
+    return draw_recipe(loaded, recipe.but(model=found, version=version("animekit")), rows, warnings)
+
+
+remake = reproduce  # its name in version 0.1.0
 
 
 def _find(recipe: Recipe, picture: Path | str, registry: Registry | None) -> Loaded:
@@ -81,7 +88,7 @@ def _find(recipe: Recipe, picture: Path | str, registry: Registry | None) -> Loa
     raise UnusableError(
         f"the weights of {picture} are not here: {_short(wanted)}"
         + (f"; found {', '.join(dict.fromkeys(seen))}" if seen else ""),
-        f"animekit generate MODEL --like {picture} draws the same seeds with another model",
+        f"animekit generate MODEL --reproduce {picture} draws the same seeds with another model",
         code="model.changed",
     )
 

@@ -1,0 +1,177 @@
+"""What is asked for one picture: checked against itself before a model is loaded."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from animekit.errors import UsageError
+from animekit.generation.interpolation import Interpolation
+from animekit.labels.prompt import Prompts
+from animekit.runs.run import Loaded, Run
+from animekit.seeds import MAX_IMAGES, check_seeds, parse_seeds
+
+Where = str | Path | Run | Loaded | None
+Seeds = Iterable[int] | str
+Noise = str | Path | np.ndarray
+
+MAX_CANDIDATES = 1000  # of one image
+
+_CODE = re.compile(r"code\d+")
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """What is asked for one picture, in the words of `animekit.generate`.
+
+    With `interpolation` the images lie between those of the seeds. Raises UsageError for what
+    cannot be had, or cannot be had together.
+    """
+
+    model: Where = None
+    checkpoint: str | int = "best"
+    gpu: str | None = None
+    prompts: Prompts | None = None
+    seeds: Seeds | None = None
+    num: int | None = None
+    per_prompt: int | None = None
+    seed: int = 0
+    grid: tuple[int, int] | None = None
+    random: str | Iterable[str] | None = None
+    sweep: str | Iterable[str] | None = None
+    best_of: int = 1
+    noise: Noise | None = None
+    labels: Tensor | np.ndarray | None = None
+    truncation: float | None = None
+    interpolation: Interpolation | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no picture, and options of which one would be ignored."""
+        if self.num is not None and not 1 <= self.num <= MAX_IMAGES:
+            raise UsageError(f"cannot make {self.num} images", f"ask for 1 to {MAX_IMAGES:,}")
+        if self.cells is not None and not 1 <= self.cells <= MAX_IMAGES:
+            raise UsageError(f"a grid of {self.cells} images", f"ask for 1 to {MAX_IMAGES:,}")
+        if not 1 <= self.best_of <= MAX_CANDIDATES:
+            raise UsageError(
+                f"cannot choose the best of {self.best_of}", f"use 2 to {MAX_CANDIDATES:,}"
+            )
+        if self.truncation is not None and not 0 < self.truncation < math.inf:
+            raise UsageError(
+                f"truncation {self.truncation} is not above 0", "use a number such as 0.7"
+            )
+        if len(self.swept) > 2:
+            raise UsageError(
+                f"a sweep over {len(self.swept)} attributes", "sweep one, or two: hair,eyes"
+            )
+        if self.numbers is not None and self.noise is not None:
+            raise UsageError("seeds and noise are two sources of z", "give one of them")
+        for what, clash in self._clashes().items():
+            if clash:
+                raise UsageError(f"{what} do not go together", "give one of them")
+
+    def _clashes(self) -> dict[str, bool]:
+        sweep, best = bool(self.swept), self.best_of > 1
+        noise, labels = self.noise is not None, self.labels is not None
+        return {
+            "best-of and a sweep, which keeps its seed": best and sweep,
+            "best-of and noise": best and noise,
+            "best-of and labels": best and labels,
+            "noise and a sweep, which needs seeds": noise and sweep,
+            "labels and prompts": labels and (self.prompts is not None or bool(self.names)),
+            "a sweep and --grid": sweep and self.grid is not None,
+            **{
+                f"--interpolate and {option}": self.interpolation is not None and given
+                for option, given in (
+                    ("a sweep", sweep),
+                    ("--random", bool(self.drawn)),
+                    ("--best-of", best),
+                    ("--num", self.num is not None),
+                    ("--per-prompt", self.per_prompt is not None),
+                    ("noise", noise),
+                    ("labels", labels),
+                )
+            },
+        }
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...] | None:
+        """The seeds as numbers, None where they are left to the library."""
+        if self.seeds is None:
+            return None
+        found = check_seeds(parse_seeds(self.seeds) if isinstance(self.seeds, str) else self.seeds)
+        if not found:
+            raise UsageError("no seeds", "write seeds as 7, 3,17,42 or 0-24")
+        return found
+
+    @cached_property
+    def swept(self) -> tuple[str, ...]:
+        """The attributes all values of which are shown: none, one, or rows and columns."""
+        return names_of(self.sweep, "sweep")
+
+    @cached_property
+    def drawn(self) -> tuple[str, ...]:
+        """The attributes that alone are drawn anew for each image."""
+        return names_of(self.random, "random")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All attributes that are named."""
+        return (*self.swept, *self.drawn)
+
+    @property
+    def cells(self) -> int | None:
+        """How many images the grid holds."""
+        return None if self.grid is None else self.grid[0] * self.grid[1]
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether only a model with labels can do it; codes are in the noise of any."""
+        return self.prompts is not None or not all(map(_CODE.fullmatch, self.names))
+
+
+def check_grid(count: int, grid: tuple[int, int]) -> None:
+    """Raise UsageError where so many images do not fit into columns x rows."""
+    columns, rows = grid
+    if count > columns * rows:
+        raise UsageError(
+            f"{count} images do not fit into a grid of {columns}x{rows}",
+            "give fewer seeds, or a larger --grid",
+        )
+
+
+def names_of(names: str | Iterable[str] | None, option: str) -> tuple[str, ...]:
+    """Return attributes that are given as a list or as text.
+
+    >>> names_of("hair, eyes", "sweep"), names_of(["smile"], "sweep"), names_of(None, "sweep")
+    (('hair', 'eyes'), ('smile',), ())
+    """
+    if names is None:
+        return ()
+    parts = names.split(",") if isinstance(names, str) else names
+    found = tuple(part.strip() for part in parts)
+    if not all(found):
+        raise UsageError(
+            f'cannot read --{option} "{names}"', f"write attributes, as in --{option} hair,eyes"
+        )
+    return found
+
+
+def sweep_of(
+    sweep: str | Iterable[str] | None, matrix: str | Sequence[str] | None, vary: str | None
+) -> tuple[str, ...]:
+    """Return the attributes of a sweep; `matrix` and `vary` are its older names."""
+    given = [names for names in (sweep, matrix, vary) if names is not None]
+    if len(given) > 1:
+        raise UsageError("sweep, matrix and vary are names of one thing", "give one of them")
+    if matrix is not None and len(names_of(matrix, "matrix")) != 2:
+        raise UsageError("a matrix has two attributes", "write them as hair,eyes")
+    if vary is not None and len(names_of(vary, "vary")) != 1:
+        raise UsageError("one attribute can vary", "--sweep takes one or two")
+    return names_of(given[0], "sweep") if given else ()
