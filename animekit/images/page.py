@@ -49,7 +49,7 @@ def _environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Return a value as one line of text, without what controls a screen or is no text.
+    """Return a value as one line of text; what controls a screen or is no text is spelled out.
 
     Jinja calls it for all that a template shows, and escapes what comes out.
     """

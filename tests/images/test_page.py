@@ -27,8 +27,8 @@ def test_a_value_is_escaped_whatever_it_is(name: str) -> None:
     assert shown(["<b>"]) == "[&#39;&lt;b&gt;&#39;]"
 
 
-def test_text_is_one_line_of_whole_characters() -> None:
-    assert shown("a\n\x1b\udcff.png") == "a��?.png"
+def test_text_is_one_line_and_what_would_not_print_is_spelled_out() -> None:
+    assert shown("a\n\x1b\udcff.png") == r"a\n\x1b\udcff.png"
     assert shown(1200) == "1200"
 
 
