@@ -332,7 +332,9 @@ def test_a_folder_with_something_in_it_is_refused_before_the_download(published:
     assert published.asked == []
 
 
-@pytest.mark.parametrize("sha256", [hashlib.sha256(SET).hexdigest(), None])
+@pytest.mark.parametrize(
+    "sha256", [hashlib.sha256(SET).hexdigest(), None], ids=["known", "unknown"]
+)
 def test_a_cut_download_of_a_data_set_goes_on_next_time_where_a_sum_guards_it(
     published: Site, home: Path, sha256: str | None
 ) -> None:
