@@ -25,7 +25,7 @@ from animekit.cleaning.detector import Detector
 from animekit.cli import app
 from animekit.cli._console import Screen
 from animekit.cli._options import EVERYWHERE, Session
-from animekit.cli._schema import type_name
+from animekit.cli._flags import type_name
 from animekit.config import show
 from animekit.data.dataset import Dataset
 from animekit.errors import AnimekitError

@@ -19,7 +19,7 @@ from animekit.cli._options import (
     option,
     share,
 )
-from animekit.cli._schema import options_of, values_of
+from animekit.cli._flags import options_of, values_of
 from animekit.cli.train.show import display
 from animekit.config import parse_set, show
 from animekit.models.base import Model

@@ -1,4 +1,4 @@
-"""From a pydantic schema to command-line options, and to rows of a table."""
+"""From the fields of a pydantic model to flags, and to rows of a table."""
 
 from __future__ import annotations
 
