@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from animekit.cli._options import CHANCE, CONSENT, Common, DefaultGroup, argument, command, option
+from animekit.cli._commands import DefaultGroup
+from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
 
 if TYPE_CHECKING:
     from animekit.data.info import DataInfo

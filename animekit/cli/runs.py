@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from animekit.cli._options import Common, DefaultGroup, argument, command, option
+from animekit.cli._commands import DefaultGroup
+from animekit.cli._options import Common, argument, command, option
 from animekit.errors import CheckpointError
 from animekit.text import duration, number
 

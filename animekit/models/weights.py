@@ -85,6 +85,18 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
     return tensors, config, hashlib.sha256(data).hexdigest()
 
 
+def about(path: Path) -> dict[str, Any]:
+    """Return what a weights file says of itself, reading no tensor; {} without."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size)) if size <= HEADER_LIMIT else {}
+        found = json.loads(header["__metadata__"][KEY])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _refuse_others(path: Path, start: bytes, length: int) -> None:
     """Raise CheckpointError where the first bytes are not those of a safetensors file."""
     size = int.from_bytes(start[:8], "little")

@@ -461,7 +461,7 @@ def test_a_new_model_is_a_command_wherever_its_folder_is_named(tmp_path: Path) -
     for shown in helps:
         assert shown.exit_code == 0, shown.output
         assert "Train hinge: GAN with the hinge loss [a test]." in shown.stdout
-        assert re.search(r"--margin +FLOAT +width of the margin \[default: 1.0\]", shown.stdout)
+        assert re.search(r"--margin +F +width of the margin \[default: 1.0\]", shown.stdout)
     assert call("train", "hinge", "-h").exit_code == 3
 
 

@@ -25,7 +25,7 @@ FOLDER = Path("evaluations")  # of what is no run
 def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any]:
     """Measure, show and record; return the data of the JSON answer."""
     registry, screen = common.registry(), common.screen
-    names = chosen(common, wishes)
+    names = chosen(wishes)
     params = dict(parse_set(list(common.set or [])).values)
     if wishes["extractor"] is not None:
         params.setdefault("extractor", wishes["extractor"])
@@ -81,10 +81,9 @@ def run(common: Common, wishes: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def chosen(common: Common, wishes: dict[str, Any]) -> list[str] | str | None:
+def chosen(wishes: dict[str, Any]) -> list[str] | str | None:
     """Return the metrics that were named, "all", or None for the default ones."""
-    metrics = common.registry().all("metric")
-    names = [name for name in metrics if common.session.extra[name]]
+    names: list[str] = wishes["metrics"]
     if wishes["all"]:
         return "all"
     if wishes["min_faces"] is not None and names and "faces" not in names:

@@ -84,7 +84,7 @@ def _load(common: Common, wishes: Wishes, wish: Wish) -> Loaded | None:
             loaded = choose_model.load_conditional(registry, checkpoint=which)
         else:
             loaded = load_model(wishes.model, registry, checkpoint=which)
-        loaded.model.to(choose_device(common.gpu or "auto"))
+        loaded.model.to(choose_device(common.device or "auto"))
     return loaded
 
 

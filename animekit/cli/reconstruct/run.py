@@ -101,7 +101,7 @@ def _load(common: Common, checkpoint: str, where: str | None) -> Loaded:
         raise UsageError(f'no checkpoint "{which}"', "use best, last, or a step such as 2000")
     with common.screen.busy("loading"):
         loaded = load_model(where, common.registry(), checkpoint=which)
-        loaded.model.to(choose_device(common.gpu or "auto"))
+        loaded.model.to(choose_device(common.device or "auto"))
     return loaded
 
 
