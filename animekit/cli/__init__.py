@@ -155,7 +155,7 @@ def root(
 
     Examples
       animekit demo                              no data yet? about a minute
-      animekit clean data/faces                  what should not be in a folder, and why
+      animekit clean data/faces                  what should not be there, and why
       animekit train wgangp --data data/faces    train a model on a folder
       animekit generate --seeds 0-24 --grid 5x5  draw 25 new faces
       animekit evaluate --ms-ssim --swd          measure the newest run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup
@@ -13,31 +12,29 @@ GENERAL = "General"
 """The panel of what many commands share: the last one of every help."""
 
 
-@dataclass(frozen=True)
-class Bare:
-    """What an option means without a value, and which words are its values."""
-
-    value: str
-    pattern: str = "[^-].*"
+Valued = Mapping[str, tuple[str, str]]
+"""Flags that may be typed with a value: the option that takes it, and a pattern of its values."""
 
 
-def with_values(words: Sequence[str], bare: Mapping[str, Bare]) -> list[str]:
-    """Return the words with a value for each option that stands without one.
+def spell_out(words: Sequence[str], valued: Valued) -> list[str]:
+    """Return the words with the option in place of a flag that has a value.
 
-    >>> bare = {"--resume": Bare("newest"), "--undo": Bare("last", r"last|[0-9]+")}
-    >>> with_values(["--resume", "-n"], bare), with_values(["--resume", "7"], bare)
-    (['--resume=newest', '-n'], ['--resume', '7'])
-    >>> with_values(["--undo", "faces"], bare), with_values(["--undo", "7", "--resume"], bare)
-    (['--undo=last', 'faces'], ['--undo', '7', '--resume=newest'])
+    >>> valued = {"--resume": ("--resume-run", "[^-].*"), "--undo": ("--undo-id", "[0-9]+")}
+    >>> spell_out(["--resume", "-n"], valued), spell_out(["--resume", "7"], valued)
+    (['--resume', '-n'], ['--resume-run', '7'])
+    >>> spell_out([], valued), spell_out(["--resume"], valued)
+    ([], ['--resume'])
+    >>> spell_out(["--undo", "faces", "--resume=7"], valued), spell_out(["--undo", "7"], valued)
+    (['--undo', 'faces', '--resume-run=7'], ['--undo-id', '7'])
     """
-    found: list[str] = []
+    found = []
     for index, word in enumerate(words):
-        if word == "--":
-            return [*found, *words[index:]]
-        option = bare.get(word)
-        after = words[index + 1] if index + 1 < len(words) else "-"
-        alone = option is not None and re.fullmatch(option.pattern, after, re.DOTALL) is None
-        found.append(f"{word}={option.value}" if option is not None and alone else word)
+        after = words[index + 1] if index + 1 < len(words) else ""
+        flag, equals, value = word.partition("=")
+        name, pattern = valued.get(flag, ("", ""))
+        if name and (equals or re.fullmatch(pattern, after, re.DOTALL)):
+            word = name + equals + value
+        found.append(word)
     return found
 
 
@@ -45,28 +42,42 @@ class _Readable:
     """What the help of all commands and groups is spared: types in angle brackets."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the options and arguments, those for help and completion in our style."""
+        """Return the options and arguments, those that Typer declares in our style."""
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
         for each in params:
             if isinstance(each, TyperArgument):
                 each.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
-            elif each.is_flag and each.metavar is None:  # declared by Typer: --help and the like
+            elif each.is_flag and each.metavar is None:  # --help and the like
                 each.metavar = ""
-                if each.name == "help":
-                    each.rich_help_panel, each.help = GENERAL, "Show this help."
         return params
 
 
 class Command(_Readable, TyperCommand):
-    """A command; `bare` names its options whose value may be left out."""
+    """A command; `valued` are its flags that may be typed with a value."""
 
-    bare: ClassVar[Mapping[str, Bare]] = {}
+    valued: ClassVar[Valued] = {}
+    _last = ""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return --help as one of the options that all commands have."""
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.rich_help_panel, found.help = GENERAL, "Show this help."
+        return found
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the values in that were left out; while they are being typed, none was."""
-        return super().parse_args(
-            ctx, args if ctx.resilient_parsing else with_values(args, self.bare)
-        )
+        """Read the words, a flag with a value as the option that takes it."""
+        self._last = args[-1] if args else ""
+        return super().parse_args(ctx, spell_out(args, self.valued))
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer names of options, and the values of a flag that may have one."""
+        name, _ = self.valued.get(self._last, ("", ""))
+        for each in self.get_params(ctx):
+            if name in each.opts and not incomplete.startswith("-"):
+                found: list[Any] = each.shell_complete(ctx, incomplete)
+                return found
+        return super().shell_complete(ctx, incomplete)
 
 
 class Group(_Readable, TyperGroup):

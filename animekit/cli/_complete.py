@@ -247,7 +247,7 @@ SOURCES: dict[str, Source] = {
     "preset": _presets,
     "random": _attributes,
     "ref": _data_sets,
-    "resume": _runs_of_model,
+    "resume_run": _runs_of_model,
     "runs.show.run": _runs,
     "skip": _plugins("check"),
     "source_attr": _labels,

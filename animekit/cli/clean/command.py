@@ -7,8 +7,12 @@ from typing import Any
 
 import typer
 
-from animekit.cli._commands import Bare, Command
-from animekit.cli._options import CONSENT, SETTINGS, Common, argument, command, option
+from animekit.cli._commands import Command
+from animekit.cli._options import CONSENT, SETTINGS, Common, argument, option, share
+
+BARE = {"--apply": "quarantine", "--undo": "last", "--merge": ""}
+"""Options whose value may be left out, and what they mean then."""
+WAYS = ("quarantine", "copy", "link")
 
 CHECKS, RESULT, CROPS = "Checks", "Result", "Crops"
 OWN = [
@@ -70,7 +74,7 @@ WORK = [
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
     own = [*OWN, *WORK, *SETTINGS, *CONSENT]
-    command(app, "clean", clean, *own, cls=CleanCommand)
+    app.command("clean", cls=CleanCommand)(share("clean", clean, own))
 
 
 def clean(common: Common, **wishes: Any) -> Any:
@@ -92,8 +96,27 @@ def clean(common: Common, **wishes: Any) -> Any:
 class CleanCommand(Command):
     """A command that knows options whose value may be left out."""
 
-    bare = {
-        "--apply": Bare("quarantine", "quarantine|copy|link"),
-        "--undo": Bare("last", "last|[0-9]+"),
-        "--merge": Bare(""),
-    }
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the values in that were left out."""
+        return super().parse_args(ctx, spell_out(args))
+
+
+def spell_out(args: list[str]) -> list[str]:
+    """Return the words with a value behind a bare `--apply`, `--undo` or `--merge`.
+
+    >>> spell_out(["faces", "--apply", "-n"]), spell_out(["--undo", "faces"])
+    (['faces', '--apply=quarantine', '-n'], ['--undo=last', 'faces'])
+    >>> spell_out(["--apply", "copy", "faces"]), spell_out(["--undo", "2"])
+    (['--apply', 'copy', 'faces'], ['--undo', '2'])
+    """
+    following = [*args[1:], "-"]
+    pairs = zip(args, following, strict=False)
+    return [f"{word}={BARE[word]}" if _is_bare(word, after) else word for word, after in pairs]
+
+
+def _is_bare(word: str, after: str) -> bool:
+    if word not in BARE or after.startswith("-"):
+        return word in BARE
+    if word == "--apply":
+        return after not in WAYS
+    return word == "--undo" and after != "last" and not after.isdecimal()

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
+from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, in_panel, option
 
 OWN = [
     argument("model", help="Run, checkpoint, weights file or name; left out, the newest run."),
@@ -62,7 +62,9 @@ OUTPUT = [
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "generate", generate, *OWN, *ASKED, *WAY, *OUTPUT, *CHANCE, *CONSENT)
+    parts = [("What", ASKED), ("Interpolation", WAY), ("Output", OUTPUT)]
+    panels = [each for panel, options in parts for each in in_panel(panel, options)]
+    command(app, "generate", generate, *OWN, *panels, *CHANCE, *CONSENT)
 
 
 def generate(common: Common, **wishes: Any) -> Any:

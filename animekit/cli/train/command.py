@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from animekit.cli import _complete
-from animekit.cli._commands import Bare, Command, Group
+from animekit.cli._commands import Command, Group
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
@@ -34,8 +34,6 @@ PANELS = {
 }
 METAVARS = {"data": "PATH", "tags": "FILE", "size": "PX", "crop": "PX", "minutes": "M"}
 LOGGERS = PluginFlags("logger", "Output")
-NEWEST = "newest"
-"""What `--resume` means where it names no run."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,7 +56,7 @@ def train() -> None:
 class ModelCommand(Command):
     """The command that trains one model."""
 
-    bare = {"--resume": Bare(NEWEST)}
+    valued = {"--resume": ("--resume-run", "[^-].*")}
 
 
 class ModelGroup(Group):
@@ -144,7 +142,8 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
     known = "; known: " + ", ".join(presets) if presets else ""
     own = [
         option("preset", str, metavar="NAME", help=f"Start from a named recipe{known}."),
-        option("resume", str, metavar="[RUN]", help="Go on with a run; with no RUN, the newest."),
+        option("resume", bool, help="Go on with the newest run; `--resume RUN` with this one."),
+        option("resume_run", str, metavar="RUN", help="Go on with this run."),
         option("measure", bool, help="With -n: time some steps.", panel="Training"),
         option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
     ]

@@ -7,7 +7,6 @@ from typing import Any
 
 from animekit.cli._flags import values_of
 from animekit.cli._options import Common
-from animekit.cli.train.command import NEWEST
 from animekit.cli.train.show import display
 from animekit.config import parse_set, show
 from animekit.models.base import Model
@@ -25,7 +24,8 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
     from animekit.training.train import train as run_training
 
     screen, registry = common.screen, common.registry()
-    preset, resume, measure = (given.pop(name) for name in ("preset", "resume", "measure"))
+    preset, measure, newest = (given.pop(name) for name in ("preset", "measure", "resume"))
+    resume = given.pop("resume_run") or newest or None
     loggers = [registry.get("logger", name) for name in given.pop("loggers")]
     runs = given.pop("out") or RUNS
     given |= {"seed": common.seed, "gpu": common.device}
@@ -48,7 +48,7 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
             model.name,
             preset=preset,
             config=common.config,
-            resume=True if resume == NEWEST else resume,
+            resume=resume,
             loggers=[display(screen, model), *(logger() for logger in loggers)],
             progress=packing,
             **shared,
