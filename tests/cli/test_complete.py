@@ -6,22 +6,17 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from safetensors.numpy import save_file
-from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from animekit import plugins
 from animekit.cli import app
 from animekit.cli._commands import GENERAL
-from animekit.cli._console import Screen
-from animekit.cli._options import Session
 from animekit.plugins import Registry
+from tests.cli.test_cli import nodes
 
 LOOSE = '''
 """A model of a test."""
@@ -70,21 +65,6 @@ def offered(line: str) -> list[str]:
     result = complete(line)
     assert (result.exit_code, result.stderr) == (0, "")
     return result.stdout.split("\n")[:-1]
-
-
-def nodes(registry: Registry) -> Iterator[tuple[str, Any, typer.Context]]:
-    """Walk the tree of commands, groups too: the line, the command and its context."""
-    root = get_command(app)
-    session = Session(Screen(quiet=True), _registry=registry)
-    waiting = [("animekit", root, typer.Context(root, info_name="animekit", obj=session))]
-    while waiting:
-        line, command, context = waiting.pop()
-        yield line, command, context
-        names = command.list_commands(context) if hasattr(command, "list_commands") else []
-        for name in names:
-            below = command.get_command(context, name)
-            inner = typer.Context(below, parent=context, info_name=name, obj=session)
-            waiting.append((f"{line} {name}", below, inner))
 
 
 def test_no_node_of_the_tree_crashes_in_any_shell(registry: Registry) -> None:
