@@ -266,10 +266,10 @@ class Declared:
 
 
 def declared(plugins_dir: Path | str | None = None) -> Iterator[Declared]:
-    """Yield what the plugin files that `load` would import declare, in a tenth of a second.
+    """Yield what the files of all plugins declare, in a tenth of a second.
 
-    Only names that are written down are seen: a class whose `name = "..."` stands in its body,
-    in a module that has a hook which returns it.
+    These are the files that `load` imports. Only names that are written down are seen: a class
+    whose `name = "..."` stands in its body, in a module that has a hook which returns it.
     """
     for source, _ in _candidates(plugins_dir):
         try:

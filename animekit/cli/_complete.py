@@ -55,7 +55,7 @@ class Line:
 
 
 def source_of(command: str, name: str, metavar: str) -> Callable[..., list[Item]] | None:
-    """Return what completes a parameter of a command: a source, or the words of its metavar."""
+    """Return what completes a parameter: its source, or the words of its metavar."""
     source = SOURCES.get(f"{command}.{name}") or SOURCES.get(name)
     if source is not None:
         return _offer(source)

@@ -169,7 +169,7 @@ class Common:
 
 @dataclass(frozen=True)
 class PluginFlags:
-    """A flag for each plugin of a kind; the body gets the chosen names as `metrics=[...]`."""
+    """A flag for each plugin of a kind; the body gets the names as `metrics=[...]`."""
 
     kind: str
     panel: str
@@ -244,7 +244,7 @@ def _completed(command: str, parameter: Parameter) -> Parameter:
 
 
 class PluginCommand(Command):
-    """A command with a flag for each plugin of a kind, which are loaded when it is called."""
+    """A command with a flag for each plugin of a kind; a call loads them."""
 
     flags: ClassVar[PluginFlags]
     make: ClassVar[Callable[[Mapping[str, str]], Command]]
@@ -278,7 +278,7 @@ def make_command(
     title: str | None = None,
     **about: Any,
 ) -> Command:
-    """Return a command that stands alone; `about` are Typer's own words, such as `help`."""
+    """Return a command that stands alone; `about` goes to Typer, such as `help`."""
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     app.command(title or name, cls=cls, **about)(share(name, body, own, flags, summaries))
     made = get_command(app)

@@ -72,7 +72,7 @@ class ModelGroup(Group):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the model's command; the whole one where a value of its own option is typed."""
+        """Find the model's command; loaded where its own option waits for a value."""
         name, command, rest = super().resolve_command(ctx, args)
         if isinstance(command, TypedCommand) and rest and rest[-1].startswith("--"):
             known = {flag for each in command.params for flag in each.opts}
@@ -80,7 +80,7 @@ class ModelGroup(Group):
         return name, command, rest
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of the models; a shell that waits gets them without loading any."""
+        """Return the names of the models; for a shell that waits none is loaded."""
         session: Session = ctx.obj
         if ctx.resilient_parsing:
             return list(_complete.summaries("model", session.plugins_dir))
@@ -147,7 +147,7 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
         option("measure", bool, help="With -n: time some steps.", panel="Training"),
         option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
     ]
-    taken = {each.name for each in (*own, *CHANCE, *SETTINGS, *CONSENT, *EVERYWHERE)}
+    taken = {each.name for each in (*own, *CHANCE, *SETTINGS, *CONSENT, *EVERYWHERE)} | {"gpu"}
     panels = {name: panel for panel, names in PANELS.items() for name in names}
     training = options_of(TrainOptions, taken, panel="Advanced", panels=panels, metavars=METAVARS)
     parameters = [] if model is None else options_of(model.Params, taken, panel="Model")
@@ -158,7 +158,7 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
 
 
 class TypedCommand(ModelCommand):
-    """The command of a model while it is being typed: it loads the model for its own options."""
+    """The command of a model in a line that is being typed."""
 
     def full(self, ctx: Any) -> Command:
         """Return the command with the parameters of its model, which is loaded."""
@@ -174,7 +174,7 @@ class TypedCommand(ModelCommand):
 
 
 def typed_command(name: str) -> Command:
-    """Return the command of a model for a shell that waits: what can be said without torch."""
+    """Return what can be said of a model's command without torch."""
     return make_command(
         "train",
         lambda common, **given: None,
