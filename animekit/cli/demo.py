@@ -29,6 +29,7 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
       animekit demo -o /tmp/first-look
     """
     from animekit import demonstration
+    from animekit.cli._progress import packing
     from animekit.cli.train.show import display
 
     screen, registry = common.screen, common.registry()
@@ -37,7 +38,7 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
         return {"model": demonstration.MODEL, "minutes": minutes, "folder": str(out)}
     model = registry.get("model", demonstration.MODEL)
     screen.streams = True
-    with screen.packing() as packing:
+    with packing(screen) as progress:
         shown = demonstration.demo(
             out,
             minutes,
@@ -45,7 +46,7 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
             gpu=common.device or "auto",
             registry=registry,
             loggers=[display(screen, model)],
-            progress=packing,
+            progress=progress,
         )
     screen.made(shown.faces, "grid", f"what the model draws after {minutes:g} min")
     timeline = shown.run.path / "timeline.png"

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from animekit.cli._options import Common
-from animekit.cli._progress import sharing
+from animekit.cli._progress import packing, sharing
 from animekit.device import choose_device
 from animekit.errors import UnusableError, UsageError
 from animekit.evaluation import held_out, latent_picture
@@ -109,7 +109,7 @@ def _say_plan(
     common: Common, loaded: Loaded, wishes: dict[str, Any], files: list[Path | None]
 ) -> dict[str, Any]:
     """Say what would be reconstructed and written."""
-    with common.screen.packing() as progress:
+    with packing(common.screen) as progress:
         registry = common.registry()
         shown = held_out.find(
             loaded, wishes["data"], registry, tags=wishes["tags"], progress=progress

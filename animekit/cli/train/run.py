@@ -7,6 +7,7 @@ from typing import Any
 
 from animekit.cli._flags import values_of
 from animekit.cli._options import Common
+from animekit.cli._progress import packing
 from animekit.cli.train.show import display
 from animekit.config import parse_set, show
 from animekit.models.base import Model
@@ -33,24 +34,24 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
     shared: dict[str, Any] = {"params": params, "registry": registry, "runs": runs}
     screen.streams = True
     if common.dry_run:
-        with screen.packing() as packing:
+        with packing(screen) as progress:
             plan = make_plan(
                 model.name,
                 preset=preset,
                 config=common.config,
                 measure=MEASURED if measure else 0,
-                progress=packing,
+                progress=progress,
                 **shared,
             )
         return show_plan(common, plan)
-    with screen.packing() as packing:
+    with packing(screen) as progress:
         made = run_training(
             model.name,
             preset=preset,
             config=common.config,
             resume=resume,
             loggers=[display(screen, model), *(logger() for logger in loggers)],
-            progress=packing,
+            progress=progress,
             **shared,
         )
     screen.made(made.path, "run")
