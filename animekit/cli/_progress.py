@@ -15,7 +15,7 @@ Tell = Callable[[str, float, float | None], None]
 
 
 class Beat:
-    """Says when the next line is due: not before `seconds` have passed since the last one."""
+    """Says when the next line is due: `seconds` after the last one."""
 
     def __init__(self, seconds: float = HEARTBEAT, *, first: bool) -> None:
         self.seconds = seconds
@@ -32,7 +32,7 @@ class Beat:
 
 
 def bar(screen: Screen, *columns: Any, **style: Any) -> Any:
-    """Return a bar of these columns that leaves no trace; the processor is for the work."""
+    """Return a bar of these columns that leaves no trace and costs little."""
     from rich import progress
 
     parts = [progress.TextColumn(part) if isinstance(part, str) else part for part in columns]
@@ -81,7 +81,7 @@ def counting(screen: Screen, words: str) -> Iterator[Callable[[int, int], None]]
 
 @contextmanager
 def packing(screen: Screen) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows how many images of a data set are packed; a pipe is told at once."""
+    """Yield what shows how many images are packed; a pipe is told at once."""
     columns = ("BarColumn", "MofNCompleteColumn", "TimeRemainingColumn")
     words = "packing {1:,} images, once for this data set and size"
     tell: Tell | None = None
