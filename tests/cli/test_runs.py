@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import filelock
+import pytest
 
 from tests.cli.test_cli import answer, call
 
@@ -35,3 +38,12 @@ def test_a_run_that_is_held_is_running(drawn: Path) -> None:
     with filelock.FileLock(drawn / "runs" / "0001-gan-discs32" / ".lock"):
         (row,) = answer("runs", "--runs", drawn / "runs")["data"]
     assert row["state"] == "running"
+
+
+@pytest.mark.parametrize("words", [["runs"], ["runs", "show", "1"], ["models"]])
+def test_lists_of_what_is_there_need_no_torch(drawn: Path, words: list[str]) -> None:
+    code = "import sys; from animekit.cli import main\ntry: main()\nfinally: "
+    code += "print('torch' in sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", code, *words]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=drawn)
+    assert ended.stdout and ended.stderr.splitlines()[-1] == "False"
