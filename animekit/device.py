@@ -17,23 +17,30 @@ from animekit.errors import DeviceError
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-def choose_device(gpu: str) -> torch.device:
-    """Return the device for --gpu: auto, cpu, or the number of a CUDA device.
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name: auto, cpu, cuda, cuda:1, or 1 alone.
 
     A device that was asked for and is not there is a DeviceError, never a silent CPU run.
     """
-    if gpu == "cpu":
+    if name == "cpu":
         return torch.device("cpu")
-    if gpu == "auto":
+    if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-    if not gpu.isdecimal():
-        raise DeviceError(f'--gpu "{gpu}" is not a device', "use --gpu auto, cpu, or 0, 1, ...")
+    number = "0" if name == "cuda" else name.removeprefix("cuda:")
+    if not (number.isascii() and number.isdecimal()):
+        raise DeviceError(
+            f'--device "{name}" is not a device', "use --device auto, cpu, cuda, or cuda:1"
+        )
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(gpu) >= count:
+    if int(number) >= count:
         built = f"torch {torch.__version__} sees {count or 'no'} CUDA device{'s' * (count != 1)}"
-        hint = "use --gpu cpu, or --gpu auto" + (f", or --gpu 0 to {count - 1}" if count else "")
-        raise DeviceError(f"no CUDA device {gpu}: {built}", hint, code="device.no_cuda")
-    return torch.device("cuda", int(gpu))
+        others = f", or cuda:0 to cuda:{count - 1}" if count else ""
+        raise DeviceError(
+            f"no CUDA device {number}: {built}",
+            f"use --device cpu, or --device auto{others}",
+            code="device.no_cuda",
+        )
+    return torch.device("cuda", int(number))
 
 
 def choose_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:

@@ -24,8 +24,8 @@ from animekit.cleaning.check import Check
 from animekit.cleaning.detector import Detector
 from animekit.cli import app
 from animekit.cli._console import Screen
+from animekit.cli._flags import type_name
 from animekit.cli._options import EVERYWHERE, Session
-from animekit.cli._schema import type_name
 from animekit.config import show
 from animekit.data.dataset import Dataset
 from animekit.errors import AnimekitError
@@ -83,12 +83,13 @@ def cli() -> str:
         about = "Train a model on a folder of images." if model else command.help
         summary, _, examples = about.partition("\n\nExamples\n")
         examples = command.help.partition("\n\nExamples\n")[2] or examples
+        own = registry().get("model", model).Params.model_fields if model else {}
         shown = [
             parameter
             for parameter in command.params
             if parameter.name not in everywhere
+            and parameter.name.removeprefix("no_") not in own
             and not getattr(parameter, "hidden", False)
-            and getattr(parameter, "rich_help_panel", None) != f"Model {model}"
         ]
         parts.append(f"## {title}\n\n{_plain(summary)}\n")
         parts.append(f"```text\n{inspect.cleandoc(examples)}\n```\n")

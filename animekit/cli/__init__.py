@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from animekit.cli import _failures, config, data, demo, models, plugins, runs
+from animekit.cli._commands import Group
 from animekit.cli._console import Screen
 from animekit.cli._options import Session
 from animekit.cli.clean import command as clean
@@ -37,10 +37,12 @@ COMMANDS = (
     config,
     plugins,
 )  # in the order of the help
+COMPLETION = "_ANIMEKIT_COMPLETE"
+"""Set by the shell function that Typer installs, which asks what may follow."""
 BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of our output went away, which is no error
 
 
-class Root(TyperGroup):
+class Root(Group):
     """The `animekit` command: every call ends here, with an answer or one error."""
 
     def main(  # type: ignore[override]
@@ -52,7 +54,7 @@ class Root(TyperGroup):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
         with terminal_as_asked(words):
-            plugins_dir = hoist(words, "--plugins-dir")
+            plugins_dir = hoist(words, "--plugins-dir") or hoist(typed(), "--plugins-dir")
             screen = Screen(as_json="--json" in words, plain="--plain" in words)
             session = Session(screen, Path(plugins_dir) if plugins_dir else None)
             rest["standalone_mode"] = False
@@ -76,6 +78,8 @@ class Root(TyperGroup):
             return BROKEN_PIPE if stop.code == 1 else int(stop.code or 0)
         except (Exception, KeyboardInterrupt) as caught:
             error = _failures.known(caught, session.args)
+            if COMPLETION in os.environ and error is not None:
+                return error.exit_code  # words in the middle of a line that is being typed
             if error is None:
                 session.screen.bug(caught)
                 error = AnimekitError(f"{type(caught).__name__}: {caught}", code="bug")
@@ -102,6 +106,13 @@ def terminal_as_asked(words: Sequence[str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def typed() -> list[str]:
+    """Return the words of the line that a shell wants completed, none in a call."""
+    if COMPLETION not in os.environ:
+        return []
+    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()
 
 
 def hoist(words: list[str], flag: str) -> str | None:
@@ -144,7 +155,7 @@ def root(
 
     Examples
       animekit demo                              no data yet? about a minute
-      animekit clean data/faces                  what should not be in a folder, and why
+      animekit clean data/faces                  what should not be there, and why
       animekit train wgangp --data data/faces    train a model on a folder
       animekit generate --seeds 0-24 --grid 5x5  draw 25 new faces
       animekit evaluate --ms-ssim --swd          measure the newest run

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -91,29 +91,6 @@ class Screen:
             return
         with self.err.status(words):
             yield
-
-    @contextmanager
-    def packing(self) -> Iterator[Callable[[int, int], None]]:
-        """Yield what shows how many images of a data set are packed, of how many."""
-        status = self.err.status("packing") if self.live and not self.quiet else None
-        begun = False
-
-        def show(done: int, total: int) -> None:
-            nonlocal begun
-            if status is None and not begun:
-                self.note(f"packing {total:,} images, once for this data set and size")
-            elif status is not None and done < total:
-                status.update(f"packing the data set: {done:,} of {total:,} images")
-                status.start()
-            elif status is not None:
-                status.stop()
-            begun = True
-
-        try:
-            yield show
-        finally:
-            if status is not None:
-                status.stop()
 
     def made(self, path: Path | str, kind: str, words: str = "") -> None:
         """Write the path of a result; the only thing that is left with --quiet."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
-from typer.core import TyperGroup
+from typer.main import get_command
 
+from animekit.cli import _complete
+from animekit.cli._commands import GENERAL, Command
 from animekit.cli._console import Screen, is_terminal
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ def option(
     panel: str | None = None,
     default: Any = None,
     hidden: bool = False,
+    choices: Sequence[str] = (),
 ) -> Parameter:
     """Return one option as a parameter: None, or False, where it is not given."""
     plain = kind is bool and default is None and "/" not in "".join(flags)
@@ -39,6 +44,7 @@ def option(
         metavar=metavar,
         rich_help_panel=panel,
         hidden=hidden,
+        autocompletion=_complete.words(choices) if choices else None,
     )
     annotation = kind if plain or default is not None else kind | None
     return Parameter(name, Parameter.KEYWORD_ONLY, default=info, annotation=annotation)
@@ -51,40 +57,67 @@ def argument(name: str, *, help: str, required: bool = False) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=info, annotation=annotation)
 
 
-EVERYWHERE = [
-    option("json", bool, help="Answer in JSON."),
-    option("quiet", bool, "--quiet", "-q", help="Print only the paths of results."),
-    option("verbose", bool, "--verbose", "-v", help="Print the traces of failures too."),
-    option("plain", bool, help="No escape codes, no boxes, tabs between columns."),
-    option("no_color", bool, help="No colour."),
-    option(
-        "plugins_dir",
-        Path,
-        metavar="DIR",
-        help="Load the plugins in this folder too, as ANIMEKIT_PLUGINS_DIR does.",
-    ),
-]
-CHANCE = [
-    option("seed", int, metavar="N", help=r"Where all chance begins. [dim]\[default: 0][/]"),
-    option("gpu", str, metavar="auto|cpu|N", help=r"Where to compute. [dim]\[default: auto][/]"),
-]
-SETTINGS = [
-    option("config", Path, metavar="FILE", help="Read values from TOML or a run's config.json."),
-    option("set", list[str], metavar="KEY=VALUE", help="Set any parameter; may be repeated."),
-]
-CONSENT = [
-    option("dry_run", bool, "--dry-run", "-n", help="Say what would be done, and stop."),
-    option("yes", bool, "--yes", "-y", help="Answer yes to every question."),
-    option("no_input", bool, help="Never ask; fail instead."),
-]
+def in_panel(panel: str, parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Return the same options under one heading of the help."""
+    return [_changed(parameter, rich_help_panel=panel) for parameter in parameters]
 
 
+def _changed(parameter: Parameter, **values: Any) -> Parameter:
+    info = copy.copy(parameter.default)
+    vars(info).update(values)
+    return parameter.replace(default=info)
+
+
+EVERYWHERE = in_panel(
+    GENERAL,
+    [
+        option("json", bool, help="Answer in JSON."),
+        option("quiet", bool, "--quiet", "-q", help="Print only the paths of results."),
+        option("verbose", bool, "--verbose", "-v", help="Print the traces of failures too."),
+        option("plain", bool, help="No escape codes, no boxes, tabs between columns."),
+        option("no_color", bool, help="No colour."),
+        option(
+            "plugins_dir",
+            Path,
+            metavar="DIR",
+            help="Load the plugins in this folder too, as ANIMEKIT_PLUGINS_DIR does.",
+        ),
+    ],
+)
+CHANCE = in_panel(
+    GENERAL,
+    [
+        option("seed", int, metavar="N", help=r"Where all chance begins. [dim]\[default: 0][/]"),
+        option(
+            "device",
+            str,
+            "--device",
+            "--gpu",
+            metavar="auto|cpu|cuda:N",
+            help=r"Where to compute; N alone is cuda:N. [dim]\[default: auto][/]",
+            choices=("auto", "cpu", "cuda"),
+        ),
+    ],
+)
+SETTINGS = in_panel(
+    GENERAL,
+    [
+        option(
+            "config", Path, metavar="FILE", help="Read values from TOML or a run's config.json."
+        ),
+        option("set", list[str], metavar="KEY=VALUE", help="Set any parameter; may be repeated."),
+    ],
+)
+CONSENT = in_panel(
+    GENERAL,
+    [
+        option("dry_run", bool, "--dry-run", "-n", help="Say what would be done, and stop."),
+        option("yes", bool, "--yes", "-y", help="Answer yes to every question."),
+        option("no_input", bool, help="Never ask; fail instead."),
+    ],
+)
 SHARED = {parameter.name for parameter in (*CHANCE, *SETTINGS, *CONSENT)}
 Body = Callable[..., Any]
-
-
-NEWEST = "newest"
-"""What `--resume` means where it names no run."""
 
 
 @dataclass
@@ -95,7 +128,6 @@ class Session:
     plugins_dir: Path | None = None
     command: str = "animekit"
     args: dict[str, Any] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)  # options that plugins bring
     _registry: Registry | None = None
 
     def registry(self) -> Registry:
@@ -115,7 +147,7 @@ class Common:
     session: Session
     screen: Screen
     seed: int | None = None
-    gpu: str | None = None
+    device: str | None = None
     config: Path | None = None
     set: Sequence[str] | None = None
     dry_run: bool = False
@@ -135,7 +167,40 @@ class Common:
         return registry
 
 
-def share(name: str, body: Body, own: Sequence[Parameter] = ()) -> Body:
+@dataclass(frozen=True)
+class PluginFlags:
+    """A flag for each plugin of a kind; the body gets the names as `metrics=[...]`."""
+
+    kind: str
+    panel: str
+
+    def options(self, summaries: Mapping[str, str]) -> list[Parameter]:
+        """Return one option for each name and its summary."""
+        return [
+            option(_identifier(name), bool, _flag(name), help=summary, panel=self.panel)
+            for name, summary in summaries.items()
+        ]
+
+    def summaries(self, session: Session) -> dict[str, str]:
+        """Return the names and summaries of the plugins of this kind, which are loaded."""
+        return {name: cls.summary() for name, cls in session.registry().all(self.kind).items()}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _identifier(name: str) -> str:
+    return re.sub(r"\W", "_", name)
+
+
+def share(
+    name: str,
+    body: Body,
+    own: Sequence[Parameter] = (),
+    flags: PluginFlags | None = None,
+    summaries: Mapping[str, str] | None = None,
+) -> Body:
     """Return the function that Typer sees: `body`, and the options of every command.
 
     `name` is the command's in the JSON answer, and what `body` returns is the answer's `data`.
@@ -145,11 +210,7 @@ def share(name: str, body: Body, own: Sequence[Parameter] = ()) -> Body:
     def call(context: typer.Context, **values: Any) -> Any:
         session: Session = context.obj
         session.command = name
-        session.args = {
-            key: value
-            for key, value in {**values, **session.extra}.items()
-            if value not in (None, False, [])
-        }
+        session.args = {k: value for k, value in values.items() if value not in (None, False, [])}
         session.plugins_dir = values.pop("plugins_dir") or session.plugins_dir
         values.pop("no_color")  # it has done its work: see terminal_as_asked
         screen = session.screen = Screen(
@@ -157,25 +218,86 @@ def share(name: str, body: Body, own: Sequence[Parameter] = ()) -> Body:
             **{key: values.pop(key) for key in ("quiet", "verbose", "plain")},
         )
         common = {key: values.pop(key) for key in SHARED if key in values}
+        if flags is not None:
+            chosen = [each for each in summaries or () if values.pop(_identifier(each))]
+            values[flags.kind + "s"] = chosen
         return body(Common(session, screen, **common), **values)
 
+    listed = list(own)
+    if flags is not None:
+        panels = [parameter.default.rich_help_panel for parameter in listed]
+        place = panels.index(flags.panel) if flags.panel in panels else len(listed)
+        listed[place:place] = flags.options(summaries or {})
+    listed.sort(key=lambda parameter: parameter.default.rich_help_panel == GENERAL)
     context = Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    parameters = [context, *own, *EVERYWHERE]
+    parameters = [context, *(_completed(name, each) for each in (*listed, *EVERYWHERE))]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
 
 
-def command(app: typer.Typer, name: str, body: Body, *own: Parameter, of: str = "") -> None:
+def _completed(command: str, parameter: Parameter) -> Parameter:
+    """Return a parameter that knows what the shell may offer for it."""
+    info = parameter.default
+    source = info.autocompletion or _complete.source_of(command, parameter.name, info.metavar or "")
+    return parameter if source is None else _changed(parameter, autocompletion=source)
+
+
+class PluginCommand(Command):
+    """A command with a flag for each plugin of a kind; a call loads them."""
+
+    flags: ClassVar[PluginFlags]
+    make: ClassVar[Callable[[Mapping[str, str]], Command]]
+    _made: Command | None = None
+
+    def _full(self, ctx: Any) -> Command:
+        session: Session = ctx.obj
+        if ctx.resilient_parsing:  # a shell waits: read the names, load nothing
+            return type(self).make(_complete.summaries(self.flags.kind, session.plugins_dir))
+        if self._made is None:
+            self._made = type(self).make(self.flags.summaries(session))
+        return self._made
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options, those of the plugins among them."""
+        return super().get_params(ctx) if ctx.obj is None else self._full(ctx).get_params(ctx)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the body by way of the command that knows all flags."""
+        return ctx.invoke(self._full(ctx).callback, **ctx.params)
+
+
+def make_command(
+    name: str,
+    body: Body,
+    own: Sequence[Parameter],
+    flags: PluginFlags | None = None,
+    summaries: Mapping[str, str] | None = None,
+    *,
+    cls: type[Command] = Command,
+    title: str | None = None,
+    **about: Any,
+) -> Command:
+    """Return a command that stands alone; `about` goes to Typer, such as `help`."""
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command(title or name, cls=cls, **about)(share(name, body, own, flags, summaries))
+    made = get_command(app)
+    assert isinstance(made, Command)
+    return made
+
+
+def command(
+    app: typer.Typer,
+    name: str,
+    body: Body,
+    *own: Parameter,
+    of: str = "",
+    cls: type[Command] = Command,
+    flags: PluginFlags | None = None,
+) -> None:
     """Register a function as a command of `app`; its docstring is the help."""
-    app.command(name)(share(f"{of}.{name}" if of else name, body, own))
-
-
-class DefaultGroup(TyperGroup):
-    """A group whose bare name means its first command: `runs` is `runs ls`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the first command's name before options that stand alone."""
-        if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help")):
-            args = [next(iter(self.commands)), *args]
-        return super().parse_args(ctx, args)
+    title = f"{of}.{name}" if of else name
+    if flags is not None:
+        make = functools.partial(make_command, title, body, own, flags)
+        cls = type("PluginCommand", (PluginCommand,), {"flags": flags, "make": staticmethod(make)})
+    app.command(name, cls=cls)(share(title, body, own))

@@ -4,14 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from animekit.cli._console import Screen
 
-HEARTBEAT = 10.0  # seconds between two lines in a pipe
+HEARTBEAT = 30.0  # seconds between two lines in a pipe
 Tell = Callable[[str, float, float | None], None]
 """Told what is going on, how much of it is done, and of how much."""
+
+
+class Beat:
+    """Says when the next line is due: `seconds` after the last one."""
+
+    def __init__(self, seconds: float = HEARTBEAT, *, first: bool) -> None:
+        self.seconds = seconds
+        self.clock: Callable[[], float] = time.monotonic
+        self._next: float | None = None if first else self.clock() + seconds
+
+    def due(self) -> bool:
+        """Return whether a line is due, and count it as written."""
+        now = self.clock()
+        if self._next is not None and now < self._next:
+            return False
+        self._next = now + self.seconds
+        return True
+
+
+def bar(screen: Screen, *columns: Any, **style: Any) -> Any:
+    """Return a bar of these columns that leaves no trace and costs little."""
+    from rich import progress
+
+    parts = [progress.TextColumn(part) if isinstance(part, str) else part for part in columns]
+    return progress.Progress(
+        *parts, console=screen.err, transient=True, refresh_per_second=2, **style
+    )
 
 
 @contextmanager
@@ -28,18 +55,17 @@ def following(
     if screen.live and not screen.quiet:
         from rich import progress
 
-        parts = [progress.TextColumn("{task.description}")]
-        parts += [getattr(progress, name)() for name in columns]
-        with progress.Progress(*parts, console=screen.err, transient=True) as bar:
-            task = bar.add_task(words, total=total)
-            yield lambda now, done, of: bar.update(task, description=now, completed=done, total=of)
+        parts = [getattr(progress, name)() for name in columns]
+        with bar(screen, "{task.description}", *parts) as shown:
+            task = shown.add_task(words, total=total)
+            yield lambda now, done, of: shown.update(
+                task, description=now, completed=done, total=of
+            )
         return
-    last = time.monotonic()
+    beat = Beat(HEARTBEAT if every is None else every, first=False)
 
     def say(now: str, done: float, of: float | None) -> None:
-        nonlocal last
-        if time.monotonic() - last >= (HEARTBEAT if every is None else every):
-            last = time.monotonic()
+        if beat.due():
             screen.note(line(now, done, of))
 
     yield say
@@ -51,6 +77,32 @@ def counting(screen: Screen, words: str) -> Iterator[Callable[[int, int], None]]
     columns = ("BarColumn", "MofNCompleteColumn", "TimeRemainingColumn")
     with following(screen, words, columns, "{}: {:,} of {:,}".format) as tell:
         yield lambda done, total: tell(words, done, total)
+
+
+@contextmanager
+def packing(screen: Screen) -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows how many images are packed; a pipe is told at once."""
+    columns = ("BarColumn", "MofNCompleteColumn", "TimeRemainingColumn")
+    words = "packing {1:,} images, once for this data set and size"
+    tell: Tell | None = None
+    first = True
+    with ExitStack() as stack:
+
+        def show(done: int, total: int) -> None:
+            nonlocal tell, first
+            if first and not screen.live:
+                screen.note(words.format(done, total))
+            first = False
+            if done >= total:  # the next display may begin before this block ends
+                stack.close()
+                tell = None
+                return
+            if tell is None:
+                line = "{}: {:,} of {:,}".format
+                tell = stack.enter_context(following(screen, "packing", columns, line))
+            tell("packing", done, total)
+
+        yield show
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from animekit.cli._commands import Group
 from animekit.cli._options import SETTINGS, Common, argument, command, option
 
 OWN = [
@@ -17,7 +18,9 @@ OWN = [
 
 def add_to(app: typer.Typer) -> None:
     """Add the group to the root."""
-    group = typer.Typer(help="Show every value of a run before it starts, and the presets.")
+    group = typer.Typer(
+        cls=Group, help="Show every value of a run before it starts, and the presets."
+    )
     command(group, "show", show, *OWN, *SETTINGS, of="config")
     one = argument("model", help="Only the presets of this model.")
     command(group, "presets", presets, one, of="config")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from animekit.cli._options import CHANCE, CONSENT, Common, DefaultGroup, argument, command, option
+from animekit.cli._commands import DefaultGroup
+from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
 
 if TYPE_CHECKING:
     from animekit.data.info import DataInfo
@@ -85,6 +86,7 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
       animekit data pack data/faces --size 128
       animekit data pack data/faces --tags tags.csv -n
     """
+    from animekit.cli._progress import packing
     from animekit.cli.models import human
     from animekit.data.dataset import open_dataset
     from animekit.data.pack import pack as make_pack
@@ -98,7 +100,7 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
         room = len(dataset) * size * size * 3
         common.screen.say(f"would pack {len(dataset):,} pictures at {size}x{size}: {human(room)}")
         return {"would_pack": len(dataset), "size": size, "bytes": room}
-    with common.screen.packing() as progress:
+    with packing(common.screen) as progress:
         packed = make_pack(dataset, size, progress=progress)
     for item in packed.skipped[:NAMED]:
         common.screen.warn(f"{item.name} is left out: {item.reason}", "skipped")

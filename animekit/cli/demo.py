@@ -29,6 +29,7 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
       animekit demo -o /tmp/first-look
     """
     from animekit import demonstration
+    from animekit.cli._progress import packing
     from animekit.cli.train.show import display
 
     screen, registry = common.screen, common.registry()
@@ -37,15 +38,15 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
         return {"model": demonstration.MODEL, "minutes": minutes, "folder": str(out)}
     model = registry.get("model", demonstration.MODEL)
     screen.streams = True
-    with screen.packing() as packing:
+    with packing(screen) as progress:
         shown = demonstration.demo(
             out,
             minutes,
             seed=common.seed or 0,
-            gpu=common.gpu or "auto",
+            gpu=common.device or "auto",
             registry=registry,
             loggers=[display(screen, model)],
-            progress=packing,
+            progress=progress,
         )
     screen.made(shown.faces, "grid", f"what the model draws after {minutes:g} min")
     timeline = shown.run.path / "timeline.png"

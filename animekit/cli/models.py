@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import typer
 
+from animekit.cli._commands import DefaultGroup
 from animekit.cli._console import Screen
-from animekit.cli._options import CONSENT, Common, DefaultGroup, argument, command, option
+from animekit.cli._options import CONSENT, Common, argument, command, option
 from animekit.cli._progress import following
 from animekit.errors import NetworkError, Stopped, UsageError
 

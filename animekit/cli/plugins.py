@@ -105,7 +105,7 @@ def _failure(screen: Screen, failure: PluginFailure) -> dict[str, Any]:
 def _details(
     screen: Screen, registry: Registry, kind: str, component: type[Component]
 ) -> dict[str, Any]:
-    from animekit.cli._schema import rows_of
+    from animekit.cli._flags import rows_of
     from animekit.config import show
 
     source = registry.sources[component]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from animekit.cli._options import Common, DefaultGroup, argument, command, option
+from animekit.cli._commands import DefaultGroup
+from animekit.cli._options import Common, argument, command, option
 from animekit.errors import CheckpointError
 from animekit.text import duration, number
 
@@ -51,7 +52,7 @@ def ls(common: Common, runs: Path) -> list[dict[str, Any]]:
 
 
 def show(common: Common, run: str, runs: Path) -> dict[str, Any]:
-    """Show one run: its state, what it was told, and its last report.
+    """Show one run: its state, its values, and its last report.
 
     Examples
       animekit runs show 7
@@ -64,11 +65,11 @@ def show(common: Common, run: str, runs: Path) -> dict[str, Any]:
     found = Run(run, runs)
     row, config, screen = facts(found), found.config, common.screen
     screen.say(f"{row['id']}  {row['state']}  step {row['steps']:,}  {duration(row['seconds'])}")
-    told = {**config["options"], **config["params"]}
+    values = {**config["options"], **config["params"]}
     origins = config.get("origins", {})
     screen.table(
         ("what", "value", "from"),
-        [(key, text(value), origins.get(key, "")) for key, value in told.items()],
+        [(key, text(value), origins.get(key, "")) for key, value in values.items()],
     )
     last = (found.metrics() or [{}])[-1]
     screen.table(("last report", ""), [(key, number(value)) for key, value in last.items()])

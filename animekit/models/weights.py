@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
-
-import safetensors.torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from animekit.config import Layer, resolve
 from animekit.data.spec import ImageSpec
 from animekit.errors import CheckpointError, ConfigError, NotFoundError
 from animekit.files import weights_dir
-from animekit.models.base import Model
 from animekit.plugins import Registry
+
+if TYPE_CHECKING:  # torch is imported where tensors are read: names alone need none
+    from torch import Tensor
+
+    from animekit.models.base import Model
 
 BUNDLED = Path(__file__).parents[1] / "assets" / "weights"
 HEADER_LIMIT = 1_000_000  # bytes of header; ours have about 10,000
@@ -47,6 +48,8 @@ def imported() -> dict[str, Path]:
 
 def to_bytes(tensors: dict[str, Tensor], config: dict[str, Any]) -> bytes:
     """Return a safetensors file that holds `config`; equal input gives equal bytes."""
+    import safetensors.torch
+
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     return safetensors.torch.save(plain, {KEY: json.dumps(config, sort_keys=True)})
 
@@ -57,6 +60,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
     Raises CheckpointError for what is not a safetensors file, is cut short, has an oversized
     header or a key twice (safetensors itself would take the last one).
     """
+    import safetensors.torch
+
     try:
         with path.open("rb") as file:
             start = file.read(512)
@@ -78,6 +83,18 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: its animekit metadata is damaged", "copy it again")
     return tensors, config, hashlib.sha256(data).hexdigest()
+
+
+def about(path: Path) -> dict[str, Any]:
+    """Return what a weights file says of itself, reading no tensor; {} without."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size)) if size <= HEADER_LIMIT else {}
+        found = json.loads(header["__metadata__"][KEY])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _refuse_others(path: Path, start: bytes, length: int) -> None:

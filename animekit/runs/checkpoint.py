@@ -9,16 +9,17 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from animekit.errors import CheckpointError
 from animekit.files import write_atomic
 from animekit.models import weights
-from animekit.models.base import Model
 from animekit.models.weights import describe
+
+if TYPE_CHECKING:  # torch is imported where tensors are read or written
+    from torch import Tensor
+
+    from animekit.models.base import Model
 
 CHECKPOINTS, SAMPLES = "checkpoints", "samples"
 """Folders in the folder of a run."""
@@ -42,6 +43,8 @@ def save(
     The folder appears by one rename after everything in it reached the disk, so a crash at any
     moment leaves the older checkpoints whole. The newest `keep` and the best stay.
     """
+    import torch
+
     about = describe(model, step, config)
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -161,6 +164,8 @@ def newest_sound(folder: Path) -> Path:
 
 def read_state(folder: Path) -> dict[str, Any]:
     """Return a checkpoint's training state, of tensors and plain values alone."""
+    import torch
+
     path = folder / STATE
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -16,11 +16,13 @@ from animekit import plugins
 from animekit.errors import CheckpointError, NotFoundError
 from animekit.files import read_jsonl, write_atomic
 from animekit.models import weights
-from animekit.models.base import Model
 from animekit.models.weights import build
 from animekit.plugins import Registry
 from animekit.runs.checkpoint import AVERAGE, CHECKPOINTS, MODEL, SAMPLES, pointer, steps_of, verify
 from animekit.text import did_you_mean
+
+if TYPE_CHECKING:  # and torch with it: a list of runs needs none
+    from animekit.models.base import Model
 
 RUNS = Path("runs")
 

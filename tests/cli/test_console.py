@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from animekit.cli._console import Screen
+from animekit.cli._progress import packing
 from animekit.cli.train import show
 from animekit.cli.train.show import Lines, Live, Plain
 from animekit.errors import DataError, Stopped
@@ -120,7 +121,7 @@ def test_plain_lines_come_at_most_each_half_minute_with_the_first_and_the_last(
 ) -> None:
     display = began(Plain(Screen(), ALIASES), run)
     now = 0.0
-    display.clock = lambda: now
+    display.beat.clock = lambda: now
     for step in range(10, 110, 10):
         display.log(step, report())
         now += 7.0
@@ -200,6 +201,26 @@ def test_the_live_table_grows_by_rows_above_a_bar(run: Run) -> None:
     assert "losses are large" in text
     assert "200      12.8" in text
     assert "100 % 200/200 ETA 00:00" in text
+
+
+def test_packing_is_told_once_in_a_pipe_and_makes_room_for_the_next_bar_on_a_screen(
+    capsys: pytest.CaptureFixture[str], run: Run
+) -> None:
+    with packing(Screen()) as progress:
+        for done in (0, 500, 1000):
+            progress(done, 1000)
+    assert capsys.readouterr().err == "packing 1,000 images, once for this data set and size\n"
+    screen = Screen()
+    screen.live = True
+    screen.err = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    with packing(screen) as progress:
+        for _ in range(2):  # two data sets
+            progress(0, 1000)
+            progress(500, 1000)
+            progress(1000, 1000)
+        display = began(Live(screen, ALIASES), run)  # Rich has one live display at a time
+        display.close()
+    assert "0/1000" in screen.err.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_time_left_is_that_of_the_nearer_goal(run: Run) -> None:

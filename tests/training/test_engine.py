@@ -34,15 +34,16 @@ def test_a_gpu_that_is_not_there_is_an_error_and_never_a_silent_cpu_run() -> Non
     assert (
         caught.value.message == f"no CUDA device 0: torch {torch.__version__} sees no CUDA devices"
     )
-    assert caught.value.hint == "use --gpu cpu, or --gpu auto"
+    assert caught.value.hint == "use --device cpu, or --device auto"
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_a_gpu_beyond_those_that_are_there_names_them() -> None:
-    assert choose_device("1") == torch.device("cuda", 1)
+    assert choose_device("1") == choose_device("cuda:1") == torch.device("cuda", 1)
+    assert choose_device("0") == choose_device("cuda") == torch.device("cuda", 0)
     with pytest.raises(DeviceError, match="sees 2 CUDA devices") as caught:
         choose_device("2")
-    assert "--gpu 0 to 1" in str(caught.value.hint)
+    assert "cuda:0 to cuda:1" in str(caught.value.hint)
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -56,12 +57,12 @@ def test_auto_without_a_gpu_is_the_cpu() -> None:
     assert choose_device("auto") == choose_device("cpu") == CPU
 
 
-@pytest.mark.parametrize("word", ["banana", "", "-1", "1.5", "cuda:0", "²", "CPU"])
+@pytest.mark.parametrize("word", ["banana", "", "-1", "1.5", "cuda:", "cuda:-1", "²", "CPU"])
 def test_a_word_that_is_no_device_is_an_error(word: str) -> None:
     with pytest.raises(DeviceError, match="is not a device") as caught:
         choose_device(word)
     assert f'"{word}"' in caught.value.message
-    assert "auto, cpu, or 0" in str(caught.value.hint)
+    assert "auto, cpu, cuda" in str(caught.value.hint)
 
 
 def test_a_missing_gpu_ends_a_training_before_it_makes_a_run(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
+from animekit.cli import _commands
+from animekit.cli._commands import Command
 from animekit.cli._options import CONSENT, SETTINGS, Common, argument, option, share
 
 CHECKS, RESULT, CROPS = "Checks", "Result", "Crops"
@@ -86,10 +86,10 @@ OLD = [
 ]
 VALUED = {
     "--apply": ("--apply-as", "quarantine|copy|link"),
-    "--undo": ("--undo-id", r"last|\d+"),
-    "--merge": ("--shards", "[^-].*"),
+    "--undo": ("--undo-id", "last|[0-9]+"),
 }
 """Flags that could have a value in version 0.1.0: where it goes now, and what was one."""
+NOTHING = "(?!)"  # matches no word
 
 
 def add_to(app: typer.Typer) -> None:
@@ -114,8 +114,10 @@ def clean(common: Common, **values: Any) -> Any:
     return run.run(common, read_options(values))
 
 
-class CleanCommand(TyperCommand):
+class CleanCommand(Command):
     """A command with flags that may be typed with a value, as in version 0.1.0."""
+
+    valued = VALUED
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read a flag with a value as the option that takes it."""
@@ -129,16 +131,9 @@ def spell_out(args: list[str]) -> list[str]:
 
     >>> spell_out(["faces", "--apply", "copy"]), spell_out(["--undo", "faces"]), spell_out([])
     (['faces', '--apply-as', 'copy'], ['--undo', 'faces'], [])
-    >>> spell_out(["--undo=3"]), spell_out(["--undo", "3", "faces"])
-    (['--undo-id=3'], ['--undo-id', '3', 'faces'])
+    >>> spell_out(["faces", "--merge", "part"]), spell_out(["--merge", "faces"])
+    (['faces', '--shards', 'part'], ['--merge', 'faces'])
     """
-    words = []
-    for word, following in zip(args, [*args[1:], ""], strict=False):
-        flag, equals, value = word.partition("=")
-        if flag in VALUED:
-            name, pattern = VALUED[flag]
-            is_folder = flag == "--merge" and args[0].startswith("-")
-            if equals or (re.fullmatch(pattern, following) and not is_folder):
-                word = name + equals + value
-        words.append(word)
-    return words
+    is_after_folder = bool(args) and not args[0].startswith("-")
+    shards = "[^-].*" if is_after_folder else NOTHING
+    return _commands.spell_out(args, {**VALUED, "--merge": ("--shards", shards)})

@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
-from typer.main import get_command
 
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
     SETTINGS,
     Common,
-    Session,
+    PluginFlags,
     argument,
+    command,
     option,
-    share,
 )
 
 METRICS = "Metrics"
@@ -46,7 +44,7 @@ OWN = [
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
     own = [*OWN, *CHANCE, *SETTINGS, *CONSENT]
-    app.command("evaluate", cls=MetricCommand)(share("evaluate", evaluate, own))
+    command(app, "evaluate", evaluate, *own, flags=PluginFlags("metric", METRICS))
 
 
 def evaluate(common: Common, **options: Any) -> Any:
@@ -60,29 +58,3 @@ def evaluate(common: Common, **options: Any) -> Any:
     from animekit.cli.evaluate import run
 
     return run.run(common, options)
-
-
-class MetricCommand(TyperCommand):
-    """A command with one flag for each metric that a plugin brings."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the options, those of the metrics among them."""
-        own = super().get_params(ctx)
-        session = ctx.obj
-        if not isinstance(session, Session):
-            return own
-        metrics = session.registry().all("metric")
-        flags = [
-            option(name, bool, f"--{name.replace('_', '-')}", help=cls.summary(), panel=METRICS)
-            for name, cls in metrics.items()
-        ]
-        app = typer.Typer(add_completion=False)
-        app.command()(share("evaluate", evaluate, flags))
-        found = [each for each in get_command(app).params if each.name in metrics]
-        return [own[0], *found, *own[1:]]
-
-    def invoke(self, ctx: Any) -> Any:
-        """Hand the metrics' flags over apart: Typer knows those of the function."""
-        metrics = ctx.obj.registry().all("metric")
-        ctx.obj.extra = {name: ctx.params.pop(name) for name in metrics}
-        return super().invoke(ctx)

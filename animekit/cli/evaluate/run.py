@@ -22,7 +22,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     """Measure, show and record; return the data of the JSON answer."""
     screen = common.screen
     asked = {key: options[key] for key in SHARED} | {
-        "metrics": chosen(common, options),
+        "metrics": chosen(options),
         "params": given(common, options),
         "seed": common.seed or 0,
     }
@@ -34,7 +34,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         "ref_tags": options["ref_tags"],
         "checkpoint": int(which) if which.isdigit() else which,
         "truncation": options["trunc"],
-        "gpu": common.gpu or "auto",
+        "gpu": common.device or "auto",
         "fail_if": options["fail_if"] or (),
         "min_faces": options["min_faces"],
     }
@@ -68,10 +68,9 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     return found.facts()
 
 
-def chosen(common: Common, options: dict[str, Any]) -> list[str] | str | None:
+def chosen(options: dict[str, Any]) -> list[str] | str | None:
     """Return the metrics that were named, "all", or None for the default ones."""
-    named = [name for name in common.registry().all("metric") if common.session.extra[name]]
-    return "all" if options["all"] else named or None
+    return "all" if options["all"] else options["metrics"] or None
 
 
 def given(common: Common, options: dict[str, Any]) -> dict[str, Any]:

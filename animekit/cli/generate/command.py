@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
+from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, in_panel, option
 
 OWN = [
     argument("model", help="Run, checkpoint, weights file or name; left out, the newest run."),
@@ -81,7 +81,9 @@ OLDER = [  # names of version 0.1.0, which the help does not show
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "generate", generate, *OWN, *ASKED, *PATH, *OUTPUT, *OLDER, *CHANCE, *CONSENT)
+    parts = [("What", ASKED), ("Interpolation", PATH), ("Output", OUTPUT)]
+    panels = [each for panel, options in parts for each in in_panel(panel, options)]
+    command(app, "generate", generate, *OWN, *panels, *OLDER, *CHANCE, *CONSENT)
 
 
 def generate(common: Common, **options: Any) -> Any:

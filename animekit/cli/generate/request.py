@@ -90,7 +90,7 @@ class GenerateOptions:
         return GenerateRequest(
             model=self.model,
             checkpoint=self.which_checkpoint(),
-            gpu=common.gpu or "auto",
+            gpu=common.device or "auto",
             prompts=prompts,
             seeds=self.seeds if path is None else self.interpolate,
             num=self.num,

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from animekit.cli._options import Common
-from animekit.cli._progress import sharing
+from animekit.cli._progress import packing, sharing
 from animekit.errors import UnusableError, UsageError
 from animekit.evaluation.latent_map import map_files
 from animekit.evaluation.reconstruct import (
@@ -39,7 +39,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         "tags": options["tags"],
         "seed": common.seed or 0,
         "checkpoint": _checkpoint(options["checkpoint"]),
-        "gpu": common.gpu or "auto",
+        "gpu": common.device or "auto",
     }
     request = ReconstructRequest(**asked)
     with common.screen.busy("loading"):
@@ -114,7 +114,7 @@ def _say_plan(
     files: list[Path | None],
 ) -> dict[str, Any]:
     """Say what would be reconstructed and written."""
-    with common.screen.packing() as progress:
+    with packing(common.screen) as progress:
         plan = make_reconstruct_plan(loaded, data, request, common.registry(), progress)
     where = [str(path) for path in files if path is not None]
     common.screen.say(f"would reconstruct {plan.shown.words} and write {', '.join(where)}")

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from inspect import Parameter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
 
-from animekit.cli._options import NEWEST, Session
+from animekit.cli import _complete
+from animekit.cli._commands import Command, Group
+from animekit.cli._options import (
+    CHANCE,
+    CONSENT,
+    EVERYWHERE,
+    SETTINGS,
+    Common,
+    PluginFlags,
+    Session,
+    make_command,
+    option,
+)
 from animekit.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from animekit.models.base import Model
+
+PANELS = {
+    "Data": ("data", "tags", "size", "mirror", "crop"),
+    "Training": ("batch_size", "steps", "minutes"),
+    "Output": ("name", "log_every", "sample_every", "save_every", "keep_checkpoints"),
+}
+METAVARS = {"data": "PATH", "tags": "FILE", "size": "PX", "crop": "PX", "minutes": "M"}
+LOGGERS = PluginFlags("logger", "Output")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,42 +53,133 @@ def train() -> None:
     """
 
 
-class ModelGroup(TyperGroup):
+class ModelCommand(Command):
+    """The command that trains one model."""
+
+    valued = {"--resume": ("--resume-run", "[^-].*")}
+
+
+class ModelGroup(Group):
     """A group that finds its commands among the plugins: a new model is one."""
 
+    _listing = False
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Ask for a model, and let `--resume` stand without a run."""
+        """Ask for a model where none is named."""
         if not args and not ctx.resilient_parsing:
             names = " ".join(self.list_commands(ctx))
             raise UsageError("name the model to train", f"animekit train MODEL, one of: {names}")
-        return super().parse_args(ctx, [*spell_out(args)])
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the model's command; loaded where its own option waits for a value."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if isinstance(command, TypedCommand) and rest and rest[-1].startswith("--"):
+            known = {flag for each in command.params for flag in each.opts}
+            command = command if rest[-1] in known else command.full(ctx)
+        return name, command, rest
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of the models."""
+        """Return the names of the models; for a shell that waits none is loaded."""
         session: Session = ctx.obj
+        if ctx.resilient_parsing:
+            return list(_complete.summaries("model", session.plugins_dir))
         return list(session.registry().all("model"))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the command of one model; NotFoundError with the nearest name."""
-        from animekit.cli.train.run import model_command
-
         session: Session = ctx.obj
+        if ctx.resilient_parsing:
+            summary = _complete.summaries("model", session.plugins_dir).get(cmd_name)
+            if summary is None or self._listing:
+                return None if summary is None else Command(cmd_name, short_help=summary)
+            return typed_command(cmd_name)
         try:
-            return model_command(session.registry().get("model", cmd_name), session.registry())
+            return model_command(session.registry().get("model", cmd_name), session)
         except NotFoundError:
-            if ctx.resilient_parsing or cmd_name.startswith("-"):
+            if cmd_name.startswith("-"):
                 return None
             raise
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer the models by name and summary: their options are not asked for yet."""
+        self._listing = True
+        return super().shell_complete(ctx, incomplete)
 
-def spell_out(args: list[str]) -> list[str]:
-    """Return the words with a value behind a bare `--resume`.
 
-    >>> spell_out(["wgangp", "--resume", "-n"])
-    ['wgangp', '--resume=newest', '-n']
-    """
-    following = [*args[1:], "-"]
-    return [
-        f"{word}={NEWEST}" if word == "--resume" and after.startswith("-") else word
-        for word, after in zip(args, following, strict=True)
+def model_command(model: type[Model], session: Session) -> Command:
+    """Return the command that trains one model: its parameters are options."""
+    from animekit.training.recipe import presets_of
+
+    def body(common: Common, **given: Any) -> Any:
+        from animekit.cli.train.run import run
+
+        return run(common, model, given)
+
+    presets = list(presets_of(model))
+    start = f"animekit train {model.name} --data data/faces"
+    quick = f"--preset {presets[0]}" if presets else "--steps 2000"
+    summary = model.summary().replace("[", r"\[")
+    return make_command(
+        "train",
+        body,
+        [*options(model, presets), *CHANCE, *SETTINGS, *CONSENT],
+        LOGGERS,
+        LOGGERS.summaries(session),
+        cls=ModelCommand,
+        title=model.name,
+        short_help=summary,
+        help=f"Train {model.name}: {summary}\n\nExamples\n  {start}\n  {start} {quick}\n"
+        f"  animekit train {model.name} --resume",
+    )
+
+
+def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Parameter]:
+    """Return the options of a training, with a model's parameters under their topics."""
+    from animekit.cli._flags import options_of
+    from animekit.training.recipe import TrainOptions
+
+    known = "; known: " + ", ".join(presets) if presets else ""
+    own = [
+        option("preset", str, metavar="NAME", help=f"Start from a named recipe{known}."),
+        option("resume", bool, help="Go on with the newest run; `--resume RUN` with this one."),
+        option("resume_run", str, metavar="RUN", help="Go on with this run."),
+        option("benchmark", bool, help="With -n: time some steps.", panel="Training"),
+        option("measure", bool, help="", hidden=True),  # what --benchmark was called
+        option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
     ]
+    taken = {each.name for each in (*own, *CHANCE, *SETTINGS, *CONSENT, *EVERYWHERE)} | {"gpu"}
+    panels = {name: panel for panel, names in PANELS.items() for name in names}
+    training = options_of(TrainOptions, taken, panel="Advanced", panels=panels, metavars=METAVARS)
+    parameters = [] if model is None else options_of(model.Params, taken, panel="Model")
+    topics = dict.fromkeys(str(each.default.rich_help_panel) for each in parameters)
+    order = ["None", *PANELS, *sorted(topics, key=lambda topic: topic != "Model"), "Advanced"]
+    found = [*own, *training, *parameters]
+    return sorted(found, key=lambda each: order.index(str(each.default.rich_help_panel)))
+
+
+class TypedCommand(ModelCommand):
+    """The command of a model in a line that is being typed."""
+
+    def full(self, ctx: Any) -> Command:
+        """Return the command with the parameters of its model, which is loaded."""
+        session: Session = ctx.obj
+        session.screen.quiet = True
+        return model_command(session.registry().get("model", str(self.name)), session)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer the names of all options; no other word comes here."""
+        if not incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return self.full(ctx).shell_complete(ctx, incomplete)
+
+
+def typed_command(name: str) -> Command:
+    """Return what can be said of a model's command without torch."""
+    return make_command(
+        "train",
+        lambda common, **given: None,
+        [*options(None), *CHANCE, *SETTINGS, *CONSENT],
+        cls=TypedCommand,
+        title=name,
+    )

@@ -1,118 +1,59 @@
-"""The body of `animekit train MODEL`: options from schemas, a plan or a run, and its display."""
+"""The body of `animekit train MODEL`: a plan or a run, and what is said of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import typer
-from typer.main import get_command
-
-from animekit.cli._options import (
-    CHANCE,
-    CONSENT,
-    EVERYWHERE,
-    NEWEST,
-    SETTINGS,
-    Common,
-    option,
-    share,
-)
-from animekit.cli._schema import options_of, values_of
+from animekit.cli._flags import values_of
+from animekit.cli._options import Common
+from animekit.cli._progress import packing
 from animekit.cli.train.show import display
 from animekit.config import current, parse_set, show
 from animekit.models.base import Model
-from animekit.plugins import Registry
 from animekit.runs.run import RUNS
 from animekit.text import duration, number
-from animekit.training.logger import Logger
 from animekit.training.plan import TrainPlan
-from animekit.training.recipe import TrainOptions, presets_of
+from animekit.training.recipe import TrainOptions
 
-PANELS = {
-    "Data": ("data", "tags", "size", "mirror", "crop"),
-    "Training": ("batch_size", "steps", "minutes"),
-    "Output": ("name", "log_every", "sample_every", "save_every", "keep_checkpoints"),
-}
 MEASURED = 20  # steps
-COMMON = [*CHANCE, *SETTINGS, *CONSENT]
 
 
-def model_command(model: type[Model], registry: Registry) -> Any:
-    """Return the command that trains one model: its parameters are options."""
-    loggers = registry.all("logger")
-    known = "; known: " + ", ".join(presets_of(model)) if presets_of(model) else ""
-
-    def train(common: Common, **given: Any) -> Any:
-        chosen = [loggers[name] for name in loggers if given.pop(name)]
-        return run(common, model, chosen, given)
-
-    own = [
-        option("preset", str, metavar="NAME", help=f"Start from a named recipe{known}."),
-        option("resume", str, metavar="RUN", help="Go on with a run; with no RUN, the newest."),
-        option("benchmark", bool, help="With -n: time some steps.", panel="Training"),
-        option("measure", bool, help="", hidden=True),  # what --benchmark was called
-        option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
-    ]
-    own += [option(name, bool, help=cls.summary(), panel="Output") for name, cls in loggers.items()]
-    taken = {parameter.name for parameter in (*own, *COMMON, *EVERYWHERE)}
-    panels = {name: panel for panel, names in PANELS.items() for name in names}
-    own += options_of(TrainOptions, panels, "Advanced", taken)
-    own += options_of(model.Params, {}, f"Model {model.name}", taken)
-    order = ["None", *PANELS, f"Model {model.name}", "Advanced"]
-    own.sort(key=lambda parameter: order.index(str(parameter.default.rich_help_panel)))
-    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    help, summary = _help(model), model.summary().replace("[", r"\[")
-    app.command(model.name, help=help, short_help=summary)(share("train", train, [*own, *COMMON]))
-    return get_command(app)
-
-
-def _help(model: type[Model]) -> str:
-    presets = presets_of(model)
-    start = f"animekit train {model.name} --data data/faces"
-    quick = f"--preset {next(iter(presets))}" if presets else "--steps 2000"
-    return (
-        f"Train {model.name}: {model.summary()}".replace("[", r"\[")
-        + f"\n\nExamples\n  {start}\n  {start} {quick}\n  animekit train {model.name} --resume"
-    )
-
-
-def run(
-    common: Common, model: type[Model], loggers: list[type[Logger]], given: dict[str, Any]
-) -> Any:
+def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
     """Train, or say what would be done; return the data of the JSON answer."""
     from animekit.training.plan import plan as make_plan
     from animekit.training.train import train as run_training
 
     screen, registry = common.screen, common.registry()
-    preset, resume = given.pop("preset"), given.pop("resume")
+    preset, newest = given.pop("preset"), given.pop("resume")
     timed = [given.pop(name) for name in ("benchmark", "measure")]
+    resume = given.pop("resume_run") or newest or None
+    loggers = [registry.get("logger", name) for name in given.pop("loggers")]
     runs = given.pop("out") or RUNS
-    given |= {"seed": common.seed, "gpu": common.gpu}
+    given |= {"seed": common.seed, "gpu": common.device}
     schemas = (TrainOptions, model.Params)
     params = {**current(parse_set(common.set or ()), *schemas).values, **values_of(given, *schemas)}
     shared: dict[str, Any] = {"params": params, "registry": registry, "runs": runs}
     screen.streams = True
     if common.dry_run:
-        with screen.packing() as packing:
+        with packing(screen) as progress:
             plan = make_plan(
                 model.name,
                 preset=preset,
                 config=common.config,
                 measure=MEASURED if any(timed) else 0,
-                progress=packing,
+                progress=progress,
                 **shared,
             )
         return show_plan(common, plan)
-    with screen.packing() as packing:
+    with packing(screen) as progress:
         made = run_training(
             model.name,
             preset=preset,
             config=common.config,
-            resume=True if resume == NEWEST else resume,
+            resume=resume,
             loggers=[display(screen, model), *(logger() for logger in loggers)],
-            progress=packing,
+            progress=progress,
             **shared,
         )
     screen.made(made.path, "run")

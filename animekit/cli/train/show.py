@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit.cli._console import Screen
+from animekit.cli._progress import Beat, bar
 from animekit.config import Layer, resolve
 from animekit.text import duration, number
 from animekit.training.logger import Logger
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from animekit.runs.run import Run
 
-HEARTBEAT = 30.0  # seconds between two lines in a pipe
 ROW = 1.0  # seconds between two rows on a screen
 LISTED = 5  # skipped files that are named at the start
 
@@ -105,9 +105,11 @@ class Plain(Display):
     """Writes `step=... kimg=...` lines for pipes and log files, one in 30 seconds."""
 
     name = "plain"
-    clock: Callable[[], float] = staticmethod(time.monotonic)
-    _next = float("-inf")
     _held: str | None = None
+
+    def __init__(self, screen: Screen, aliases: Mapping[str, str], notes: str = "") -> None:
+        super().__init__(screen, aliases, notes)
+        self.beat = Beat(first=True)
 
     def log(self, step: int, stats: dict[str, float]) -> None:
         """Write the report, or hold it while it may be the last; scores do not wait."""
@@ -116,8 +118,7 @@ class Plain(Display):
             self.write(f"eval step={step} " + words_of(scores))
             return
         self._held = self.line(step, stats)
-        if self.clock() >= self._next:
-            self._next = self.clock() + HEARTBEAT
+        if self.beat.due():
             self._flush()
 
     def line(self, step: int, stats: Mapping[str, float]) -> str:
@@ -183,7 +184,6 @@ class Live(Display):
     """Draws a table that grows by a row a report, above a bar with the time left."""
 
     name = "live"
-    _shown = float("-inf")
     _ends: float | None = None
     _bar: Any = None
 
@@ -194,16 +194,15 @@ class Live(Display):
 
         self._columns: list[str] = []
         self._words: list[str] = []
-        self._bar = progress.Progress(
-            progress.TextColumn("training"),
+        self._rows = Beat(ROW, first=True)
+        self._bar = bar(
+            self.screen,
+            "training",
             progress.BarColumn(bar_width=None),
-            progress.TextColumn("{task.percentage:>3.0f} %"),
-            progress.TextColumn("{task.fields[place]}"),
+            "{task.percentage:>3.0f} %",
+            "{task.fields[place]}",
             _time_left(lambda: self._ends),
-            progress.TextColumn("[dim]Ctrl-C saves and stops[/]"),
-            console=self.screen.err,
-            transient=True,
-            refresh_per_second=2,  # the processor is for training
+            "[dim]Ctrl-C saves and stops[/]",
             expand=True,
         )
         self._task = self._bar.add_task("training", total=1.0, place="")
@@ -219,9 +218,8 @@ class Live(Display):
         self._ends = None if left is None else time.monotonic() + left
         place = f"{step:,}/{self.steps:,}" if self.steps else f"step {step:,}"
         self._bar.update(self._task, completed=done, place=place)
-        if time.monotonic() - self._shown < ROW and done < 1:
+        if not self._rows.due() and done < 1:
             return
-        self._shown = time.monotonic()
         cells = {"step": f"{step}", "kimg": f"{stats['images'] / 1000:,.1f}"}
         cells |= {name: number(value) for name, value in self.terms(stats).items()}
         cells["img/s"] = number(stats["img_s"])

@@ -15,7 +15,7 @@ INPUT = Parameter(
     Parameter.KEYWORD_ONLY,
     default=typer.Argument(
         None,
-        metavar="[INPUT]...",
+        metavar="INPUT",
         help="Pictures, folders, patterns, videos, - or cam:0; left out, the data's test pictures.",
     ),
     annotation=list[str] | None,
@@ -91,7 +91,6 @@ def transfer(common: Common, **options: Any) -> Any:
     """Translate pictures with a trained model (image-to-image translation).
 
     Folder in, folder out: a tree is mirrored.
-
 
     Examples
       animekit transfer cyclegan apple2orange

@@ -74,7 +74,7 @@ def values(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         "limit": count(options["limit"], "limit"),
         "reconstruct": count(options["reconstruct"], "reconstruct"),
         "checkpoint": checkpoint(options["checkpoint"]),
-        "gpu": common.gpu or "auto",
+        "gpu": common.device or "auto",
     }
 
 

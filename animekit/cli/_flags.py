@@ -1,4 +1,4 @@
-"""From a pydantic schema to command-line options, and to rows of a table."""
+"""From the fields of a pydantic model to flags, and to rows of a table."""
 
 from __future__ import annotations
 
@@ -7,37 +7,50 @@ from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any, Literal, Union, get_args, get_origin
 
+from pydantic.fields import FieldInfo
+
 from animekit.cli._options import option
 from animekit.config import Layer, Params, current, parse_value, show
 
 LONGEST = 12  # letters of a type in the help
 NAMES = {int: "INT", float: "FLOAT", bool: "BOOL", str: "TEXT"}
+METAVARS = {"INT": "N", "FLOAT": "F", "TEXT": "NAME"}
+"""What stands for a value of a type in the help of commands."""
 
 
 def options_of(
-    params: type[Params], panels: Mapping[str, str], panel: str, taken: Iterable[str]
+    params: type[Params],
+    taken: Iterable[str],
+    *,
+    panel: str,
+    panels: Mapping[str, str] | None = None,
+    metavars: Mapping[str, str] | None = None,
 ) -> list[Parameter]:
     """Return options for fields that are not `taken`, the schema's own ones first.
 
-    `panels` names the help panel of a field, `panel` that of all others. A boolean becomes --NAME
-    and --no-NAME, of which help shows the one that changes the default.
+    `panels` names the help panel of a field, else its topic does, `panel` that of all others. A
+    boolean becomes --NAME and --no-NAME, of which help shows the one that changes the default.
     """
     own = params.__annotations__
     found = []
     for name, field in sorted(params.model_fields.items(), key=lambda item: item[0] not in own):
         if name in taken:
             continue
-        where, words = panels.get(name, panel), (field.description or "").replace("[", r"\[")
+        where = (panels or {}).get(name) or _topic(field) or panel
+        words = (field.description or "").replace("[", r"\[")
         if _plain(field.annotation) is bool:
             found += _switch(name, where, words, default=bool(field.default))
             continue
-        metavar = type_name(field.annotation)
-        if len(metavar) > LONGEST:
-            words += rf" [dim]({metavar.replace('|', ', ')})[/]"
+        kind = type_name(field.annotation)
+        choices = kind.split("|") if "|" in kind else []
+        metavar = ",".join(METAVARS.get(part, part) for part in kind.split(","))
+        if len(kind) > LONGEST and choices:
+            words += rf" [dim]({', '.join(choices)})[/]"
             metavar = "CHOICE"
         if field.default is not None:
             words += rf" [dim]\[default: {show(field.default)}][/]"
-        found.append(option(name, str, help=words, metavar=metavar, panel=where))
+        metavar = (metavars or {}).get(name, metavar)
+        found.append(option(name, str, help=words, metavar=metavar, panel=where, choices=choices))
     return found + [each for old in _old_options(params) for each in old if each.name not in taken]
 
 
@@ -48,6 +61,12 @@ def _old_options(params: type[Params]) -> Iterator[list[Parameter]]:
             yield [option(name, bool, help="", hidden=True) for name in (old, f"no_{old}")]
         elif "=" not in old:
             yield [option(old, str, help="", hidden=True)]
+
+
+def _topic(field: FieldInfo) -> str:
+    """Return the topic of a parameter as a heading; "" where it has none."""
+    extra = field.json_schema_extra
+    return str(extra.get("topic", "")).capitalize() if isinstance(extra, dict) else ""
 
 
 def _switch(name: str, panel: str, words: str, *, default: bool) -> list[Parameter]:

@@ -1,0 +1,105 @@
+"""Commands and groups as Typer builds them: their help, and words that may be left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+GENERAL = "General"
+"""The panel of what many commands share: the last one of every help."""
+
+
+Valued = Mapping[str, tuple[str, str]]
+"""Flags that may be typed with a value: the option that takes it, and a pattern of its values."""
+
+
+def spell_out(words: Sequence[str], valued: Valued) -> list[str]:
+    """Return the words with the option in place of a flag that has a value.
+
+    >>> valued = {"--resume": ("--resume-run", "[^-].*"), "--undo": ("--undo-id", "[0-9]+")}
+    >>> spell_out(["--resume", "-n"], valued), spell_out(["--resume", "7"], valued)
+    (['--resume', '-n'], ['--resume-run', '7'])
+    >>> spell_out([], valued), spell_out(["--resume"], valued)
+    ([], ['--resume'])
+    >>> spell_out(["--undo", "faces", "--resume=7"], valued), spell_out(["--undo", "7"], valued)
+    (['--undo', 'faces', '--resume-run=7'], ['--undo-id', '7'])
+    """
+    found = []
+    for index, word in enumerate(words):
+        after = words[index + 1] if index + 1 < len(words) else ""
+        flag, equals, value = word.partition("=")
+        name, pattern = valued.get(flag, ("", ""))
+        if name and (equals or re.fullmatch(pattern, after, re.DOTALL)):
+            word = name + equals + value
+        found.append(word)
+    return found
+
+
+class _Readable:
+    """What the help of all commands and groups is spared: types in angle brackets."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options and arguments, those that Typer declares in our style."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for each in params:
+            if isinstance(each, TyperArgument):
+                each.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
+            elif each.is_flag and each.metavar is None:  # --help and the like
+                each.metavar = ""
+        return params
+
+
+class Command(_Readable, TyperCommand):
+    """A command; `valued` are its flags that may be typed with a value."""
+
+    valued: ClassVar[Valued] = {}
+    _last = ""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return --help as one of the options that all commands have."""
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.rich_help_panel, found.help = GENERAL, "Show this help."
+        return found
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words, a flag with a value as the option that takes it."""
+        self._last = args[-1] if args else ""
+        return super().parse_args(ctx, spell_out(args, self.valued))
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer names of options, and the values of a flag that may have one."""
+        name, _ = self.valued.get(self._last, ("", ""))
+        for each in self.get_params(ctx):
+            if name in each.opts and not incomplete.startswith("-"):
+                found: list[Any] = each.shell_complete(ctx, incomplete)
+                return found
+        return super().shell_complete(ctx, incomplete)
+
+
+class Group(_Readable, TyperGroup):
+    """A group of commands."""
+
+
+class DefaultGroup(Group):
+    """A group whose bare name means its first command: `runs` is `runs ls`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the first command's name before options that stand alone."""
+        bare = not args and not ctx.resilient_parsing  # while it is being typed, any may come
+        if bare or (args and args[0].startswith("-") and args[0] not in ("-h", "--help")):
+            args = [next(iter(self.commands)), *args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer the options of the first command beside the names of all."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            first = next(iter(self.commands.values()))
+            known = {item.value for item in found}
+            more = first.shell_complete(first.make_context(None, [], ctx, obj=ctx.obj), incomplete)
+            found += [item for item in more if item.value not in known]
+        return found

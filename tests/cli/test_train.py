@@ -1,0 +1,136 @@
+"""`animekit train`: options, plans, runs, Ctrl-C and resume."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from animekit.cli.train import show
+from animekit.runs.run import Run
+from tests.cli.test_cli import answer, call, keeps_its_schema, tiny
+
+STOPPER = '''
+"""A logger that presses Ctrl-C."""
+import os, signal
+from animekit.training.logger import Logger
+from animekit.hookspecs import hookimpl
+
+class Stopper(Logger):
+    """Stop the run at its third step."""
+    name = "stopper"
+
+    def log(self, step, stats):
+        """Press Ctrl-C."""
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+@hookimpl
+def animekit_loggers():
+    return [Stopper]
+'''
+
+
+def plan(pictures: Path, *words: str, model: str = "wgangp") -> dict[str, Any]:
+    """Return the resolved values of a run that is only planned."""
+    values = answer(*tiny(pictures, *words, "-n", model=model))["data"]["values"]
+    return {key: value for key, (value, origin) in values.items()}
+
+
+def test_parameters_of_a_model_are_options_and_equal_set(pictures: Path) -> None:
+    for words in (
+        ["--gp-weight", "5", "--betas=0,0.99"],
+        ["--set=gp_weight=5", "--set=betas=0,.99"],
+    ):
+        values = plan(pictures, *words)
+        assert (values["gp_weight"], values["betas"]) == (5.0, [0.0, 0.99])
+
+
+def test_switches_turn_on_and_off(pictures: Path) -> None:
+    assert (plan(pictures)["flip"], plan(pictures)["channels_last"]) == (False, True)
+    values = plan(pictures, "--flip", "--no-channels-last", "--one-sided")
+    assert (values["flip"], values["channels_last"], values["one_sided"]) == (True, False, True)
+
+
+def test_a_name_that_looks_like_a_number_stays_a_name(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "2024").symlink_to(pictures)
+    assert plan(Path("2024"), "--name", "1e3")["name"] == "1e3"
+
+
+def test_a_plan_says_everything_and_makes_nothing(pictures: Path) -> None:
+    result = call(*tiny(pictures, "-n", "--measure", "--steps", "70", model="wgangp"))
+    assert result.exit_code == 0
+    for words in (
+        r"would train +wgangp",
+        r"into +runs/0001-wgangp-discs32",
+        r"24 of 24 used",
+        r"goal +70 steps",
+        r"generator 0\.\d+ M",
+        r"g every 5 steps",
+        r"img/s, about 0",
+        r"steps +70 +--set",
+    ):
+        assert re.search(words, result.stdout), words
+    assert not Path("runs").exists()
+
+
+def test_a_run_reports_on_stderr_and_answers_with_its_folder(pictures: Path) -> None:
+    result = call(*tiny(pictures, "--steps", "3"))
+    assert result.exit_code == 0
+    assert result.stdout == "runs/0001-gan-discs32\n"
+    assert "run 0001-gan-discs32   data 24 images 32x32" in result.stderr
+    assert "step=3/3" in result.stderr
+    assert "next: animekit generate 0001-gan-discs32" in result.stderr
+    quiet = call(*tiny(pictures, "--steps", "1", "-q", "-o", "other"))
+    assert (quiet.stdout, quiet.stderr) == ("other/0001-gan-discs32\n", "")
+    elsewhere = call("train", "gan", "--resume", "1", "-o", "other")
+    assert "next: animekit generate other/0001-gan-discs32" in elsewhere.stderr
+
+
+def test_json_lines_tell_the_whole_run(pictures: Path) -> None:
+    result = call(*tiny(pictures, "--steps", "2", "--json"))
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    events = [line["event"] for line in lines]
+    assert events[:2] == ["plan", "start"]
+    assert {"tick", "sample", "checkpoint"} < set(events)
+    assert events[-1] == "end"
+    assert keeps_its_schema(lines[-1])
+    assert lines[-1]["data"]["id"] == "0001-gan-discs32"
+    assert {line["schema"] for line in lines} == {"animekit.train/1"}
+
+
+def test_a_bare_resume_goes_on_with_the_newest_run(pictures: Path) -> None:
+    call(*tiny(pictures, "--steps", "2"))
+    result = call("train", "gan", "--resume", "--steps", "4")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "runs/0001-gan-discs32\n"
+    assert Run("1").metrics()[-1]["step"] == 4
+    for words in (["--resume", "1"], ["--resume=1"], ["--resume-run", "0001"]):
+        assert call("train", "gan", *words, "--steps", "4").exit_code == 0, words
+    other = call("train", "wgangp", "--resume", "1", "--steps", "5")
+    assert (other.exit_code, other.stdout) == (4, "")
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(pictures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "stopper.py").write_text(STOPPER)
+    before = signal.getsignal(signal.SIGINT)  # in a background job it is ignored
+    result = call(*tiny(pictures, "--steps", "9", "--stopper", "--plugins-dir", folder))
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-2].startswith("stopped at step ")
+    assert "animekit train gan --resume runs/0001-gan-discs32" in result.stderr.splitlines()[-1]
+    assert signal.getsignal(signal.SIGINT) is before
+    rows = answer("runs")["data"]
+    assert [(row["state"], row["steps"] < 9) for row in rows] == [("interrupted", True)]
+
+
+def test_the_display_of_a_run_is_dropped_rather_than_the_run(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show.Plain, "log", lambda *given: 1 / 0)
+    assert call(*tiny(pictures, "--steps", "1")).exit_code == 0
