@@ -120,7 +120,7 @@ def _translators(line: Line) -> Iterable[Item]:
 
 
 def _presets(line: Line) -> Iterator[Item]:
-    from animekit.config import presets
+    from animekit.training.presets import presets
 
     for each in _declared(line.plugins_dir):
         if each.kind == "model" and each.name == line.model:

@@ -196,7 +196,7 @@ def test_run_gan_works_from_any_directory_and_through_a_link(checkout: Path) -> 
     arguments = (checkout / "arguments").read_text(encoding="utf-8").splitlines()
     assert arguments[0] == "generate"
     assert arguments[2:] == [
-        *("--seeds", "0-24", "--grid", "5x5", "--tile", "64"),
+        *("--seeds", "0-24", "--grid", "5x5", "--image-size", "64"),
         *("-o", str(checkout / "samples" / "gan.png")),
         *("--quiet", "two words"),
     ]

@@ -90,8 +90,6 @@ def add_to(app: typer.Typer) -> None:
 def transfer(common: Common, **options: Any) -> Any:
     """Translate pictures with a trained model (image-to-image translation).
 
-    Folder in, folder out: a tree is mirrored.
-
     Examples
       animekit transfer cyclegan apple2orange
       animekit transfer cyclegan apple2orange photos -o out --direction both
