@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,13 +14,19 @@ import jsonschema
 import numpy as np
 import typer
 from PIL import Image
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from animekit.cli import Root, app
+from animekit.cli._console import Screen
+from animekit.cli._options import Session
 from animekit.data.dataset import Dataset
 from animekit.data.pack import Pack
+from animekit.plugins import Registry
 
 SCHEMAS = files("animekit.cli") / "schemas"
+TINY = {"size": 32, "batch-size": 4, "g-channels": 4, "d-channels": 4, "z-dim": 8, "threads": 1}
+TINY |= {"log-every": 1, "eval-every": 0}
 
 
 class Group(Protocol):
@@ -75,6 +82,27 @@ def problems(schema: str | dict[str, Any], value: Any) -> list[str]:
         schema = json.loads((SCHEMAS / f"{schema}.json").read_text("utf-8"))
     errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
     return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+def tiny(data: Path, *words: str | Path, model: str = "gan") -> list[str]:
+    """Return the words of a training that takes a moment."""
+    flags = [f"--{key}={value}" for key, value in TINY.items()]
+    return ["train", model, f"--data={data}", *flags, "--gpu", "cpu", *map(str, words)]
+
+
+def nodes(registry: Registry) -> Iterator[tuple[str, Any, typer.Context]]:
+    """Walk the tree of commands, groups too: the line, the command and its context."""
+    root = get_command(app)
+    session = Session(Screen(quiet=True), _registry=registry)
+    waiting = [("animekit", root, typer.Context(root, info_name="animekit", obj=session))]
+    while waiting:
+        line, command, context = waiting.pop()
+        yield line, command, context
+        names = command.list_commands(context) if hasattr(command, "list_commands") else []
+        for name in names:
+            below = command.get_command(context, name)
+            inner = typer.Context(below, parent=context, info_name=name, obj=session)
+            waiting.append((f"{line} {name}", below, inner))
 
 
 def picture(value: int = 0, size: int = 8, format: str = "PNG") -> bytes:

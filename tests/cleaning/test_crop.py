@@ -39,7 +39,7 @@ from animekit.errors import (
 from animekit.images.decode import decode
 from animekit.images.pixels import resize
 from animekit.plugins import KINDS, PluginSource, Registry
-from tests.cli.test_cli import keeps_its_schema
+from tests.support import keeps_its_schema
 
 RED = (230, 20, 20)
 SURE, UNSURE = 0.9, 0.5

@@ -22,7 +22,7 @@ from animekit.errors import UsageError
 from animekit.gates import parse_gate
 from animekit.text import printable
 from animekit_plugins.datasets.folder import Folder
-from tests.cli.test_cli import keeps_its_schema
+from tests.support import keeps_its_schema
 
 FEW = "--check=corrupt,size,duplicate,mono"
 """Checks that need no detector: what is tested here does not depend on which ones run."""

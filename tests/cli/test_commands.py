@@ -16,7 +16,7 @@ from animekit.cli import app
 from animekit.cli._commands import GENERAL
 from animekit.cli._options import CHANCE, CONSENT, EVERYWHERE, SETTINGS
 from animekit.plugins import Registry
-from tests.cli.test_cli import call, nodes
+from tests.support import call, nodes
 
 LEAVES = {
     "demo": [*CHANCE, *CONSENT],

@@ -16,7 +16,7 @@ from animekit import plugins
 from animekit.cli import app
 from animekit.cli._commands import GENERAL
 from animekit.plugins import Registry
-from tests.cli.test_cli import nodes
+from tests.support import nodes
 
 LOOSE = '''
 """A model of a test."""

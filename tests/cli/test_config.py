@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.cli.test_cli import answer, call
+from tests.support import answer, call
 
 
 def test_values_are_shown_with_their_origin(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_values_are_shown_with_their_origin(tmp_path: Path) -> None:
     words = ["config", "show", "wgangp", "--preset", "cpu", "--config", file, "--set", "lr=3"]
     rows = {row["key"]: row for row in answer(*words)["data"]}
     assert (rows["lr"]["value"], rows["lr"]["origin"]) == (3.0, "--set")
-    assert (rows["batch"]["value"], rows["batch"]["origin"]) == (8, str(file))
+    assert (rows["batch_size"]["value"], rows["batch_size"]["origin"]) == (8, str(file))
     assert rows["g_channels"]["origin"] == "preset cpu"
     assert rows["seed"]["origin"] == "default"
     assert re.search(r"^lr +3.0 +--set$", call(*words, "--origin").stdout, re.MULTILINE)

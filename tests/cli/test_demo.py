@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.test_cli import call, keeps_its_schema
+from tests.support import call, keeps_its_schema
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 
 from animekit.runs.run import Run
 from animekit.testing.tiny import tiny_dataset
-from tests.cli.test_cli import answer, call, keeps_its_schema
+from tests.support import answer, call, keeps_its_schema
 
 QUICK = ("--ms-ssim", "--swd", "--repeats", "2")
 

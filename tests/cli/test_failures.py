@@ -14,7 +14,7 @@ import torch
 from typer.testing import Result
 
 from animekit.cli._failures import known
-from tests.cli.test_cli import call
+from tests.support import call
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_the_machine_lacks_is_told_with_advice(
     assert words in told.message
     assert told.hint
     if "memory" in words:
-        assert "--batch 32" in told.hint
+        assert "--batch-size 32" in told.hint
 
 
 def test_an_error_of_no_known_kind_stays_unknown() -> None:

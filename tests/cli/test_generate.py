@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from animekit.cli import app
 from animekit.cli._options import Common
-from tests.cli.test_cli import answer, call
+from tests.support import answer, call
 
 
 @pytest.mark.usefixtures("at_run")

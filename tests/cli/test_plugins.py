@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.cli.test_cli import answer, call
+from tests.support import answer, call
 
 HINGE = '''
 """Hinge loss."""

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from animekit.images.write import read_png_text
-from tests.cli.test_cli import call, keeps_its_schema
 from tests.evaluation.support import train_tiny
+from tests.support import call, keeps_its_schema
 
 
 @pytest.fixture(scope="module")

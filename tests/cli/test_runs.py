@@ -10,7 +10,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from tests.cli.test_cli import answer, call
+from tests.support import answer, call
 
 
 def test_runs_are_listed_and_shown(drawn: Path) -> None:

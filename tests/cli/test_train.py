@@ -12,7 +12,7 @@ import pytest
 
 from animekit.cli.train import show
 from animekit.runs.run import Run
-from tests.cli.test_cli import answer, call, keeps_its_schema, tiny
+from tests.support import answer, call, keeps_its_schema, tiny
 
 STOPPER = '''
 """A logger that presses Ctrl-C."""
@@ -37,7 +37,9 @@ def animekit_loggers():
 
 def plan(pictures: Path, *words: str, model: str = "wgangp") -> dict[str, Any]:
     """Return the resolved values of a run that is only planned."""
-    values = answer(*tiny(pictures, *words, "-n", model=model))["data"]["values"]
+    result = call(*tiny(pictures, *words, "-n", model=model), "--json")  # a plan has no schema
+    assert result.exit_code == 0, result.output
+    values = json.loads(result.stdout.splitlines()[-1])["data"]["values"]
     return {key: value for key, (value, origin) in values.items()}
 
 
@@ -51,9 +53,9 @@ def test_parameters_of_a_model_are_options_and_equal_set(pictures: Path) -> None
 
 
 def test_switches_turn_on_and_off(pictures: Path) -> None:
-    assert (plan(pictures)["flip"], plan(pictures)["channels_last"]) == (False, True)
+    assert (plan(pictures)["mirror"], plan(pictures)["channels_last"]) == (False, True)
     values = plan(pictures, "--flip", "--no-channels-last", "--one-sided")
-    assert (values["flip"], values["channels_last"], values["one_sided"]) == (True, False, True)
+    assert (values["mirror"], values["channels_last"], values["one_sided"]) == (True, False, True)
 
 
 def test_a_name_that_looks_like_a_number_stays_a_name(pictures: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from animekit.cli import app
-from tests.cli.test_cli import keeps_its_schema
+from tests.support import keeps_its_schema
 from tests.translation.models import plugin, swap_weights
 from tests.translation.pictures import BLUE, paint, tree
 
