@@ -73,8 +73,12 @@ def test_ctrl_c_ends_the_wait_for_a_picture_at_once(registry: Registry) -> None:
             return b""
 
     weights = swap_weights(Path("swap.safetensors"))
-    with pytest.raises(KeyboardInterrupt):
-        transfer("swap", str(weights), Waiting(), io.BytesIO(), registry=registry, **EXACT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            transfer("swap", str(weights), Waiting(), io.BytesIO(), registry=registry, **EXACT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_would_be_done_is_known_without_doing_it(registry: Registry) -> None:
