@@ -17,10 +17,10 @@ from animekit.files import write_atomic
 from animekit.generation.interpolation import MAX_FRAMES, MODES
 from animekit.images.write import (
     KEY,
-    _commented,
-    _text,
-    _writing,
     may_replace,
+    own_text,
+    with_comment,
+    write_errors,
     write_gif,
     write_png,
 )
@@ -124,7 +124,7 @@ class Recipe(_Part):
             raise NotFoundError(
                 f"no picture {path}", "name a PNG or GIF that animekit generate wrote"
             )
-        text = _text(Path(path))
+        text = own_text(Path(path))
         if text is None:
             raise UnusableError(
                 f"{path} holds no recipe: animekit did not make it, or a program removed its"
@@ -161,7 +161,7 @@ def _unreadable(path: Path | str, why: str) -> UnusableError:
 def save_png(path: Path, image: np.ndarray, recipe: Recipe, *, overwrite: bool) -> Path:
     """Write a PNG with its recipe; see `may_replace`."""
     may_replace(path, ".png", overwrite=overwrite)
-    with _writing(path):
+    with write_errors(path):
         write_png(path, image, {KEY: recipe.text()})
     return path
 
@@ -170,10 +170,10 @@ def save_gif(path: Path, frames: Sequence[np.ndarray], recipe: Recipe, *, overwr
     """Write a GIF with its recipe as a comment; see `may_replace`."""
     may_replace(path, ".gif", overwrite=overwrite)
     fps = (recipe.layout and recipe.layout.fps) or DEFAULT_FPS
-    with _writing(path), tempfile.TemporaryDirectory(prefix="animekit-") as folder:
+    with write_errors(path), tempfile.TemporaryDirectory(prefix="animekit-") as folder:
         plain = Path(folder) / "plain.gif"
         write_gif(plain, frames, fps)
-        write_atomic(path, _commented(plain.read_bytes(), f"{KEY} {recipe.text()}"))
+        write_atomic(path, with_comment(plain.read_bytes(), f"{KEY} {recipe.text()}"))
     return path
 
 
@@ -183,6 +183,6 @@ def save_noise(path: Path, z: np.ndarray, *, overwrite: bool) -> Path:
     np.save(buffer, z, allow_pickle=False)
     same = path.is_file() and path.read_bytes() == buffer.getvalue()
     may_replace(path, ".npy", overwrite=overwrite or same)
-    with _writing(path):
+    with write_errors(path):
         write_atomic(path, buffer.getvalue())
     return path

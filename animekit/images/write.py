@@ -84,7 +84,7 @@ def may_replace(path: Path, suffix: str, *, overwrite: bool) -> None:
         raise UsageError(f"{path} does not end in {suffix}", f"name a {suffix} file")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", f"name a {suffix} file in it")
-    if path.exists() and not overwrite and _text(path) is None:
+    if path.exists() and not overwrite and own_text(path) is None:
         raise UnusableError(
             f"{path} exists and animekit did not make it",
             "--yes replaces it; --out writes elsewhere",
@@ -93,7 +93,8 @@ def may_replace(path: Path, suffix: str, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def write_errors(path: Path) -> Iterator[None]:
+    """Make the folder of a file; what the system refuses becomes one clear error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -103,7 +104,8 @@ def _writing(path: Path) -> Iterator[None]:
         raise kind(f"cannot write {path}: {reason}", "--out writes elsewhere") from None
 
 
-def _text(path: Path) -> str | None:
+def own_text(path: Path) -> str | None:
+    """Return what animekit wrote into a PNG or GIF; None where it did not make it."""
     if path.suffix.lower() == ".gif":
         try:
             with Image.open(path, formats=("GIF",)) as image:
@@ -118,7 +120,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _commented(gif: bytes, text: str) -> bytes:
+def with_comment(gif: bytes, text: str) -> bytes:
     """Put a comment behind the header and the common palette of a GIF89a."""
     start = 13 + (3 << (gif[10] & 7) + 1 if gif[10] & 0x80 else 0)
     data = text.encode("ascii")

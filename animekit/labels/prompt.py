@@ -13,7 +13,7 @@ import numpy as np
 from animekit.errors import ConfigError, DataError, NotFoundError
 from animekit.labels import tags
 from animekit.labels.vocabulary import COURSE, Vocabulary
-from animekit.labels.words import NEGATIONS, Words, _words_with_denials, shown, words_of
+from animekit.labels.words import NEGATIONS, Words, shown, words_of, words_with_denials
 from animekit.text import did_you_mean
 
 LONGEST = 100  # letters of a misspelt text that are compared with the known ones
@@ -70,7 +70,7 @@ class Reading:
             if text in self.vocabulary.odd and not self._waiting:
                 self._set(self.vocabulary.odd[text], denied=denied)
                 return
-        words = _words_with_denials(part)
+        words = words_with_denials(part)
         at = 0
         while at < len(words):
             count = self._match(words, at)

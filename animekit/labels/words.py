@@ -33,10 +33,10 @@ def shown(text: str, limit: int = 40) -> str:
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
-def _words_with_denials(part: str) -> Words:
+def words_with_denials(part: str) -> Words:
     """Return the words of a part; a hyphen in front of a word is the word "no".
 
-    >>> _words_with_denials("-smile open-mouth")
+    >>> words_with_denials("-smile open-mouth")
     ('no', 'smile', 'open', 'mouth')
     """
     found: list[str] = []

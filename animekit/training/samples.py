@@ -1,4 +1,4 @@
-"""Sample sheets of models that change images: the same ones each time, and what became of them."""
+"""Sample grids of a training: the same noise, labels and real images each time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,48 @@ from animekit.data.unpaired import PairLoader
 from animekit.images.layout import grid
 from animekit.images.pixels import resize, to_float, to_uint8
 from animekit.labels import conditions
-from animekit.models.abilities import Illustrates
+from animekit.models.abilities import Generates, Illustrates
+from animekit.models.sampling import noise_of_seeds
+from animekit.training.stepper import Stepper
+
+BATCH = 64
+"""Images that are drawn at once."""
+
+
+def draw_grid(stepper: Stepper, side: int) -> np.ndarray | None:
+    """Return the sample grid of a step, uint8 [H, W, 3]; None for a model that draws nothing.
+
+    Seeds 0, 1, 2, ... from noise to images; a model that changes images shows what it makes of
+    some of the data.
+    """
+    fakes = draw_fakes(stepper, side * side, offset=0)
+    if fakes is not None:
+        return grid(fakes, side)
+    if not isinstance(stepper.model, Illustrates):
+        return None
+    with stepper.average as model, torch.inference_mode(), stepper.engine.autocast():
+        assert isinstance(model, Illustrates)
+        return draw_sheet(model, stepper.loader, side)
+
+
+def draw_fakes(stepper: Stepper, count: int, *, offset: int) -> np.ndarray | None:
+    """Return images of the seeds from `offset` by the averaged weights, uint8 [N, H, W, 3].
+
+    A conditional model is asked for what real images from all parts of the data are. None for a
+    model that does not draw from noise.
+    """
+    if not isinstance(stepper.model, Generates):
+        return None
+    fakes = []
+    asked = labels_of(stepper.loader, count) if stepper.loader.spec.labels else None
+    with stepper.average as model, torch.inference_mode(), stepper.engine.autocast():
+        assert isinstance(model, Generates)
+        for start in range(offset, offset + count, BATCH):
+            seeds = range(start, min(start + BATCH, offset + count))
+            z = torch.from_numpy(noise_of_seeds(model, seeds)).to(stepper.engine.device)
+            labels = None if asked is None else asked[start - offset :][: len(z)]
+            fakes.append(to_uint8(model.sample(z, labels)))
+    return np.concatenate(fakes)
 
 
 def examples(loader: Loader, count: int) -> Batch:
@@ -29,8 +70,9 @@ def examples(loader: Loader, count: int) -> Batch:
     if len(packs) > 1:
         batch.others = _pictures(packs[1], count, size, loader.device)
     elif packs[0].labels is not None and packs[0].mask is not None:
+        rows = rows_of_all_parts(len(packs[0]), count)
         batch.labels, batch.mask = (
-            torch.from_numpy(values[spread(len(packs[0]), count)]).to(loader.device, torch.float32)
+            torch.from_numpy(values[rows]).to(loader.device, torch.float32)
             for values in (packs[0].labels, packs[0].mask)
         )
     return batch
@@ -44,23 +86,23 @@ def labels_of(loader: Loader, count: int) -> Tensor:
     """
     pack = loader.pack
     assert pack.labels is not None
-    rows = spread(len(pack), count)
+    rows = rows_of_all_parts(len(pack), count)
     mask = None if pack.mask is None else pack.mask[rows]
     found = conditions.filled(pack.labels[rows], mask, pack.spec.groups, rows.tolist())
     return torch.from_numpy(found).to(loader.device)
 
 
-def spread(total: int, count: int) -> np.ndarray:
+def rows_of_all_parts(total: int, count: int) -> np.ndarray:
     """Return `count` indices from all parts of `total` images, int64, in order.
 
-    >>> spread(10, 4).tolist(), spread(2, 5).tolist()
+    >>> rows_of_all_parts(10, 4).tolist(), rows_of_all_parts(2, 5).tolist()
     ([0, 2, 5, 7], [0, 0, 0, 1, 1])
     """
     return np.arange(count) * total // count
 
 
 def _pictures(pack: Pack, count: int, size: int, device: torch.device) -> Tensor:
-    rows = spread(len(pack), count)
+    rows = rows_of_all_parts(len(pack), count)
     pixels = np.stack([resize(np.asarray(pack.images[row]), size) for row in rows])
     return to_float(torch.from_numpy(pixels).to(device))
 

@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import numpy as np
 import torch
 
 from animekit.device import threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
 from animekit.files import Progress
-from animekit.images.layout import grid
-from animekit.images.pixels import to_uint8
 from animekit.models import weights
-from animekit.models.abilities import Generates, Illustrates
-from animekit.models.sampling import noise_of_seeds
 from animekit.plugins import Registry
 from animekit.runs import checkpoint
 from animekit.runs.run import RUNS, Run, write_config
@@ -228,35 +223,9 @@ class Trainer:
         self._report_clock()
 
     def _sample(self) -> None:
-        pictures = self._draw(GRID * GRID, offset=0)
-        if pictures is not None:
-            picture = grid(pictures, GRID)
-        elif isinstance(self.stepper.model, Illustrates):
-            autocast = self.stepper.engine.autocast()
-            with self.stepper.average as model, torch.inference_mode(), autocast:
-                assert isinstance(model, Illustrates)
-                picture = samples.draw_sheet(model, self.stepper.loader, GRID)
-        else:
-            return
-        self.reporter.picture(self.stepper.done, f"{self.stepper.done:06d}", picture)
-
-    def _draw(self, count: int, *, offset: int) -> np.ndarray | None:
-        """Return images of fixed seeds from the averaged weights, uint8 [N, H, W, 3].
-
-        A conditional model is asked for what real images from all parts of the data are.
-        """
-        if not isinstance(self.stepper.model, Generates):
-            return None
-        pictures = []
-        asked = samples.labels_of(self.stepper.loader, count) if self.job.spec.labels else None
-        with self.stepper.average as model, torch.inference_mode(), self.stepper.engine.autocast():
-            assert isinstance(model, Generates)
-            for start in range(offset, offset + count, GRID * GRID):
-                seeds = range(start, min(start + GRID * GRID, offset + count))
-                z = torch.from_numpy(noise_of_seeds(model, seeds)).to(self.stepper.engine.device)
-                labels = None if asked is None else asked[start - offset :][: len(z)]
-                pictures.append(to_uint8(model.sample(z, labels)))
-        return np.concatenate(pictures)
+        picture = samples.draw_grid(self.stepper, GRID)
+        if picture is not None:
+            self.reporter.picture(self.stepper.done, f"{self.stepper.done:06d}", picture)
 
     @cached_property
     def judge(self) -> Judge | None:
@@ -267,7 +236,9 @@ class Trainer:
         """Score the model, log it, and say whether it is the best so far."""
         if self.judge is None:
             return False
-        fakes = self._draw(self.judge.count, offset=derive_seed("evaluation") >> 32)
+        fakes = samples.draw_fakes(
+            self.stepper, self.judge.count, offset=derive_seed("evaluation") >> 32
+        )
         assert fakes is not None
         try:
             scores = self.judge.scores(fakes)

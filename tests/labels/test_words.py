@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from animekit.labels.words import _words_with_denials, shown, words_of
+from animekit.labels.words import shown, words_of, words_with_denials
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_words_are_lower_case_and_of_one_spelling(text: str, words: tuple[str, .
     ],
 )
 def test_a_hyphen_denies_only_in_front_of_a_word(text: str, words: tuple[str, ...]) -> None:
-    assert _words_with_denials(text) == words
+    assert words_with_denials(text) == words
 
 
 def test_what_is_shown_is_short_and_visible() -> None:
