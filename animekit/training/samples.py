@@ -22,7 +22,7 @@ BATCH = 64
 
 
 def draw_grid(stepper: Stepper, side: int) -> np.ndarray | None:
-    """Return the sample grid of a step, uint8 [H, W, 3]; None for a model that draws nothing.
+    """Return the sample grid of a step, uint8 [H, W, 3], None if nothing is drawn.
 
     Seeds 0, 1, 2, ... from noise to images; a model that changes images shows what it makes of
     some of the data.
@@ -38,8 +38,9 @@ def draw_grid(stepper: Stepper, side: int) -> np.ndarray | None:
 
 
 def draw_fakes(stepper: Stepper, count: int, *, offset: int) -> np.ndarray | None:
-    """Return images of the seeds from `offset` by the averaged weights, uint8 [N, H, W, 3].
+    """Return images uint8 [N, H, W, 3] of seeds, by the averaged weights.
 
+    The seeds count from `offset`.
     A conditional model is asked for what real images from all parts of the data are. None for a
     model that does not draw from noise.
     """
