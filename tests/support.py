@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
 import jsonschema
 import numpy as np
+import pytest
 import typer
 from PIL import Image
 from typer.main import get_command
@@ -22,6 +23,7 @@ from animekit.cli._console import Screen
 from animekit.cli._options import Session
 from animekit.data.dataset import Dataset
 from animekit.data.pack import Pack
+from animekit.errors import DataError
 from animekit.plugins import Registry
 
 SCHEMAS = files("animekit.cli") / "schemas"
@@ -103,6 +105,14 @@ def nodes(registry: Registry) -> Iterator[tuple[str, Any, typer.Context]]:
             below = command.get_command(context, name)
             inner = typer.Context(below, parent=context, info_name=name, obj=session)
             waiting.append((f"{line} {name}", below, inner))
+
+
+def refuses(measure: Callable[..., object], real: object, fake: object, words: str) -> None:
+    """Hold a metric to one clear error, with a hint, for pictures that it cannot use."""
+    with pytest.raises(DataError) as caught:
+        measure(real, fake)
+    assert words in caught.value.message
+    assert caught.value.hint
 
 
 def picture(value: int = 0, size: int = 8, format: str = "PNG") -> bytes:

@@ -19,6 +19,7 @@ from typer.main import get_command
 from animekit.cli import _complete
 from animekit.cli._commands import GENERAL, Command
 from animekit.cli._console import Screen, is_terminal
+from animekit.errors import UsageError
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -55,6 +56,19 @@ def argument(name: str, *, help: str, required: bool = False) -> Parameter:
     info = typer.Argument(... if required else None, metavar=name.upper(), help=help)
     annotation = str if required else str | None
     return Parameter(name, Parameter.KEYWORD_ONLY, default=info, annotation=annotation)
+
+
+def checkpoint_of(word: str) -> str | int:
+    """Read which checkpoint of a run is meant: best, last, or a step.
+
+    >>> checkpoint_of("last"), checkpoint_of("2000")
+    ('last', 2000)
+    """
+    if word in ("best", "last"):
+        return word
+    if not word.isdecimal():
+        raise UsageError(f'no checkpoint "{word}"', "use best, last, or a step such as 2000")
+    return int(word)
 
 
 def in_panel(panel: str, parameters: Iterable[Parameter]) -> list[Parameter]:

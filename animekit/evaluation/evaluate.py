@@ -18,7 +18,7 @@ from animekit.evaluation.image_set import Oddity
 from animekit.evaluation.metric import Exhibit, Metric, MetricContext
 from animekit.evaluation.plan import EvaluatePlan, make_plan
 from animekit.evaluation.reals import Numbers, attempt
-from animekit.evaluation.request import EvaluateRequest, Progress
+from animekit.evaluation.request import EvaluateRequest, StageProgress
 from animekit.evaluation.result import Column, Evaluation, Row, Value, summarise
 from animekit.plugins import Registry
 
@@ -46,7 +46,7 @@ def evaluate(
     min_faces: int | None = None,
     illustrate: bool = True,
     registry: Registry | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Evaluation:
     """Measure a model or a set of images against real ones.
 
@@ -84,12 +84,12 @@ def evaluate(
     return Evaluator(plan, report).run()
 
 
-def counting(report: Progress, words: str) -> Callable[[int, int], None]:
+def counting(report: StageProgress, words: str) -> Callable[[int, int], None]:
     """Return a function to be told how many of how many are done."""
     return lambda done, total: report(words, done / max(total, 1))
 
 
-def sharing(report: Progress, words: str) -> Callable[[float], None]:
+def sharing(report: StageProgress, words: str) -> Callable[[float], None]:
     """Return a function to be told the share that is done."""
     return lambda share: report(words, share)
 
@@ -99,7 +99,7 @@ class Evaluator:
     """Computes a plan: every metric on the real side and on each contender."""
 
     plan: EvaluatePlan
-    report: Progress
+    report: StageProgress
     oddities: list[Oddity] = field(default_factory=list)
     found: dict[str, list[list[Numbers]]] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)

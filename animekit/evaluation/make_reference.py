@@ -14,7 +14,7 @@ from animekit.evaluation.image_set import open_images
 from animekit.evaluation.metric import MetricContext
 from animekit.evaluation.reals import MOST, RealImages
 from animekit.evaluation.reference import Reference
-from animekit.evaluation.request import EvaluateRequest, Progress, metric_requests
+from animekit.evaluation.request import EvaluateRequest, StageProgress, metric_requests
 from animekit.evaluation.result import summarise
 from animekit.plugins import Registry
 
@@ -25,7 +25,7 @@ def make_reference(
     *,
     tags: Path | None = None,
     registry: Registry | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     **asked: Any,
 ) -> Reference:
     """Return a reference of real images: their side of what can be exported.

@@ -17,7 +17,7 @@ from animekit.errors import UsageError
 from animekit.evaluation import held_out, latent_map, latent_picture
 from animekit.evaluation.held_out import TestImages
 from animekit.evaluation.latent_map import LatentMap, map_files
-from animekit.evaluation.request import Progress
+from animekit.evaluation.request import StageProgress
 from animekit.evaluation.scores import (
     Scores,
     as_encoding,
@@ -149,7 +149,7 @@ def reconstruct(
     checkpoint: str | int = "best",
     gpu: str = "auto",
     registry: Registry | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Reconstruction:
     """Let a model reconstruct real images and measure how far off it is.
 
@@ -198,7 +198,7 @@ def open_model(
     return loaded
 
 
-def _reconstructed(plan: ReconstructPlan, report: Progress) -> Reconstruction:
+def _reconstructed(plan: ReconstructPlan, report: StageProgress) -> Reconstruction:
     request, shown, model = plan.request, plan.shown, plan.model
     points = None
     if request.attribute is not None:

@@ -14,7 +14,7 @@ from animekit.plugins import Registry
 
 QUICK = 1_000  # images of a quick evaluation
 FACES = "faces"  # the metric that `min_faces` is a gate on
-Progress = Callable[[str, float], None]
+StageProgress = Callable[[str, float], None]
 """Told what is going on, and the share of it that is done."""
 
 

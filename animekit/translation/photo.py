@@ -15,7 +15,6 @@ from animekit.files import writing
 from animekit.images.decode import FORMATS, MAX_PIXELS, ImageError, decode, header, quiet
 
 Alpha = Literal["keep", "white", "drop"]
-SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif"}
 # quality at which what a network drew is written
 QUALITY: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 6},

@@ -88,7 +88,7 @@ class Video:
 
     def __init__(self, where: Path | int, name: str) -> None:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # else it writes itself
-        self.name, self.is_camera = name, isinstance(where, int)
+        self.name = name
         self.capture = cv2.VideoCapture(where if isinstance(where, int) else str(where))
         if not self.capture.isOpened():
             if isinstance(where, int):

@@ -40,6 +40,7 @@ from tests.support import call
         ("generate --grid 5", 2, 'cannot read --grid "5"', "columns x rows"),
         ("generate --seeds 1 --interpolate 1,2", 2, "two sources of noise", "give one"),
         ("generate --checkpoint bst", 2, 'no checkpoint "bst"', "best, last"),
+        ("generate --checkpoint ²", 2, 'no checkpoint "²"', "best, last"),
         ("generate --like none.png", 3, "no picture none.png", "animekit generate"),
     ],
 )

@@ -32,7 +32,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     asked |= {
         "tags": options["tags"],
         "ref_tags": options["ref_tags"],
-        "checkpoint": int(which) if which.isdigit() else which,
+        "checkpoint": int(which) if which.isdecimal() else which,
         "truncation": options["trunc"],
         "gpu": common.device or "auto",
         "fail_if": options["fail_if"] or (),

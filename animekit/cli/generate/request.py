@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from animekit.cli._options import checkpoint_of
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.request import GenerateRequest, sweep_of
@@ -89,7 +90,7 @@ class GenerateOptions:
             path = Interpolation(self.frames, self.mode, self.loop)  # type: ignore[arg-type]
         return GenerateRequest(
             model=self.model,
-            checkpoint=self.which_checkpoint(),
+            checkpoint=checkpoint_of(self.checkpoint),
             gpu=common.device or "auto",
             prompts=prompts,
             seeds=self.seeds if path is None else self.interpolate,
@@ -104,16 +105,6 @@ class GenerateOptions:
             truncation=self.truncation,
             interpolation=path,
         )
-
-    def which_checkpoint(self) -> str | int:
-        """Return the checkpoint: best, last, or a step."""
-        if self.checkpoint.isdigit():
-            return int(self.checkpoint)
-        if self.checkpoint not in ("best", "last"):
-            raise UsageError(
-                f'no checkpoint "{self.checkpoint}"', "use best, last, or a step such as 2000"
-            )
-        return self.checkpoint
 
     def shape(self) -> tuple[int, int] | None:
         """Return columns and rows of --grid."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from animekit.cli._options import Common
+from animekit.cli._options import Common, checkpoint_of
 from animekit.cli.generate import show
 from animekit.cli.generate.request import GenerateOptions
 from animekit.generation.generate import draw_request, load, plan_request
@@ -42,7 +42,7 @@ def _reproduce(common: Common, options: GenerateOptions, picture: Path) -> dict[
             picture,
             options.model,
             noise=options.noise,
-            checkpoint=options.which_checkpoint(),
+            checkpoint=checkpoint_of(options.checkpoint),
             gpu=gpu,
             registry=common.registry(),
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import Common
+from animekit.cli._options import Common, checkpoint_of
 from animekit.cli._progress import packing, sharing
 from animekit.errors import UnusableError, UsageError
 from animekit.evaluation.latent_map import map_files
@@ -38,7 +38,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         "map_num": options["map_num"],
         "tags": options["tags"],
         "seed": common.seed or 0,
-        "checkpoint": _checkpoint(options["checkpoint"]),
+        "checkpoint": checkpoint_of(options["checkpoint"]),
         "gpu": common.device or "auto",
     }
     request = ReconstructRequest(**asked)
@@ -76,12 +76,6 @@ def _attribute(options: dict[str, Any]) -> str | None:
     if options["map"] is None:
         return None
     return options["attr"] or options["attribute"] or ATTRIBUTE
-
-
-def _checkpoint(word: str) -> str | int:
-    if not word.isdigit() and word not in ("best", "last"):
-        raise UsageError(f'no checkpoint "{word}"', "use best, last, or a step such as 2000")
-    return int(word) if word.isdigit() else word
 
 
 def show(common: Common, found: Reconstruction) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from animekit.cli._options import Common
+from animekit.cli._options import Common, checkpoint_of
 from animekit.cli._progress import counting
 from animekit.errors import UsageError
 from animekit.text import duration, number, printable
@@ -73,7 +73,7 @@ def values(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         "existing": existing,
         "limit": count(options["limit"], "limit"),
         "reconstruct": count(options["reconstruct"], "reconstruct"),
-        "checkpoint": checkpoint(options["checkpoint"]),
+        "checkpoint": checkpoint_of(options["checkpoint"]),
         "gpu": common.device or "auto",
     }
 
@@ -85,13 +85,6 @@ def count(word: str, name: str) -> int | None:
     if not word.isdecimal():
         raise UsageError(f'cannot read --{name} "{word}"', f"--{name} 20, or --{name} all")
     return int(word)
-
-
-def checkpoint(word: str) -> str | int:
-    """Read which checkpoint of a run is meant."""
-    if word not in ("best", "last") and not word.isdecimal():
-        raise UsageError(f'no checkpoint "{word}"', "best, last or a step")
-    return int(word) if word.isdecimal() else word
 
 
 def known(common: Common) -> str:
