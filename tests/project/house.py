@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 GROUND = (
-    "errors", "text", "files", "seeds", "signals", "gates", "config", "hookspecs", "plugins",
-    "device",
+    "errors", "text", "files", "foreign", "seeds", "signals", "gates", "config", "hookspecs",
+    "plugins", "device",
 )  # fmt: skip
 VERBS = ("cleaning", "training", "generation", "evaluation", "translation")
 LAYERS: dict[str, int] = {
