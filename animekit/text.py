@@ -15,6 +15,16 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
+def clipped(text: str, most: int = 60) -> str:
+    """Return what a user or a stranger wrote, printable and no longer than a message bears.
+
+    >>> clipped("short"), clipped("9" * 5000, 12)
+    ('short', '999999999...')
+    """
+    shown = printable(text[:most])
+    return shown if len(text) <= most and len(shown) <= most else f"{shown[: most - 3]}..."
+
+
 def duration(seconds: float) -> str:
     """Return a time as a person reads it.
 

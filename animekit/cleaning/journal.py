@@ -1,20 +1,26 @@
 """The journal of moved files: every move is written down before it is made.
 
 Lines are JSON objects and only ever added. A batch is one call of `apply`: all its moves are on
-disk before the first file moves, so that whatever happens afterwards can be undone. A line that a
-crash cut off is passed over: without its "go", a batch has moved nothing.
+disk before the first file moves, so that whatever happens afterwards can be undone. A line that
+cannot be read (a crash cut it off, a disk damaged it, somebody else wrote it) is counted and passed
+over: it must not stand in the way of the others.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from animekit.errors import UnusableError
+from animekit.foreign import BadLine, iterate_jsonl
+
 FILE = "journal.jsonl"
+MOST_BATCHES = 10**9  # of one journal, and files of one batch
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,8 @@ class MoveBatch:
 
     @property
     def began(self) -> bool:
-        """Whether a file can have moved."""
-        return self.planned is not None
+        """Whether files have moved, as far as the lines that can be read say it."""
+        return self.planned is not None or bool(self.done)
 
     @property
     def lost(self) -> int:
@@ -59,21 +65,29 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
+        self.bad = 0
+        """How many lines could not be read, the last time."""
 
     def read(self) -> list[MoveBatch]:
-        """Return all batches, oldest first; lines that cannot be read are passed over."""
+        """Return all batches, oldest first; lines that cannot be read are counted in `bad`."""
         batches: dict[int, MoveBatch] = {}
-        lines = self.path.read_bytes().split(b"\n") if self.path.is_file() else []
-        for line in lines:
-            record = _parse(line)
-            if record is not None:
-                number = record["batch"]
-                _take(batches.setdefault(number, MoveBatch(number)), record)
+        self.bad = 0
+        for line in iterate_jsonl(self.path, "journal", any_name=True):
+            number = None if isinstance(line, BadLine) else _whole(line.get("batch"))
+            if isinstance(line, BadLine) or number is None:
+                self.bad += 1
+            else:
+                batch = batches.setdefault(number, MoveBatch(number))
+                self.bad += not _take(batch, line)
         return [batches[number] for number in sorted(batches)]
 
     def begin(self, folder: Path, manifest: str, moves: Iterable[Move], when: str) -> MoveBatch:
         """Write down a new batch; when this returns, it is on disk and files may move."""
         number = max((batch.id for batch in self.read()), default=0) + 1
+        if number >= MOST_BATCHES:  # what is written must be read back
+            raise UnusableError(
+                f"{self.path} counts {number - 1:,} batches", "move that journal away", code="path"
+            )
         batch = MoveBatch(number, str(folder), manifest, list(moves))
         head = {"event": "begin", "folder": batch.folder, "manifest": manifest, "time": when}
         lines = [head, *({"event": "move", **_facts(move)} for move in batch.moves)]
@@ -113,26 +127,26 @@ def _facts(move: Move) -> dict[str, Any]:
     return {key: value for key, value in vars(move).items() if value is not None}
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(record, dict) or type(record.get("batch")) is not int:
-        return None
-    return record if isinstance(record.get("event"), str) else None
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < MOST_BATCHES else None
 
 
-def _take(batch: MoveBatch, record: dict[str, Any]) -> None:
-    """Let one line of the journal change what is known of its batch."""
+def _take(batch: MoveBatch, record: dict[str, Any]) -> bool:
+    """Let one line of the journal change what is known of its batch; False where it is none."""
     match record:
         case {"event": "begin", "folder": str(folder), "manifest": str(manifest)}:
             batch.folder, batch.manifest = folder, manifest
         case {"event": "move", "name": str(name), "to": str(to), "sha256": str(sha256)}:
-            batch.moves.append(Move(name, to, sha256, record.get("link")))
-        case {"event": "go", "files": int(files)}:
+            link = record.get("link")
+            if not re.fullmatch("[0-9a-f]{64}", sha256) or not isinstance(link, str | None):
+                return False
+            batch.moves.append(Move(name, to, sha256, link))
+        case {"event": "go", "files": files} if _whole(files) is not None:
             batch.planned = files
-        case {"event": "done", "names": list(names)}:
+        case {"event": "done", "names": list(names)} if all(isinstance(n, str) for n in names):
             batch.done.update(names)
         case {"event": "undone"}:
             batch.undone = True
+        case {"event": "begin" | "move" | "go" | "done"}:
+            return False
+    return isinstance(record.get("event"), str)

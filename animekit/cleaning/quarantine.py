@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from animekit.data.dataset import Skipped, nothing_at
 from animekit.errors import NotFoundError, UnusableError
 from animekit.files import Progress, as_error
 from animekit.signals import StopSignals
+from animekit.text import clipped
 
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMED = 10  # batches that a hint names
 CHUNK = 64  # files that move between two lines of the journal
 Step = tuple[Path, Path, Move]  # from, to, and what was written down
 
@@ -44,12 +47,16 @@ class Applied:
 
 @dataclass(frozen=True)
 class Undone:
-    """What came back: how many files of which batch, and what could not, and why."""
+    """What came back: how many files of which batch, and what could not, and why.
+
+    `bad_lines` counts the lines of the journal that could not be read and were passed over.
+    """
 
     id: int | None
     journal: Path
     files: int
     refused: list[Skipped]
+    bad_lines: int = 0
 
 
 def apply(
@@ -101,16 +108,20 @@ def undo(folder: Path | str, which: str = "last", *, progress: Progress | None =
     journal = Journal(into)
     batch = find(journal, which)
     if batch is None or batch.undone:
-        return Undone(None if batch is None else batch.id, journal.path, 0, [])
+        return Undone(None if batch is None else batch.id, journal.path, 0, [], journal.bad)
     steps: list[Step] = []
     refused: list[Skipped] = []
+    taken: set[str] = set()
     with _plain_errors("the same command goes on from there"), _alone(into):
         for move in batch.moves:
             problem, goes = _look_back(folder, into, batch, move)
+            if goes and taken & {f"from {move.to}", f"to {move.name}"}:
+                problem = "stands twice in the journal"
             if problem:
                 refused.append(Skipped(move.name, problem))
             elif goes:
                 steps.append((into / move.to, folder / move.name, move))
+                taken |= {f"from {move.to}", f"to {move.name}"}
         journal.note(batch, "undo", files=len(steps))
         _run(steps, bring_back, partial(journal.note, batch, "back"), progress)
         if batch.lost:
@@ -118,7 +129,7 @@ def undo(folder: Path | str, which: str = "last", *, progress: Progress | None =
         if not refused:
             journal.note(batch, "undone")
         tidy(into, [move.to for move in batch.moves])
-    return Undone(batch.id, journal.path, len(steps), refused)
+    return Undone(batch.id, journal.path, len(steps), refused, journal.bad)
 
 
 def _look_back(folder: Path, into: Path, batch: MoveBatch, move: Move) -> tuple[str, bool]:
@@ -138,6 +149,9 @@ def _look_back(folder: Path, into: Path, batch: MoveBatch, move: Move) -> tuple[
         return f"another file is in its place; it is still {moved}", False
     if here == "other":
         return f"was changed since it was moved; it stays {moved}", False
+    above = next(path for path in old.parents if os.path.lexists(path))
+    if here == "same" and not above.is_dir():
+        return f"{above} is in its place, and is no folder; it is still {moved}", False
     never_moved = there == "other" and move.name not in batch.done  # and was changed since
     return "" if here == "same" or never_moved else f"is gone from {moved}", here == "same"
 
@@ -147,22 +161,29 @@ def find(journal: Journal, which: str) -> MoveBatch | None:
 
     Raises NotFoundError where there is no journal or no such batch.
     """
-    began = [batch for batch in journal.read() if batch.began]
+    into = journal.path.parent
+    began = [batch for batch in journal.read() if batch.began or _lies_there(into, batch)]
     if not began:
+        bad = f", {journal.bad:,} lines of it cannot be read" if journal.bad else ""
         raise NotFoundError(
-            f"nothing to undo: no moves in {journal.path}",
+            f"nothing to undo: no moves in {journal.path}{bad}",
             "only what --apply moved can come back",
             code="journal.not_found",
         )
     if which == "last":
         return next((batch for batch in reversed(began) if not batch.undone), None)
     for batch in began:
-        if which.isdecimal() and batch.id == int(which):
+        if str(batch.id) == which.lstrip("0"):
             return batch
-    known = " ".join(str(batch.id) for batch in began)
+    known = " ".join(str(batch.id) for batch in began[-NAMED:])
     raise NotFoundError(
-        f'no "{which}" in {journal.path}', f"known: last {known}", code="journal.not_found"
+        f'no "{clipped(which)}" in {journal.path}', f"known: last {known}", code="journal.not_found"
     )
+
+
+def _lies_there(into: Path, batch: MoveBatch) -> bool:
+    """Say whether something has moved of a batch whose "go" and "done" cannot be read."""
+    return any(is_inside(into, move.to) and os.path.lexists(into / move.to) for move in batch.moves)
 
 
 def _run(

@@ -246,6 +246,90 @@ def test_damage_in_the_journal_is_said_and_the_rest_comes_back(faces: Path) -> N
     assert len(tree(faces)) == len(before) - 1
 
 
+BAD_LINES = {
+    "deep": '{"a":' * 100_000,
+    "an endless number": f'{{"batch": {"9" * 5000}, "event": "undone"}}',
+    "infinity": '{"batch": 1, "event": "go", "files": 1e999}',
+    "less than nothing": '{"batch": 1, "event": "go", "files": -5}',
+    "names that are none": '{"batch": 1, "event": "done", "names": [["a0.png"], {}]}',
+    "a key twice": '{"batch": 1, "event": "undone", "batch": 1}',
+    "a hash that is a path": json.dumps(
+        {"batch": 1, "event": "move", "name": "b.png", "to": "c", "sha256": "../" * 9}
+    ),
+    "a link that is a number": json.dumps(
+        {"batch": 1, "event": "move", "name": "b.png", "to": "c", "sha256": "0" * 64, "link": 7}
+    ),
+    "NUL": r'{"batch": 1, "event": "move", "name": "a\u0000", "to": "b", "sha256": "c"}',
+    "no object": "[" * 60 + "]" * 60,
+    "too long": '{"batch": 1, "event": "' + "x" * 3_000_000 + '"}',
+    "bytes": "\xff\xfe\0",
+    "a batch of batches": '{"batch": [1], "event": "undone"}',
+    "a batch beyond counting": '{"batch": 18446744073709551615, "event": "begin"}',
+}
+
+
+@pytest.mark.parametrize("line", BAD_LINES.values(), ids=BAD_LINES)
+@pytest.mark.parametrize("place", [0, 3, 999])
+def test_one_bad_line_is_passed_over_and_all_comes_back(faces: Path, line: str, place: int) -> None:
+    before = tree(faces)
+    quarantine.apply(faces, manifest(faces))
+    path = rejected_folder(faces) / FILE
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([*lines[:place], line.encode("latin-1"), *lines[place:], b""]))
+    back = quarantine.undo(faces)
+    assert (back.files, back.refused, back.bad_lines) == (7, [], 1)
+    assert tree(faces) == before
+    table = manifest(faces)  # and the journal can go on
+    assert quarantine.apply(faces, table).id == 2
+    assert quarantine.undo(faces).files == 7
+
+
+@pytest.mark.parametrize("events", [["go"], ["go", "done"], ["begin", "go", "done", "end"]])
+def test_files_come_back_though_the_lines_that_say_they_moved_are_damaged(
+    faces: Path, events: list[str]
+) -> None:
+    before = tree(faces)
+    quarantine.apply(faces, manifest(faces))
+    path = rejected_folder(faces) / FILE
+    kept = [
+        line if json.loads(line)["event"] not in events else b"{" + line
+        for line in path.read_bytes().splitlines()
+    ]
+    path.write_bytes(b"\n".join([*kept, b""]))
+    back = quarantine.undo(faces)
+    assert (back.files, back.refused, back.bad_lines) == (7, [], len(events))
+    assert tree(faces) == before
+
+
+def test_moves_that_clash_are_named_and_the_others_come_back(faces: Path) -> None:
+    quarantine.apply(faces, manifest(faces))
+    path = rejected_folder(faces) / FILE
+    moves = [json.loads(line) for line in path.read_bytes().splitlines()[1:3]]
+    path.write_bytes(
+        path.read_bytes()
+        + json.dumps(moves[0] | {"name": "again.png"}).encode()
+        + b"\n"
+        + json.dumps(moves[1] | {"name": "a2.png/b.png"}).encode()
+        + b"\n"
+    )
+    (faces / "a2.png").write_bytes(b"a file, not a folder")
+    back = quarantine.undo(faces)
+    assert back.files == 7
+    assert {item.name: item.reason[:25] for item in back.refused} == {
+        "again.png": "stands twice in the journ",
+        "a2.png/b.png": f"{faces / 'a2.png'} is in its place"[:25],
+    }
+
+
+@pytest.mark.parametrize("which", ["9" * 5000, "٣", "-1", "", "\0", "1.0", "0x1"])
+def test_a_batch_that_is_no_number_of_ours_is_not_found(faces: Path, which: str) -> None:
+    quarantine.apply(faces, manifest(faces))
+    with pytest.raises(NotFoundError, match="known: last 1|no ") as caught:
+        quarantine.undo(faces, which)
+    assert caught.value.hint == "known: last 1"
+    assert len(caught.value.message) < len(str(faces)) + 150
+
+
 # kills
 
 

@@ -98,7 +98,11 @@ def _undo(common: Common, options: CleanOptions, which: str) -> dict[str, Any]:
         "restored": done.files,
         "refused": [vars(item) for item in done.refused],
         "journal": str(done.journal),
+        "bad_lines": done.bad_lines,
     }
+    if done.bad_lines:
+        words = f"{done.bad_lines:,} lines of {done.journal} cannot be read and are passed over"
+        screen.warn(words, "journal")
     if done.id is None:
         screen.say("nothing is left to undo")
     elif not done.files and not done.refused:
