@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,8 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from animekit.errors import ConfigError, NotFoundError
+from animekit.errors import ConfigError
+from animekit.foreign import TOML_LIMIT, read_json, read_toml
 from animekit.text import did_you_mean
 
 P = TypeVar("P", bound="Params")
@@ -245,13 +244,9 @@ def read_file(path: Path | str) -> Layer:
     config.json gives its parameters and options back.
     """
     path = Path(path)
-    if not path.is_file():
-        raise NotFoundError(f"no configuration file {path}", "give --config a TOML or JSON file")
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}", "it must be TOML, or JSON") from None
+    read = read_json if path.suffix == ".json" else read_toml
+    hint = "give --config a TOML file, or the config.json of a run"
+    values = read(path, "configuration file", limit=TOML_LIMIT, kind=ConfigError, hint=hint)
     if path.suffix == ".json":
         parts = values if isinstance(values, dict) else {}
         params, options = parts.get("params"), parts.get("options")

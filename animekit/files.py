@@ -70,6 +70,11 @@ def no_room(target: Path, reason: str) -> DeviceError:
     )
 
 
+def is_file(path: Path) -> bool:
+    """Say whether a file is there; a name that no file can have is none."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for names of 300 letters
+
+
 def cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -16,7 +16,8 @@ from typing import IO, Any
 
 from animekit.cleaning.check import Measures
 from animekit.data.survey import File
-from animekit.errors import DeviceError
+from animekit.errors import AnimekitError, DeviceError
+from animekit.foreign import parse_json
 
 FORMAT = 1
 """Raise it when the lines or the facts of a file change: older files are not read."""
@@ -42,15 +43,15 @@ class MeasureCache:
         with path.open("rb") as file:
             for line in file:
                 try:
-                    kind, value = line[:1], json.loads(line[1:]) if line[:1] == b"F" else None
-                    if kind == b"F" and value is not None:
-                        name, size, mtime, sha256 = value
+                    kind = line[:1]
+                    if kind == b"F":
+                        name, size, mtime, sha256 = _parse(line[1:])
                         self._hashes[name] = (size, mtime, sha256)
                     elif kind == b"M" and line.endswith(b"}\n"):
                         self._keep(line[1:65].decode("ascii"), line[65:])
                     elif kind == b"V" and int(line[1:]) != FORMAT:
                         return
-                except (ValueError, TypeError):
+                except (AnimekitError, ValueError, TypeError):
                     continue
 
     def _keep(self, sha256: str, line: bytes) -> None:
@@ -69,10 +70,11 @@ class MeasureCache:
         if line is None:
             return {}
         try:
-            known = json.loads(line)
-        except ValueError:
+            known = _parse(line)
+        except AnimekitError:
             return {}
-        return known if isinstance(known, dict) else {}
+        sound = isinstance(known, dict) and all(isinstance(each, dict) for each in known.values())
+        return known if sound else {}
 
     def put(self, file: File, sha256: str, known: dict[str, Measures] | None) -> None:
         """Keep the hash of a file, and all that is known of its content if that is new."""
@@ -126,6 +128,10 @@ def _age(path: Path) -> tuple[int, str]:
 
 def _plain(value: Any) -> Any:
     return value.tolist()  # of numpy: what else may be in measures, JSON knows
+
+
+def _parse(line: bytes) -> Any:
+    return parse_json(line, "a line of the cache", any_name=True)
 
 
 # ensure_ascii also keeps file names that are not valid UTF-8

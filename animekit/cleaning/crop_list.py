@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from animekit.data.dataset import Skipped
-from animekit.errors import DataError, UnusableError, UsageError
+from animekit.errors import AnimekitError, DataError, UnusableError, UsageError
 from animekit.files import write_atomic
-from animekit.images.decode import ImageError
+from animekit.foreign import parse_json
 from animekit.images.write import read_png_text
 
 LIST = "crops.csv"
@@ -103,9 +105,9 @@ def faces_folder(folder: Path) -> Path:
 def read_crop(path: Path | str) -> Crop | None:
     """Return where a crop came from, as its own metadata says; None for another file."""
     try:
-        values = json.loads(read_png_text(path)[KEY])
-        return Crop(**values)
-    except (ImageError, KeyError, TypeError, ValueError):
+        text = read_png_text(path)[KEY]
+        return TypeAdapter(Crop).validate_python(parse_json(text, "crop", any_name=True))
+    except (AnimekitError, KeyError, ValidationError):
         return None
 
 

@@ -26,6 +26,7 @@ from animekit.data.manifest import (
 from animekit.data.survey import survey
 from animekit.errors import AnimekitError
 from animekit.files import write_atomic
+from animekit.foreign import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +212,11 @@ def counts(table: pd.DataFrame) -> dict[str, int]:
 def _summary_beside(source: Path) -> dict[str, Any]:
     """Return the summary of the cleaning that a manifest came from, if it lies beside it."""
     try:
-        summary = json.loads((source.parent / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        summary = read_json(source.parent / SUMMARY, "summary")
+    except AnimekitError:
         return {}
-    return summary if isinstance(summary, dict) else {}
+    kinds = {"reasons": dict, "checks": dict, "readable": int, "by_reason": dict}  # what is used
+    sound = isinstance(summary, dict) and all(
+        isinstance(summary.get(key, kind()), kind) for key, kind in kinds.items()
+    )
+    return summary if sound else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from animekit.errors import CheckpointError, NetworkError, NotFoundError, UsageError
+from animekit.errors import AnimekitError, CheckpointError, NetworkError, NotFoundError, UsageError
 from animekit.files import (
     cache_dir,
     move,
@@ -23,6 +22,7 @@ from animekit.files import (
     weights_dir,
     write_atomic,
 )
+from animekit.foreign import read_json, read_toml
 from animekit.hub.addresses import Refused, check_address
 from animekit.hub.archive import below, unpacked
 from animekit.hub.download import DownloadProgress, fetch
@@ -315,8 +315,8 @@ def _record_path(entry: Entry) -> Path:
 
 def _record(entry: Entry) -> dict[str, Any]:
     try:
-        record = json.loads(_record_path(entry).read_text("utf-8"))
-    except (OSError, ValueError):
+        record = read_json(_record_path(entry), "record of a download")
+    except AnimekitError:
         return {}
     return record if isinstance(record, dict) else {}
 
@@ -329,7 +329,7 @@ def _expected(entry: Entry, record: dict[str, Any]) -> str | None:
 
 @cache
 def _read(path: Path) -> dict[str, Entry]:
-    found = [Entry.model_validate(row) for row in tomllib.loads(path.read_text("utf-8"))["entry"]]
+    found = [Entry.model_validate(row) for row in read_toml(path, "catalogue")["entry"]]
     named = {entry.name: entry for entry in found}
     assert len(named) == len(found), "two entries have one name"
     return named

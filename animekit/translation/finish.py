@@ -7,7 +7,10 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from animekit.files import read_jsonl, write_atomic
+from pydantic import TypeAdapter, ValidationError
+
+from animekit.files import is_file, write_atomic
+from animekit.foreign import read_jsonl
 from animekit.translation import page
 from animekit.translation.page import PAGE_FOLDER, PageRow
 
@@ -41,9 +44,18 @@ def finish(result: Transferred, flow: TransferSession, *, html: bool) -> None:
 def _rows(result: Transferred) -> list[PageRow]:
     """Return the rows of the page, old ones first, and keep them for the next call."""
     record = result.out / PAGE_FOLDER / RECORD
-    known: dict[str, dict[str, Any]] = {str(row.get("out")): row for row in read_jsonl(record)}
-    known |= {row.out: asdict(row) for row in (PageRow.of(i, result.out) for i in result.items)}
-    rows = [row for row in known.values() if (result.out / str(row["out"])).is_file()]
+    found = filter(None, map(_row, read_jsonl(record, "list of results", any_name=True).rows))
+    known = {row.out: row for row in found}
+    known |= {row.out: row for row in (PageRow.of(item, result.out) for item in result.items)}
+    rows = [row for row in known.values() if is_file(result.out / row.out)]
     record.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(record, "".join(json.dumps(row) + "\n" for row in rows))
-    return [PageRow(**row) for row in rows if set(row) == set(PageRow.__annotations__)]
+    write_atomic(record, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    return rows
+
+
+def _row(facts: dict[str, Any]) -> PageRow | None:
+    """Return a row of an earlier call; None for what this version cannot show."""
+    try:
+        return TypeAdapter(PageRow).validate_python(facts)
+    except ValidationError:
+        return None

@@ -17,8 +17,9 @@ from pydantic import Field
 from torch import Tensor
 
 from animekit.config import Params
-from animekit.errors import DataError, UnusableError
+from animekit.errors import AnimekitError, DataError, UnusableError
 from animekit.evaluation.metric import Metric
+from animekit.foreign import parse_json
 from animekit.hookspecs import hookimpl
 
 from ._common import Map, Meter, square, workers
@@ -118,18 +119,20 @@ class SWD(Metric):
         arrays of another version.
         """
         try:
-            about = json.loads(arrays["about"].tobytes())
+            about = parse_json(arrays["about"].tobytes(), "what the reference says of itself")
             if (about["format"], about["protocol"]) != (FORMAT, self.protocol):
                 raise ValueError(f"format {about['format']} of {about['protocol']}")
             count, params = about["count"], SWDParams(**about["params"])
             total = count * params.patches
+            if type(count) is not int or not 0 < total < 2**31:  # they are counted in int32
+                raise ValueError(f"{params.patches} patches of {count} pictures")
             ranks = {}
             for draw in range(params.passes):
                 for side in levels(about["size"]):
                     shares = arrays[f"{draw}/{side}"].view("<u2") * (total / SHARES)
                     below = torch.from_numpy(np.rint(shares).astype(np.int32))
                     ranks[draw, side] = Ranks(total, THINNED, below)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AnimekitError, KeyError, TypeError, ValueError) as error:
             raise UnusableError(
                 f"the real half of {self.name} cannot be read: {error}",
                 "make it again from the real pictures",
