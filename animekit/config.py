@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast, get_args
 
 import platformdirs
 from pydantic import (
@@ -21,10 +22,11 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from animekit.errors import ConfigError, NotFoundError
+from animekit.errors import ConfigError, NotFoundError, UsageError
 from animekit.text import did_you_mean
 
 P = TypeVar("P", bound="Params")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Params(BaseModel):
@@ -96,6 +98,28 @@ def current(layer: Layer, *schemas: type[Params]) -> Layer:
         meant = names.get(f"{new}={value}")
         values[new] = value if meant is None else meant.partition("=")[2]
     return Layer(layer.origin, values)
+
+
+def renamed_arguments(**names: str) -> Callable[[F], F]:
+    """Let a function take arguments by the names that they had in earlier versions.
+
+    >>> renamed_arguments(gpu="device")(lambda device: device)(gpu="cpu")
+    'cpu'
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            for old, new in names.items():
+                if old in given and new in given:
+                    raise UsageError(f"{old} is called {new} now, both are given", "give one")
+                if old in given:
+                    given[new] = given.pop(old)
+            return function(*args, **given)
+
+        return cast(F, call)
+
+    return decorate
 
 
 @dataclass(frozen=True)
