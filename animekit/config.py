@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast, get_args
 
 import platformdirs
 from pydantic import (
@@ -19,11 +20,12 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from animekit.errors import ConfigError
+from animekit.errors import ConfigError, UsageError
 from animekit.foreign import TOML_LIMIT, read_json, read_toml
 from animekit.text import did_you_mean
 
 P = TypeVar("P", bound="Params")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Params(BaseModel):
@@ -95,6 +97,28 @@ def current(layer: Layer, *schemas: type[Params]) -> Layer:
         meant = names.get(f"{new}={value}")
         values[new] = value if meant is None else meant.partition("=")[2]
     return Layer(layer.origin, values)
+
+
+def renamed_arguments(**names: str) -> Callable[[F], F]:
+    """Let a function take arguments by the names that they had in earlier versions.
+
+    >>> renamed_arguments(gpu="device")(lambda device: device)(gpu="cpu")
+    'cpu'
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **given: Any) -> Any:
+            for old, new in names.items():
+                if old in given and new in given:
+                    raise UsageError(f"{old} is called {new} now, both are given", "give one")
+                if old in given:
+                    given[new] = given.pop(old)
+            return function(*args, **given)
+
+        return cast(F, call)
+
+    return decorate
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def demo(
 ) -> Demo:
     """Draw faces, train a small model on them, and generate 25 new ones in `folder`.
 
-    `options` go to `train`: seed, gpu, steps. A second call adds a run and renews the picture.
+    `options` go to `train`: seed, device, steps. A second call adds a run and renews the picture.
     """
     folder = Path(folder)
     if "steps" not in options:

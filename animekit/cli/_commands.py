@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from animekit.errors import UsageError
+
 GENERAL = "General"
 """The panel of what many commands share: the last one of every help."""
 
@@ -38,6 +40,30 @@ def spell_out(words: Sequence[str], valued: Valued) -> list[str]:
     return found
 
 
+Renamed = Mapping[str, str]
+"""Flags of earlier versions, each with its name of now."""
+
+
+def with_new_names(words: Sequence[str], renamed: Renamed) -> list[str]:
+    """Return the words, flags of earlier versions under the names that they have now.
+
+    Raises UsageError for a flag under two names, of which one would be ignored.
+
+    >>> with_new_names(["--keep=best", "--from", "a.csv"], {"--keep": "--keep-duplicate"})
+    ['--keep-duplicate=best', '--from', 'a.csv']
+    """
+    found: list[str] = []
+    typed: dict[str, str] = {}
+    for word in words:
+        flag, equals, value = word.partition("=")
+        name = renamed.get(flag, flag)
+        other = typed.setdefault(name, flag) if name in renamed.values() else flag
+        if other != flag:
+            raise UsageError(f"{other} and {flag} are one option", f"give {name} alone")
+        found.append(name + equals + value)
+    return found
+
+
 class _Readable:
     """What the help of all commands and groups is spared: types in angle brackets."""
 
@@ -53,9 +79,13 @@ class _Readable:
 
 
 class Command(_Readable, TyperCommand):
-    """A command; `valued` are its flags that may be typed with a value."""
+    """A command; `valued` are its flags that may be typed with a value.
+
+    `renamed` are those of earlier versions under other names, of which help is silent.
+    """
 
     valued: ClassVar[Valued] = {}
+    renamed: ClassVar[Renamed] = {}
     _last = ""
 
     def get_help_option(self, ctx: Any) -> Any:
@@ -66,9 +96,10 @@ class Command(_Readable, TyperCommand):
         return found
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the words, a flag with a value as the option that takes it."""
-        self._last = args[-1] if args else ""
-        return super().parse_args(ctx, spell_out(args, self.valued))
+        """Read the words: old flags as new ones, a flag with a value as the option of it."""
+        words = with_new_names(args, self.renamed)
+        self._last = words[-1] if words else ""
+        return super().parse_args(ctx, spell_out(words, self.valued))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Offer names of options, and the values of a flag that may have one."""

@@ -225,7 +225,6 @@ def _published(kind: Any) -> Source:
 
 SOURCES: dict[str, Source] = {
     "attr": _labels,
-    "attribute": _attributes,
     "check": _plugins("check"),
     "checkpoint": _checkpoints,
     "clean.path": _data_sets,
@@ -238,14 +237,13 @@ SOURCES: dict[str, Source] = {
     "data.pack.path": _data_sets,
     "data.tags.path": _data_sets,
     "detector": _plugins("detector"),
-    "known": _labels,
-    "matrix": _attributes,
     "model": _trained,
     "models.pull.name": _published("weights"),
     "plugins.kind": _kinds,
     "plugins.name": _all_plugins,
     "preset": _presets,
     "random": _attributes,
+    "reconstruct.attr": _attributes,
     "ref": _data_sets,
     "resume_run": _runs_of_model,
     "runs.show.run": _runs,
@@ -254,7 +252,5 @@ SOURCES: dict[str, Source] = {
     "sweep": _attributes,
     "transfer.model": _translators,
     "transfer.name": _trained_translators,
-    "vary": _attributes,
-    "vs": _trained,
 }
 """Parameters by name, or by command and name, that take names; all others take free words."""

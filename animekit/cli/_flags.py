@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from inspect import Parameter
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -51,16 +51,19 @@ def options_of(
             words += rf" [dim]\[default: {show(field.default)}][/]"
         metavar = (metavars or {}).get(name, metavar)
         found.append(option(name, str, help=words, metavar=metavar, panel=where, choices=choices))
-    return found + [each for old in _old_options(params) for each in old if each.name not in taken]
+    return found
 
 
-def _old_options(params: type[Params]) -> Iterator[list[Parameter]]:
-    """Yield hidden options for the names that parameters had in earlier versions."""
+def renamed_flags(params: type[Params]) -> dict[str, str]:
+    """Return the flags that parameters had in earlier versions, and those of now."""
+    found = {}
     for old, new in params.renamed().items():
-        if "=" not in old and _plain(params.model_fields[new].annotation) is bool:
-            yield [option(name, bool, help="", hidden=True) for name in (old, f"no_{old}")]
-        elif "=" not in old:
-            yield [option(old, str, help="", hidden=True)]
+        if "=" in old:
+            continue
+        is_switch = _plain(params.model_fields[new].annotation) is bool
+        for start in ("--", "--no-") if is_switch else ("--",):
+            found[start + old.replace("_", "-")] = start + new.replace("_", "-")
+    return found
 
 
 def _topic(field: FieldInfo) -> str:
@@ -79,8 +82,6 @@ def _switch(name: str, panel: str, words: str, *, default: bool) -> list[Paramet
 def values_of(given: Mapping[str, Any], *schemas: type[Params]) -> dict[str, Any]:
     """Return the options that were given, read as `--set` does; text stays text."""
     fields = {name: field for schema in schemas for name, field in schema.model_fields.items()}
-    renamed = {old: new for schema in schemas for old, new in schema.renamed().items()}
-    fields |= {old: fields[new] for old, new in renamed.items() if new in fields}
     values: dict[str, Any] = {}
     for name, value in given.items():
         if value is None or value is False:

@@ -17,7 +17,7 @@ import typer
 from typer.main import get_command
 
 from animekit.cli import _complete
-from animekit.cli._commands import GENERAL, Command
+from animekit.cli._commands import GENERAL, Command, Renamed
 from animekit.cli._console import Screen, is_terminal
 from animekit.errors import UsageError
 
@@ -289,11 +289,14 @@ def make_command(
     summaries: Mapping[str, str] | None = None,
     *,
     cls: type[Command] = Command,
+    renamed: Renamed | None = None,
     title: str | None = None,
     **about: Any,
 ) -> Command:
     """Return a command that stands alone; `about` goes to Typer, such as `help`."""
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    if renamed:
+        cls = type(cls.__name__, (cls,), {"renamed": renamed})
     app.command(title or name, cls=cls, **about)(share(name, body, own, flags, summaries))
     made = get_command(app)
     assert isinstance(made, Command)
@@ -307,6 +310,7 @@ def command(
     *own: Parameter,
     of: str = "",
     cls: type[Command] = Command,
+    renamed: Renamed | None = None,
     flags: PluginFlags | None = None,
 ) -> None:
     """Register a function as a command of `app`; its docstring is the help."""
@@ -314,4 +318,6 @@ def command(
     if flags is not None:
         make = functools.partial(make_command, title, body, own, flags)
         cls = type("PluginCommand", (PluginCommand,), {"flags": flags, "make": staticmethod(make)})
+    if renamed:
+        cls = type(cls.__name__, (cls,), {"renamed": renamed})
     app.command(name, cls=cls)(share(title, body, own))

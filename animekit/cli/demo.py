@@ -43,7 +43,7 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
             out,
             minutes,
             seed=common.seed or 0,
-            gpu=common.device or "auto",
+            device=common.device or "auto",
             registry=registry,
             loggers=[display(screen, model)],
             progress=progress,

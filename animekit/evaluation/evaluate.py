@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from animekit import plugins
+from animekit.config import renamed_arguments
 from animekit.device import environment, thread_count
 from animekit.errors import UnusableError
 from animekit.evaluation import collapse
@@ -25,6 +26,7 @@ from animekit.plugins import Registry
 __all__ = ["Evaluation", "evaluate"]
 
 
+@renamed_arguments(gpu="device")
 def evaluate(
     model: Any = None,
     ref: Any = None,
@@ -41,7 +43,7 @@ def evaluate(
     ref_tags: Path | None = None,
     checkpoint: str | int = "best",
     truncation: float | None = None,
-    gpu: str = "auto",
+    device: str = "auto",
     fail_if: Sequence[str] = (),
     min_faces: int | None = None,
     illustrate: bool = True,
@@ -73,7 +75,7 @@ def evaluate(
         ref_tags=ref_tags,
         checkpoint=checkpoint,
         truncation=truncation,
-        gpu=gpu,
+        device=device,
         fail_if=tuple(fail_if),
         min_faces=min_faces,
         illustrate=illustrate,

@@ -265,7 +265,7 @@ def contender(
             "leave --size out, or write its images with animekit generate --save-each DIR"
             f" --image-size {asked.size} and evaluate that folder",
         )
-    loaded.model.to(choose_device(asked.gpu))
+    loaded.model.to(choose_device(asked.device))
     return ModelContender(loaded, truncation=asked.truncation)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from animekit import plugins
+from animekit.config import renamed_arguments
 from animekit.device import choose_device
 from animekit.errors import UsageError
 from animekit.evaluation import held_out, latent_map, latent_picture
@@ -53,9 +54,9 @@ class Reconstruction:
     map: LatentMap | None = None
     warnings: tuple[str, ...] = ()
 
-    def picture(self, tile: int | None = None) -> np.ndarray:
+    def picture(self, image_size: int | None = None) -> np.ndarray:
         """Return the pairs as one picture, originals above, up to ten pairs in a row."""
-        side = tile or self.originals.shape[1]
+        side = image_size or self.originals.shape[1]
         above, below = (
             np.stack([_scaled(image, side) for image in images])
             for images in (self.originals, self.copies)
@@ -63,15 +64,20 @@ class Reconstruction:
         pairs = np.concatenate([above, below], 1)
         return grid(pairs, columns=min(COLUMNS, len(pairs)), gap=2)
 
-    def save(self, path: Path | str, *, tile: int | None = None, overwrite: bool = False) -> Path:
+    @renamed_arguments(tile="image_size")
+    def save(
+        self, path: Path | str, *, image_size: int | None = None, overwrite: bool = False
+    ) -> Path:
         """Write the pairs as one PNG that says what it shows; return its path.
 
-        `tile` is the side of an image. A file that animekit did not make is replaced only if
+        `image_size` is the side of an image. A file that animekit did not make is replaced only if
         `overwrite` is true.
         """
         path = Path(path)
         may_replace(path, ".png", overwrite=overwrite)
-        write_png(path, self.picture(tile), {KEY: json.dumps(self.facts(), ensure_ascii=True)})
+        write_png(
+            path, self.picture(image_size), {KEY: json.dumps(self.facts(), ensure_ascii=True)}
+        )
         return path
 
     def save_map(
@@ -120,7 +126,7 @@ class ReconstructRequest:
     tags: Path | None = None
     seed: int = 0
     checkpoint: str | int = "best"
-    gpu: str = "auto"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         if self.num < 1 or self.map_num < latent_map.FEWEST:
@@ -137,6 +143,7 @@ class ReconstructPlan:
     shown: TestImages
 
 
+@renamed_arguments(gpu="device")
 def reconstruct(
     model: str | Path | Run | Loaded | None = None,
     data: str | Path | None = None,
@@ -147,7 +154,7 @@ def reconstruct(
     tags: Path | None = None,
     seed: int = 0,
     checkpoint: str | int = "best",
-    gpu: str = "auto",
+    device: str = "auto",
     registry: Registry | None = None,
     progress: StageProgress | None = None,
 ) -> Reconstruction:
@@ -159,7 +166,7 @@ def reconstruct(
     `map_num` images are laid out in two dimensions by t-SNE. Raises UnusableError for a model that
     does not reconstruct.
     """
-    request = ReconstructRequest(num, attribute, map_num, tags, seed, checkpoint, gpu)
+    request = ReconstructRequest(num, attribute, map_num, tags, seed, checkpoint, device)
     report = progress or (lambda words, share: None)
     plan = make_reconstruct_plan(
         model,
@@ -194,7 +201,7 @@ def open_model(
     if isinstance(model, Loaded):
         return model
     loaded = load_model(model, registry, checkpoint=request.checkpoint)
-    loaded.model.to(choose_device(request.gpu))
+    loaded.model.to(choose_device(request.device))
     return loaded
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from animekit.config import Layer, resolve, unknown_key
+from animekit.config import Layer, renamed_arguments, resolve, unknown_key
 from animekit.errors import UsageError
 from animekit.evaluation.metric import Metric, MetricContext, build_metric
 from animekit.plugins import Registry
@@ -32,12 +32,13 @@ class EvaluateRequest:
     ref_tags: Path | None = None
     checkpoint: str | int = "best"
     truncation: float | None = None
-    gpu: str = "auto"
+    device: str = "auto"
     fail_if: Sequence[str] = ()
     min_faces: int | None = None
     illustrate: bool = True
 
     @classmethod
+    @renamed_arguments(gpu="device")
     def of(cls, *, quick: bool = False, **asked: Any) -> EvaluateRequest:
         """Return the request; a `quick` one is of 1,000 images, drawn once.
 

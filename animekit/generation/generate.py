@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from torch import Tensor
 
+from animekit.config import renamed_arguments
 from animekit.device import choose_device
 from animekit.generation import choose_model
 from animekit.generation.compose import plan_of, recipe_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from animekit.plugins import Registry
 
 
+@renamed_arguments(gpu="device")
 def generate(
     model: Where = None,
     *,
@@ -39,7 +41,7 @@ def generate(
     labels: Tensor | np.ndarray | None = None,
     truncation: float | None = None,
     checkpoint: str | int = "best",
-    gpu: str | None = None,
+    device: str | None = None,
     matrix: Sequence[str] | None = None,
     vary: str | None = None,
     registry: Registry | None = None,
@@ -58,14 +60,14 @@ def generate(
     an attribute all values of which are drawn for each seed, or two ("hair,eyes") for one seed;
     `vary` and `matrix` are its older names. With `best_of`, each image is that of so many seeds on
     which the bundled tagger reads best what was asked for. `labels` [N, L] go to the model as they
-    are. `gpu` is auto, cpu or a number; left out, the model stays where it is.
+    are. `device` is auto, cpu or a number; left out, the model stays where it is.
 
     Raises UnusableError for a model that makes no images from noise, or takes no labels.
     """
     request = GenerateRequest(
         model=model,
         checkpoint=checkpoint,
-        gpu=gpu,
+        device=device,
         prompts=prompts,
         seeds=seeds,
         num=num,
@@ -82,6 +84,7 @@ def generate(
     return draw_request(request, registry)
 
 
+@renamed_arguments(gpu="device")
 def interpolate(
     model: Where = None,
     seeds: Seeds = "0,1,2",
@@ -92,7 +95,7 @@ def interpolate(
     loop: bool = True,
     truncation: float | None = None,
     checkpoint: str | int = "best",
-    gpu: str | None = None,
+    device: str | None = None,
     registry: Registry | None = None,
 ) -> Generated:
     """Draw images from seed to seed, and back to the first one where it is a loop.
@@ -105,7 +108,7 @@ def interpolate(
     request = GenerateRequest(
         model=model,
         checkpoint=checkpoint,
-        gpu=gpu,
+        device=device,
         prompts=prompts,
         seeds=seeds,
         truncation=truncation,
@@ -114,6 +117,7 @@ def interpolate(
     return draw_request(request, registry)
 
 
+@renamed_arguments(gpu="device")
 def plan_generate(
     model: Where = None, *, registry: Registry | None = None, **options: Any
 ) -> GeneratePlan:
@@ -146,6 +150,6 @@ def load(request: GenerateRequest, registry: Registry | None = None) -> Loaded:
         loaded = choose_model.load_conditional(registry, checkpoint=request.checkpoint)
     else:
         loaded = load_model(request.model, registry, checkpoint=request.checkpoint)
-    if request.gpu is not None:
-        loaded.model.to(choose_device(request.gpu))
+    if request.device is not None:
+        loaded.model.to(choose_device(request.device))
     return loaded

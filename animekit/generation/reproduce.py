@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from animekit.config import renamed_arguments
 from animekit.device import choose_device
 from animekit.errors import CheckpointError, NotFoundError, UnusableError
 from animekit.generation.draw import draw_recipe
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from animekit.plugins import Registry
 
 
+@renamed_arguments(gpu="device")
 def reproduce(
     picture: Path | str,
     model: str | Path | Run | Loaded | None = None,
     *,
     noise: str | Path | np.ndarray | None = None,
     checkpoint: str | int = "best",
-    gpu: str | None = None,
+    device: str | None = None,
     registry: Registry | None = None,
 ) -> Generated:
     """Draw the images of a picture again; their `save` then writes the same bytes.
@@ -45,8 +47,8 @@ def reproduce(
             if isinstance(model, Loaded)
             else load_model(model, registry, checkpoint=checkpoint)
         )
-    if gpu is not None:
-        loaded.model.to(choose_device(gpu))
+    if device is not None:
+        loaded.model.to(choose_device(device))
     found = loaded.weights
     warnings = []
     if found.sha256 != recipe.model.sha256:

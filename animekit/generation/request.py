@@ -37,7 +37,7 @@ class GenerateRequest:
 
     model: Where = None
     checkpoint: str | int = "best"
-    gpu: str | None = None
+    device: str | None = None
     prompts: Prompts | None = None
     seeds: Seeds | None = None
     num: int | None = None

@@ -171,7 +171,7 @@ def new_job(request: TrainRequest) -> TrainJob:
     options = recipe.options
     _check_schedule(recipe)
     _check_size(recipe)
-    device = choose_device(options.gpu)  # before the data: a missing device is known at once
+    device = choose_device(options.device)  # before the data: a missing device is known at once
     engine = LocalEngine(
         device,
         precision=choose_precision(options.precision, device),

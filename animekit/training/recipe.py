@@ -28,6 +28,7 @@ class TrainOptions(Params):
         "batch": "batch_size",
         "ema": "ema_decay",
         "flip": "mirror",
+        "gpu": "device",
         "keep": "keep_checkpoints",
         "report_every": "log_every",
     }
@@ -39,7 +40,7 @@ class TrainOptions(Params):
     steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
     minutes: float | None = Field(None, gt=0, description="minutes to train, in place of steps")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
-    gpu: str = Field("auto", description="auto, cpu, or the number of a CUDA device")
+    device: str = Field("auto", description="auto, cpu, cuda, or the number of a CUDA device")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "fp32", description="auto: bf16 where the hardware multiplies it natively"
     )
@@ -75,7 +76,7 @@ class TrainOptions(Params):
 
 
 RESUMABLE = frozenset(
-    {"steps", "minutes", "gpu", "threads"}
+    {"steps", "minutes", "device", "threads"}
     | {"keep_checkpoints", "log_every", "sample_every", "save_every"}
     | {"data", "tags"}  # which may move; their content is compared
 )

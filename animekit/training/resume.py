@@ -38,7 +38,7 @@ def resumed_job(run: Run, request: TrainRequest) -> TrainJob:
     config = run.config
     recipe = _recipe(run, request.registry.get("model", request.model), request.values)
     engine = LocalEngine(
-        choose_device(recipe.options.gpu),
+        choose_device(recipe.options.device),
         precision=config["resolved"]["precision"],
         channels_last=recipe.options.channels_last,
         compiled=config["resolved"]["compile"],

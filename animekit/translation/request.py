@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from animekit.config import renamed_arguments
 from animekit.errors import UsageError
 from animekit.translation.photo import Alpha
 
@@ -53,11 +54,12 @@ class TransferRequest:
     html: bool = True
     reconstruct: int | None = 100  # pictures that the page shows there and back; None for all
     watch: bool = False
-    gpu: str = "auto"
+    device: str = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: int | None = None
 
     @classmethod
+    @renamed_arguments(gpu="device")
     def of(
         cls,
         model: str,

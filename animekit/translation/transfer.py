@@ -152,7 +152,7 @@ class PreparedTransfer:
     def translator(self) -> Translator:
         """Return the model on its device."""
         request = self.request
-        device = choose_device(request.gpu)
+        device = choose_device(request.device)
         precision = choose_precision(request.precision, device)
         options = TranslatorOptions(request.tile, request.tile_size, precision)
         return Translator(self.weights.model, device, options)

@@ -149,3 +149,33 @@ def test_importing_animekit_imports_nothing_heavy() -> None:
     code = "import sys, animekit; dir(animekit); print('torch' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "False\n"
+
+
+def test_old_names_of_flags_stand_for_options_that_exist_and_help_is_silent_on_them(
+    registry: Registry,
+) -> None:
+    seen = set()
+    for line, command, context in nodes(registry):
+        renamed = getattr(command, "renamed", {})
+        options = list(command.get_params(context))
+        flags = {flag for each in options for flag in (*each.opts, *each.secondary_opts)}
+        assert set(renamed.values()) <= flags, line
+        assert not flags & set(renamed), line
+        seen |= {line.split()[1] for _ in renamed}
+    assert seen == {"clean", "train", "generate", "evaluate", "reconstruct", "transfer"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("generate --trunc 0.7 --truncation 0.8", "--trunc and --truncation are one option"),
+        ("generate --matrix hair,eyes --vary=hair", "--matrix and --vary are one option"),
+        ("clean --keep best --keep-duplicate first", "--keep and --keep-duplicate are one option"),
+        ("train gan --no-flip --no-mirror", "--no-flip and --no-mirror are one option"),
+        ("evaluate --vs a --compare b", "--vs and --compare are one option"),
+    ],
+)
+def test_a_flag_under_two_names_is_refused(words: str, message: str) -> None:
+    result = call(*words.split())
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -107,11 +107,11 @@ def test_no_option_crashes_where_its_value_is_asked_for(registry: Registry) -> N
         ("animekit generate facef", ""),
         ("animekit generate --checkpoint ", "best last 500 1000"),
         ("animekit generate faces64 --checkpoint ", "best last"),
-        ("animekit generate 0002 --vary ", "hair smile"),
+        ("animekit generate 0002 --sweep ", "hair smile"),
         ("animekit generate --device c", "cpu cuda"),
         ("animekit evaluate data", ""),
         ("animekit evaluate --ms", "--ms-ssim"),
-        ("animekit evaluate --vs 0001", "0001-gan-a"),
+        ("animekit evaluate --compare 0001", "0001-gan-a"),
         ("animekit evaluate --ref data/f", "data/faces"),
         ("animekit clean --check face,bl", "face,blur"),
         ("animekit clean --detector ", "lbp lbp-padded own"),
@@ -151,7 +151,7 @@ def test_a_plugin_that_cannot_be_loaded_still_completes(place: Path) -> None:
 def test_damaged_runs_and_weights_offer_what_is_left(place: Path) -> None:
     (place / "runs" / "0003-gan-c" / "config.json").write_text("[")
     (place / "home" / "weights" / "imported" / "horses.safetensors").write_bytes(b"\xff" * 99)
-    assert offered("animekit generate --vary ") == [""]
+    assert offered("animekit generate --sweep ") == [""]
     assert offered("animekit transfer cyclegan ") == ["apple2orange"]
 
 

@@ -97,7 +97,7 @@ def test_a_dry_run_makes_nothing() -> None:
         ("1 --num 0", 2, "--num is at least 1", ""),
         ("1 --checkpoint bst", 2, 'no checkpoint "bst"', "best, last"),
         ("1 --attr hair", 2, "--attr is for a map", "add --map"),
-        ("1 --attribute hair", 2, "--attribute is for a map", "add --map"),
+        ("1 --attribute hair", 2, "--attr is for a map", "add --map"),
         ("1 --map m.jpg", 2, "m.jpg ends neither in .png nor in .csv", "name a .png"),
         ("1 synthetic:40 --map m.png --attr hatt", 4, '"hatt"', "attributes: hair"),
         ("1 --out pairs.jpg", 2, "pairs.jpg does not end in .png", "name a .png"),

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
 
 from animekit import config
-from animekit.config import Layer, Params, parse_set, parse_value, resolve, show
-from animekit.errors import ConfigError, NotFoundError
+from animekit.config import (
+    Layer,
+    Params,
+    parse_set,
+    parse_value,
+    renamed_arguments,
+    resolve,
+    show,
+)
+from animekit.errors import ConfigError, NotFoundError, UsageError
 
 
 class Sample(Params):
@@ -347,3 +355,13 @@ def test_a_field_knows_the_topic_under_which_help_shows_it() -> None:
     for cls in (Before, After):
         assert cls.model_fields["depth"].json_schema_extra == {"topic": "networks"}
     assert After.model_fields["n_blocks"].json_schema_extra is None
+
+
+def test_calls_may_use_old_names_of_arguments_but_not_both() -> None:
+    @renamed_arguments(gpu="device")
+    def where(*, device: str = "auto") -> str:
+        return device
+
+    assert (where(), where(device="cpu"), where(gpu="cuda")) == ("auto", "cpu", "cuda")  # type: ignore[call-arg]
+    with pytest.raises(UsageError, match="gpu is called device now"):
+        where(gpu="cpu", device="cuda")  # type: ignore[call-arg]

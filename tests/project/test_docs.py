@@ -212,7 +212,7 @@ def tree() -> Tree:
 def _walk(command: Any, context: Any, words: tuple[str, ...], found: Tree) -> None:
     options = command.get_params(context)  # `evaluate` has one for each metric
     flags = {flag for each in options for flag in (*each.opts, *each.secondary_opts)}
-    found[words] = flags | {"-h", "--help"}
+    found[words] = flags | {"-h", "--help", *getattr(command, "renamed", ())}
     for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
         child = command.get_command(context, name)
         inner = typer.Context(child, parent=context, info_name=name, obj=context.obj)

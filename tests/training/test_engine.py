@@ -69,7 +69,7 @@ def test_a_missing_gpu_ends_a_training_before_it_makes_a_run(
     tiny: object, no_cuda: None, tmp_path: object
 ) -> None:
     with pytest.raises(DeviceError, match="no CUDA device 0"):
-        tiny(steps=1, gpu="0")  # type: ignore[operator]
+        tiny(steps=1, device="0")  # type: ignore[operator]
     assert not (tmp_path / "runs").exists()  # type: ignore[operator]
 
 

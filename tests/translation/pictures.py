@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 BLUE, RED = (10, 60, 200), (200, 60, 10)
-EXACT: dict[str, Any] = {"gpu": "cpu", "precision": "fp32", "threads": 1}
+EXACT: dict[str, Any] = {"device": "cpu", "precision": "fp32", "threads": 1}
 
 
 def paint(

@@ -131,7 +131,7 @@ def test_the_command_tiles_when_told_and_pads_to_what_the_model_wants(tmp_path: 
     registry = load(plugin(tmp_path / "plugins"))
     file = swap_weights(tmp_path / "s.safetensors", seed=5, normed=True, wide=7, multiple=8)
     Image.fromarray(landscape(590, 437)).save(tmp_path / "a.png")
-    settings = {"registry": registry, "gpu": "cpu", "precision": "fp32", "html": False}
+    settings = {"registry": registry, "device": "cpu", "precision": "fp32", "html": False}
     pictures = []
     for tile in (True, False):
         out = tmp_path / str(tile)

@@ -21,7 +21,7 @@ from animekit.models import tagger, weights
 from animekit.plugins import Registry
 from animekit.translation.weights import find_weights
 
-EXACT = {"gpu": "cpu", "precision": "fp32"}
+EXACT = {"device": "cpu", "precision": "fp32"}
 
 
 def hue(path: Path) -> float:

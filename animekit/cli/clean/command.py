@@ -80,10 +80,7 @@ WORK = [
         panel="Work",
     ),
 ]
-OLD = [
-    option("keep", Literal["best", "first"], help="Old name of --keep-duplicate.", hidden=True),
-    option("source", Path, "--from", help="Old name of --manifest.", hidden=True),
-]
+RENAMED = {"--keep": "--keep-duplicate", "--from": "--manifest"}
 VALUED = {
     "--apply": ("--apply-as", "quarantine|copy|link"),
     "--undo": ("--undo-id", "last|[0-9]+"),
@@ -94,7 +91,7 @@ NOTHING = "(?!)"  # matches no word
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    own = [*OWN, *WORK, *OLD, *SETTINGS, *CONSENT]
+    own = [*OWN, *WORK, *SETTINGS, *CONSENT]
     app.command("clean", cls=CleanCommand)(share("clean", clean, own))
 
 
@@ -117,7 +114,7 @@ def clean(common: Common, **values: Any) -> Any:
 class CleanCommand(Command):
     """A command with flags that may be typed with a value, as in version 0.1.0."""
 
-    valued = VALUED
+    valued, renamed = VALUED, RENAMED
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read a flag with a value as the option that takes it."""

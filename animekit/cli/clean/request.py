@@ -191,18 +191,14 @@ class CleanOptions:
 def read_options(values: dict[str, Any]) -> CleanOptions:
     """Return the options from what was typed.
 
-    A flag and the option that gives it a value, as `--undo` and `--undo-id`, are one; so are an
-    option and its old name.
+    A flag and the option that gives it a value, as `--undo` and `--undo-id`, are one.
     """
     way, batch, shards = (values.pop(name) for name in ("apply_as", "undo_id", "shards"))
-    keep, source = values.pop("keep"), values.pop("source")
     return CleanOptions(
         **values
         | {
             "apply": way or ("quarantine" if values["apply"] else None),
             "undo": batch or ("last" if values["undo"] else None),
-            "keep_duplicate": values["keep_duplicate"] or keep,
-            "manifest": values["manifest"] or source,
             "merge": shards or ([] if values["merge"] else None),
         }
     )

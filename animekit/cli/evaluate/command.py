@@ -30,21 +30,22 @@ OWN = [
     option("tags", Path, metavar="FILE", help="What the images of a folder are.", panel="Data"),
     option("ref_tags", Path, metavar="FILE", help="Tags of the real images.", panel="Data"),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
-    option("trunc", float, metavar="F", help="Truncation of z (default: the model's own)."),
+    option("truncation", float, metavar="F", help="Truncation of z (default: the model's own)."),
     option("compare", list[str], metavar="RUN", help="Measure this one too; may be repeated."),
-    option("vs", list[str], metavar="RUN", help="Old name of --compare.", hidden=True),
     option("extractor", str, metavar="NAME", help="Features for fd, kd, prdc.", panel=METRICS),
     option("fail_if", list[str], metavar="EXPR", help='Exit 5 if so, as in "swd_avg>40".'),
     option("min_faces", int, metavar="N", help="Exit 5 with fewer faces of 25."),
     option("out", Path, "--out", "-o", metavar="DIR", help="Where the record goes."),
     option("save_ref", Path, metavar="FILE", help="Write --ref's own side for those without it."),
 ]
+RENAMED = {"--vs": "--compare", "--trunc": "--truncation"}
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
     own = [*OWN, *CHANCE, *SETTINGS, *CONSENT]
-    command(app, "evaluate", evaluate, *own, flags=PluginFlags("metric", METRICS))
+    flags = PluginFlags("metric", METRICS)
+    command(app, "evaluate", evaluate, *own, flags=flags, renamed=RENAMED)
 
 
 def evaluate(common: Common, **options: Any) -> Any:

@@ -33,8 +33,8 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         "tags": options["tags"],
         "ref_tags": options["ref_tags"],
         "checkpoint": int(which) if which.isdecimal() else which,
-        "truncation": options["trunc"],
-        "gpu": common.device or "auto",
+        "truncation": options["truncation"],
+        "device": common.device or "auto",
         "fail_if": options["fail_if"] or (),
         "min_faces": options["min_faces"],
     }
@@ -51,7 +51,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         found = evaluate(
             first,
             options["ref"],
-            compare=[*(options["compare"] or ()), *(options["vs"] or ())],
+            compare=options["compare"] or (),
             registry=common.registry(),
             progress=progress,
             **asked,

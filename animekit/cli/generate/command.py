@@ -69,21 +69,21 @@ OUTPUT = [
 ]
 
 
-OLDER = [  # names of version 0.1.0, which the help does not show
-    option("trunc", float, help="Now --truncation.", hidden=True),
-    option("like", Path, help="Now --reproduce.", hidden=True),
-    option("matrix", str, help="Now --sweep.", hidden=True),
-    option("vary", str, help="Now --sweep.", hidden=True),
-    option("tile", int, help="Now --image-size.", hidden=True),
-    option("each", Path, help="Now --save-each.", hidden=True),
-]
+RENAMED = {
+    "--trunc": "--truncation",
+    "--like": "--reproduce",
+    "--matrix": "--sweep",
+    "--vary": "--sweep",
+    "--tile": "--image-size",
+    "--each": "--save-each",
+}
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
     parts = [("What", ASKED), ("Interpolation", PATH), ("Output", OUTPUT)]
     panels = [each for panel, options in parts for each in in_panel(panel, options)]
-    command(app, "generate", generate, *OWN, *panels, *OLDER, *CHANCE, *CONSENT)
+    command(app, "generate", generate, *OWN, *panels, *CHANCE, *CONSENT, renamed=RENAMED)
 
 
 def generate(common: Common, **options: Any) -> Any:
@@ -96,6 +96,6 @@ def generate(common: Common, **options: Any) -> Any:
       animekit generate --reproduce samples/gan.png -o again.png
     """
     from animekit.cli.generate import run
-    from animekit.cli.generate.request import with_new_names
+    from animekit.cli.generate.request import GenerateOptions
 
-    return run.run(common, with_new_names(options))
+    return run.run(common, GenerateOptions(**options))

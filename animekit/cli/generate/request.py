@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from animekit.cli._options import checkpoint_of
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
-from animekit.generation.request import GenerateRequest, sweep_of
+from animekit.generation.request import GenerateRequest
 from animekit.labels.prompt import PromptFile
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 DEFAULT = Path("samples/gan.png")
 WITH_PROMPTS = Path("samples/cgan.png")
-NEW_NAMES = {
-    "trunc": "truncation",
-    "like": "reproduce",
-    "tile": "image_size",
-    "each": "save_each",
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class GenerateOptions:
     prompts: Path | None
     per_prompt: str | None
     random: str | None
-    sweep: Sequence[str]
+    sweep: str | None
     best_of: int | None
     interpolate: str | None
     frames: int
@@ -91,7 +85,7 @@ class GenerateOptions:
         return GenerateRequest(
             model=self.model,
             checkpoint=checkpoint_of(self.checkpoint),
-            gpu=common.device or "auto",
+            device=common.device or "auto",
             prompts=prompts,
             seeds=self.seeds if path is None else self.interpolate,
             num=self.num,
@@ -136,22 +130,6 @@ class GenerateOptions:
         by_name |= recipe is not None and recipe.prompts is not None
         place = WITH_PROMPTS if by_name else DEFAULT
         return place.with_suffix(".gif") if moving else place
-
-
-def with_new_names(options: Mapping[str, Any]) -> GenerateOptions:
-    """Return the options, those that were given by an older name under the newer one."""
-    values = dict(options)
-    for older, newer in NEW_NAMES.items():
-        value = values.pop(older)
-        if value is not None:
-            _one_of({_flag(older): value, _flag(newer): values[newer]}, "are one option")
-            values[newer] = value
-    sweep = sweep_of(values.pop("sweep"), values.pop("matrix"), values.pop("vary"))
-    return GenerateOptions(**values, sweep=sweep)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _one_of(options: Mapping[str, object], problem: str) -> None:

@@ -36,14 +36,14 @@ def _reproduce(common: Common, options: GenerateOptions, picture: Path) -> dict[
         read_recipe(picture)  # the plan of a picture is in the picture
         return show.plan(common, options, f"{picture} again")
     # Without MODEL it stays on the CPU, where the bundled pictures were drawn.
-    gpu = common.device or ("auto" if options.model is not None else None)
+    device = common.device or ("auto" if options.model is not None else None)
     with common.screen.busy("drawing"):
         drawn = reproduce(
             picture,
             options.model,
             noise=options.noise,
             checkpoint=checkpoint_of(options.checkpoint),
-            gpu=gpu,
+            device=device,
             registry=common.registry(),
         )
     common.screen.note(drawn.origin)

@@ -25,7 +25,7 @@ from animekit.runs.run import Loaded
 
 DEFAULT = Path("samples/reconstruct.png")
 ATTRIBUTE = "hair"
-OF_A_MAP = ("attr", "attribute", "thumbnails", "coords")
+OF_A_MAP = ("attr", "thumbnails", "coords")
 
 
 def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         "tags": options["tags"],
         "seed": common.seed or 0,
         "checkpoint": checkpoint_of(options["checkpoint"]),
-        "gpu": common.device or "auto",
+        "device": common.device or "auto",
     }
     request = ReconstructRequest(**asked)
     with common.screen.busy("loading"):
@@ -75,7 +75,7 @@ def _attribute(options: dict[str, Any]) -> str | None:
     """Return the attribute that colours the map; None without a map."""
     if options["map"] is None:
         return None
-    return options["attr"] or options["attribute"] or ATTRIBUTE
+    return options["attr"] or ATTRIBUTE
 
 
 def show(common: Common, found: Reconstruction) -> None:
@@ -122,8 +122,10 @@ def _write(
     files: tuple[Path, Path | None, Path | None],
     agreed: dict[Path, bool],
 ) -> None:
-    screen, tile, (out, chart, table) = common.screen, options["tile"], files
-    _replacing(common, lambda over: found.save(out, tile=tile, overwrite=over), agreed=agreed[out])
+    screen, side, (out, chart, table) = common.screen, options["image_size"], files
+    _replacing(
+        common, lambda over: found.save(out, image_size=side, overwrite=over), agreed=agreed[out]
+    )
     screen.made(out, "pairs", f"{len(found.originals)} pairs, originals above")
     if found.map is None or chart is None:
         return

@@ -127,6 +127,7 @@ def model_command(model: type[Model], session: Session) -> Command:
         LOGGERS,
         LOGGERS.summaries(session),
         cls=ModelCommand,
+        renamed=renamed_flags(model),
         title=model.name,
         short_help=summary,
         help=f"Train {model.name}: {summary}\n\nExamples\n  {start}\n  {start} {quick}\n"
@@ -145,10 +146,9 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
         option("resume", bool, help="Go on with the newest run; `--resume RUN` with this one."),
         option("resume_run", str, metavar="RUN", help="Go on with this run."),
         option("benchmark", bool, help="With -n: time some steps.", panel="Training"),
-        option("measure", bool, help="", hidden=True),  # what --benchmark was called
         option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
     ]
-    taken = {each.name for each in (*own, *CHANCE, *SETTINGS, *CONSENT, *EVERYWHERE)} | {"gpu"}
+    taken = {each.name for each in (*own, *CHANCE, *SETTINGS, *CONSENT, *EVERYWHERE)}
     panels = {name: panel for panel, names in PANELS.items() for name in names}
     training = options_of(TrainOptions, taken, panel="Advanced", panels=panels, metavars=METAVARS)
     parameters = [] if model is None else options_of(model.Params, taken, panel="Model")
@@ -156,6 +156,18 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
     order = ["None", *PANELS, *sorted(topics, key=lambda topic: topic != "Model"), "Advanced"]
     found = [*own, *training, *parameters]
     return sorted(found, key=lambda each: order.index(str(each.default.rich_help_panel)))
+
+
+def renamed_flags(model: type[Model]) -> dict[str, str]:
+    """Return the flags that a training had in earlier versions, and those of now."""
+    from animekit.cli import _flags
+    from animekit.training.recipe import TrainOptions
+
+    found = {"--measure": "--benchmark"}
+    for params in (TrainOptions, model.Params):
+        found |= _flags.renamed_flags(params)
+    del found["--gpu"]  # of --device the one name is as good as the other
+    return found
 
 
 class TypedCommand(ModelCommand):

@@ -26,11 +26,11 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
 
     screen, registry = common.screen, common.registry()
     preset, newest = given.pop("preset"), given.pop("resume")
-    timed = [given.pop(name) for name in ("benchmark", "measure")]
+    timed = given.pop("benchmark")
     resume = given.pop("resume_run") or newest or None
     loggers = [registry.get("logger", name) for name in given.pop("loggers")]
     runs = given.pop("out") or RUNS
-    given |= {"seed": common.seed, "gpu": common.device}
+    given |= {"seed": common.seed, "device": common.device}
     schemas = (TrainOptions, model.Params)
     params = {**current(parse_set(common.set or ()), *schemas).values, **values_of(given, *schemas)}
     shared: dict[str, Any] = {"params": params, "registry": registry, "runs": runs}
@@ -41,7 +41,7 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
                 model.name,
                 preset=preset,
                 config=common.config,
-                measure=MEASURED if any(timed) else 0,
+                measure=MEASURED if timed else 0,
                 progress=progress,
                 **shared,
             )

@@ -34,7 +34,6 @@ OWN = [
         panel=WHAT,
     ),
     option("source_attr", str, metavar="TEXT", help="Attributes that all inputs have.", panel=WHAT),
-    option("known", str, metavar="TEXT", help="Old name of --source-attr.", hidden=True),
     option("checkpoint", str, metavar="best|last|N", help="Of a run.", default="best", panel=WHAT),
     option(
         "size",
@@ -80,11 +79,12 @@ OWN = [
     option("precision", str, metavar="auto|fp32|bf16", help="Arithmetic.", default="auto"),
     option("threads", int, metavar="N", help="Threads of the network.", panel=WORK),
 ]
+RENAMED = {"--known": "--source-attr"}
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "transfer", transfer, *OWN, *CHANCE, *CONSENT)
+    command(app, "transfer", transfer, *OWN, *CHANCE, *CONSENT, renamed=RENAMED)
 
 
 def transfer(common: Common, **options: Any) -> Any:

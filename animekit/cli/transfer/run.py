@@ -69,12 +69,12 @@ def values(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     return {
         **{key: options[key] for key in PASSED},
         "attrs": tuple(options["attr"] or ()),
-        "source_attr": options["source_attr"] or options["known"],
+        "source_attr": options["source_attr"],
         "existing": existing,
         "limit": count(options["limit"], "limit"),
         "reconstruct": count(options["reconstruct"], "reconstruct"),
         "checkpoint": checkpoint_of(options["checkpoint"]),
-        "gpu": common.device or "auto",
+        "device": common.device or "auto",
     }
 
 
