@@ -16,7 +16,7 @@ def printable(name: str) -> str:
 
 
 def clipped(text: str, most: int = 60) -> str:
-    """Return what a user or a stranger wrote, printable and no longer than a message bears.
+    """Return what a stranger wrote, printable and as long as a message bears.
 
     >>> clipped("short"), clipped("9" * 5000, 12)
     ('short', '999999999...')
