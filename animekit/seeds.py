@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from animekit.errors import UsageError
+from animekit.text import clipped
 
 LIMIT = 2**63
 MAX_IMAGES = 1_000_000
+LONGEST = 100  # letters of one part: two seeds of 19 digits, and room for spaces
+_RANGE = "a seed is a whole number from 0 to 2**63-1"
 _HINT = "write seeds as 7, 3,17,42 or 0-24"
 
 
@@ -25,13 +28,18 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]+)\s*(?:-\s*([0-9]+)\s*)?", part)
         if match is None:
-            seen = f'"{part.strip()}" in seeds "{text}"' if part.strip() else f'seeds "{text}"'
+            whole = f'seeds "{clipped(text)}"'
+            seen = f'"{clipped(part.strip())}" in {whole}' if part.strip() else whole
             raise UsageError(f"cannot read {seen}", f"{_HINT}; a seed is a whole number from 0 on")
+        if len(part) > LONGEST:
+            raise UsageError(f"{clipped(part)} is not a seed", _RANGE)
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise UsageError(f"seeds {first}-{last} run backwards", f"write {last}-{first}")
         if len(seeds) + last - first + 1 > MAX_IMAGES:
-            raise UsageError(f"{text} is more than {MAX_IMAGES:,} seeds", "make them in parts")
+            raise UsageError(
+                f"{clipped(text)} is more than {MAX_IMAGES:,} seeds", "make them in parts"
+            )
         check_seeds((first, last))
         seeds.extend(range(first, last + 1))
     return seeds
@@ -64,9 +72,10 @@ def check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     for seed in seeds:
         whole = hasattr(seed, "__index__") and not isinstance(seed, bool)
         if not whole or not 0 <= int(seed) < LIMIT:
-            raise UsageError(
-                f"{seed!r} is not a seed", "a seed is a whole number from 0 to 2**63-1"
-            )
+            # Python refuses to write a number of 5,000 digits
+            endless = whole and abs(int(seed)) > LIMIT**2
+            words = "a number so large" if endless else clipped(repr(seed))
+            raise UsageError(f"{words} is not a seed", _RANGE)
         checked.append(int(seed))
     return tuple(checked)
 

@@ -23,6 +23,7 @@ from animekit.labels.prompt import Prompt, parse_prompts
 from animekit.models import sampling, tagger
 from animekit.runs.run import Loaded
 from animekit.seeds import format_seeds
+from animekit.text import clipped
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -204,13 +205,13 @@ def _words(request: GenerateRequest, count: int, prompts: int) -> str:
     """Say what would be drawn."""
     what = f"{count} image{'s' * (count != 1)}"
     if request.interpolation is not None:
-        what += f" from seed to seed: {format_seeds(request.numbers or ())}"
+        what += f" from seed to seed: {clipped(format_seeds(request.numbers or ()), 200)}"
     elif request.swept:
         what = f"all values of {' and '.join(request.swept)}"
     elif request.noise is not None:
         what = f"images of {'noise' if isinstance(request.noise, np.ndarray) else request.noise}"
     elif request.numbers is not None:
-        what = f"images of seeds {format_seeds(request.numbers)}"
+        what = f"images of seeds {clipped(format_seeds(request.numbers), 200)}"
     return f"{what} of {prompts} prompt{'s' * (prompts != 1)}" if prompts else what
 
 

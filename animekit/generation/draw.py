@@ -9,7 +9,7 @@ import numpy as np
 from animekit.errors import UnusableError, UsageError
 from animekit.generation import plan
 from animekit.generation.interpolation import MODES, path_through, segments
-from animekit.generation.recipe import Recipe
+from animekit.generation.recipe import ROWS, Recipe, check_pixels
 from animekit.generation.result import Generated
 from animekit.labels.attributes import Attributes, Attrs
 from animekit.models import sampling
@@ -30,6 +30,7 @@ def draw_recipe(
     model = sampling.as_generating(loaded.model)
     attributes = sampling.attributes_of(model)
     seeds = tuple(parse_seeds(recipe.seeds)) if recipe.seeds else ()
+    _check(model.spec.size, len(seeds) if rows is None else len(rows), recipe)
     z = rows if rows is not None else sampling.noise_of_seeds(model, seeds)
     warnings = list(warnings)
     if recipe.attrs is not None and not attributes.names:
@@ -37,10 +38,12 @@ def draw_recipe(
         recipe = recipe.but(attrs=None, prompts=None)
     if recipe.attrs is None and recipe.labels is None and model.spec.labels:
         recipe = recipe.but(attrs=_attrs_by_seed(loaded, seeds or range(len(z))))
-    if recipe.attrs is not None and len(recipe.attrs) != len(z):
-        raise UsageError(f"{len(recipe.attrs)} sets of attributes for {len(z)} images", "one each")
+    for name in ROWS:
+        given = getattr(recipe, name)
+        if given is not None and len(given) != len(z):
+            raise UsageError(f"{len(given)} {name} for {len(z)} images", "give one for each")
     z = attributes.placed(z, recipe.attrs or [])  # [N, ...], codes set where they are named
-    labels = _labels(attributes, recipe)
+    labels = _labels(attributes, recipe, len(z))
     if recipe.mode in MODES:
         lengths = segments(len(seeds), recipe.frames or 60, loop=bool(recipe.loop))
         z = path_through(list(z), lengths, MODES[recipe.mode])
@@ -53,7 +56,6 @@ def draw_recipe(
                 f"the recipe names image {recipe.index} of {len(z)}", "name another picture"
             )
         z, labels = z[[recipe.index]], None if labels is None else labels[[recipe.index]]
-    _check(model.spec.size, z, labels)
     images = sampling.draw(model, z, labels)
     return Generated(images, z, seeds, recipe, loaded.origin, tuple(warnings))
 
@@ -76,19 +78,38 @@ def _attrs_by_seed(loaded: Loaded, seeds: Sequence[int]) -> list[Attrs]:
     return plan.attrs_of(cells, attributes, loaded.frequencies())
 
 
-def _labels(attributes: Attributes, recipe: Recipe) -> np.ndarray | None:
+def _labels(attributes: Attributes, recipe: Recipe, count: int) -> np.ndarray | None:
+    width = len(attributes.vocabulary.labels)
     if recipe.labels is not None:
-        return np.array(recipe.labels, dtype=np.float32)
-    if not attributes.vocabulary.labels:
+        found = {len(row) for row in recipe.labels}
+        if len(recipe.labels) != count:
+            raise UsageError(
+                f"{len(recipe.labels)} label vectors for {count} images", "give one an image"
+            )
+        if len(found) != 1 or width not in (0, *found):
+            raise UsageError(
+                f"label vectors of {' and '.join(map(str, sorted(found)))} numbers",
+                f"give each {width or 'as many'} numbers",
+            )
+        with np.errstate(over="ignore"):
+            labels = np.array(recipe.labels, dtype=np.float32)  # [N, L]
+        if not np.isfinite(labels).all():
+            raise UsageError("a label is too large for the model", "give labels of 0 to 1")
+        return labels
+    if not width:
         return None
     return np.stack([attributes.labels(each)[0] for each in recipe.attrs or []])
 
 
-def _check(size: int, z: np.ndarray, labels: np.ndarray | None) -> None:
-    if labels is not None and len(labels) != len(z):
-        raise UsageError(f"{len(labels)} label vectors for {len(z)} images", "give one an image")
-    if len(z) * size**2 * 3 > MAX_BYTES:
+def _check(size: int, points: int, recipe: Recipe) -> None:
+    """Refuse what would be too much, before the first image is drawn."""
+    count = max(points, recipe.frames or 0)
+    if count * size**2 * 3 > MAX_BYTES:
         raise UsageError(
-            f"{len(z):,} images of {size} pixels need more than {MAX_BYTES >> 30} GB",
+            f"{count:,} images of {size} pixels need more than {MAX_BYTES >> 30} GB",
             "make them in parts: --seeds 0-9999, then --seeds 10000-19999",
         )
+    if recipe.layout is not None:
+        shown = 1 if recipe.index is not None else recipe.frames or points
+        moving, side = recipe.layout.style == "gif", recipe.layout.tile or size
+        check_pixels(shown, side, recipe.layout.columns or 1, moving=moving)

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from animekit.errors import NotFoundError, UnusableError, UsageError
-from animekit.files import write_atomic
+from animekit.errors import AnimekitError, NotFoundError, UnusableError, UsageError
+from animekit.files import is_file, write_atomic
+from animekit.foreign import parse_json
 from animekit.generation.interpolation import MAX_FRAMES, MODES
+from animekit.images.decode import MAX_PIXELS
 from animekit.images.write import (
     KEY,
     may_replace,
@@ -26,16 +28,21 @@ from animekit.images.write import (
 )
 from animekit.labels.attributes import Attrs
 from animekit.runs.run import Weights
-from animekit.seeds import parse_seeds
+from animekit.seeds import MAX_IMAGES, parse_seeds
+from animekit.text import clipped
 
 DEFAULT_FPS = 20.0
 ROWS = ("prompts", "attrs", "candidates", "scores")  # one entry an image, or a point of a path
+
+MAX_MOVING_PIXELS = 100_000_000  # of all frames of a GIF
+MAX_CANDIDATES = 1000  # of one image
+MAX_TRUNCATION = 100.0  # what z is multiplied by
 
 Title = Annotated[str, Field(max_length=200)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class NoiseFile(_Part):
@@ -54,7 +61,7 @@ class Layout(_Part):
     """
 
     style: Literal["plain", "figure", "strip", "gif", "table"] = "plain"
-    columns: int | None = Field(default=None, ge=1)
+    columns: int | None = Field(default=None, ge=1, le=MAX_IMAGES)
     tile: int | None = Field(default=None, ge=8, le=4096)
     fps: float | None = Field(default=None, ge=0.1, le=50)
     heads: list[Title] | None = None
@@ -75,7 +82,7 @@ class Recipe(_Part):
     mode: Literal["seeds", "noise", "slerp", "lerp"]
     seeds: str | None = None
     noise: NoiseFile | None = None
-    truncation: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    truncation: float = Field(default=1.0, gt=0, le=MAX_TRUNCATION)
     frames: int | None = Field(default=None, ge=2, le=MAX_FRAMES)
     loop: bool | None = None
     index: int | None = Field(default=None, ge=0)
@@ -84,7 +91,7 @@ class Recipe(_Part):
     attrs: list[Attrs] | None = None
     matrix: tuple[str, str] | None = None
     vary: str | None = None
-    best_of: int | None = Field(default=None, ge=2)
+    best_of: int | None = Field(default=None, ge=2, le=MAX_CANDIDATES)
     candidates: list[str] | None = None
     scores: list[float] | None = None
     layout: Layout | None = None
@@ -120,9 +127,9 @@ class Recipe(_Part):
 
         Raises NotFoundError where there is no file, UnusableError where it holds no recipe.
         """
-        if not Path(path).is_file():
+        if not is_file(Path(path)):
             raise NotFoundError(
-                f"no picture {path}", "name a PNG or GIF that animekit generate wrote"
+                f"no picture {clipped(str(path))}", "name a PNG or GIF that animekit generate wrote"
             )
         text = own_text(Path(path))
         if text is None:
@@ -133,13 +140,31 @@ class Recipe(_Part):
                 code="recipe.none",
             )
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate(parse_json(text, "it"))
         except ValidationError as error:
-            first = error.errors()[0]
+            first = error.errors(include_input=False)[0]
             place = ".".join(map(str, first["loc"])) or "recipe"
             raise _unreadable(path, f"{place}: {first['msg']}") from None
-        except UsageError as error:
+        except AnimekitError as error:
             raise _unreadable(path, error.message) from None
+
+
+def check_pixels(count: int, side: int, columns: int = 1, *, moving: bool = False) -> None:
+    """Raise UsageError where so many images of a side are too large for one picture.
+
+    A GIF keeps all of its frames in memory, at the size at which they are written: frames times
+    pixels are bounded.
+    """
+    if moving and count * side**2 > MAX_MOVING_PIXELS:
+        raise UsageError(
+            f"{count:,} frames of {side}x{side} pixels pass {MAX_MOVING_PIXELS:,} pixels in all",
+            "use fewer --frames or a smaller --image-size",
+        )
+    if not moving and -(-count // columns) * columns * side**2 > MAX_PIXELS:
+        raise UsageError(
+            f"a picture of {count:,} images at {side} pixels passes {MAX_PIXELS:,} pixels",
+            "--save-each DIR writes single images; or use a smaller --image-size",
+        )
 
 
 def read_recipe(picture: Path | str) -> dict[str, Any]:
@@ -151,8 +176,9 @@ like = read_recipe  # its name in version 0.1.0
 
 
 def _unreadable(path: Path | str, why: str) -> UnusableError:
+    reason = clipped(" ".join(why.split()), 200)
     return UnusableError(
-        f"{path} holds a recipe that this version cannot read ({' '.join(why.split())})",
+        f"{path} holds a recipe that this version cannot read ({reason})",
         "use the version of animekit that made it",
         code="recipe.unreadable",
     )

@@ -10,12 +10,15 @@ import numpy as np
 
 from animekit.config import renamed_arguments
 from animekit.device import choose_device
-from animekit.errors import CheckpointError, NotFoundError, UnusableError
+from animekit.errors import AnimekitError, NotFoundError, UnusableError
+from animekit.files import is_file
 from animekit.generation.draw import draw_recipe
-from animekit.generation.recipe import NoiseFile, Recipe
+from animekit.generation.recipe import Layout, NoiseFile, Recipe
 from animekit.generation.result import Generated
 from animekit.models import sampling
-from animekit.runs.run import Loaded, Run, Weights, load_model
+from animekit.models.weights import bundled, imported
+from animekit.runs.run import Loaded, Run, Weights, list_runs, load_model
+from animekit.text import clipped
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -66,23 +69,35 @@ def reproduce(
                 f" {picture} was drawn from (another sha256)",
                 "give the file that --noise named then",
             )
-    return draw_recipe(loaded, recipe.but(model=found, version=version("animekit")), rows, warnings)
+    recipe = recipe.but(
+        model=found,
+        version=version("animekit"),
+        layout=recipe.layout or Layout(),  # each picture has one, and it bounds what is drawn
+    )
+    return draw_recipe(loaded, recipe, rows, warnings)
 
 
 remake = reproduce  # its name in version 0.1.0
 
 
 def _find(recipe: Recipe, picture: Path | str, registry: Registry | None) -> Loaded:
-    """Return the weights that a recipe names, wherever they are now."""
+    """Return the weights that a recipe names, wherever they are now.
+
+    A stranger wrote the recipe: it may name a run of `runs/` or weights of the store, and no path.
+    """
     wanted = recipe.model
-    places: list[dict[str, Any]] = [{"where": wanted.name}, {"where": None}]
-    if wanted.run is not None:
-        places.insert(0, {"where": wanted.run, "checkpoint": wanted.step})
+    places: list[dict[str, Any]] = [{"where": None}]
+    if wanted.name in {**bundled(), **imported()}:
+        places.insert(0, {"where": wanted.name})
+    runs = {path.name: Run(path) for path in list_runs()}
+    for name in (wanted.name, wanted.run):
+        if name in runs:
+            places.insert(0, {"where": runs[name], "checkpoint": wanted.step})
     seen = []
     for place in places:
         try:
             loaded = load_model(registry=registry, **place)
-        except (NotFoundError, CheckpointError):
+        except AnimekitError:
             continue
         if loaded.sha256 == wanted.sha256:
             return loaded
@@ -96,15 +111,17 @@ def _find(recipe: Recipe, picture: Path | str, registry: Registry | None) -> Loa
 
 
 def _short(weights: Weights) -> str:
-    return f"{weights.run or weights.name} step {weights.step}, sha256 {weights.sha256[:12]}"
+    name = clipped(weights.run or weights.name)
+    return f"{name} step {weights.step}, sha256 {clipped(weights.sha256[:12])}"
 
 
 def _beside(picture: Path, noise: NoiseFile) -> Path:
     name = Path(noise.file or "noise.npy").name
     for place in (picture.parent / name, Path(name)):
-        if place.is_file():
+        if is_file(place):
             return place
+    sha256 = clipped(noise.sha256[:12])
     raise NotFoundError(
-        f"{picture} was drawn from the noise {name}, sha256 {noise.sha256[:12]}, which is not here",
+        f"{picture} was drawn from the noise {clipped(name)}, sha256 {sha256}, which is not here",
         "name the file with --noise",
     )

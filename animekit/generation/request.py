@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
+from animekit.generation.recipe import MAX_CANDIDATES, MAX_TRUNCATION
 from animekit.labels.prompt import Prompts
 from animekit.runs.run import Loaded, Run
 from animekit.seeds import MAX_IMAGES, check_seeds, parse_seeds
@@ -21,8 +21,6 @@ from animekit.seeds import MAX_IMAGES, check_seeds, parse_seeds
 Where = str | Path | Run | Loaded | None
 Seeds = Iterable[int] | str
 Noise = str | Path | np.ndarray
-
-MAX_CANDIDATES = 1000  # of one image
 
 _CODE = re.compile(r"code\d+")
 
@@ -62,9 +60,10 @@ class GenerateRequest:
             raise UsageError(
                 f"cannot choose the best of {self.best_of}", f"use 2 to {MAX_CANDIDATES:,}"
             )
-        if self.truncation is not None and not 0 < self.truncation < math.inf:
+        if self.truncation is not None and not 0 < self.truncation <= MAX_TRUNCATION:
             raise UsageError(
-                f"truncation {self.truncation} is not above 0", "use a number such as 0.7"
+                f"truncation {self.truncation} is not above 0, or is over {MAX_TRUNCATION:g}",
+                "use a number such as 0.7",
             )
         if len(self.swept) > 2:
             raise UsageError(

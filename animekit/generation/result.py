@@ -17,6 +17,7 @@ from animekit.generation.recipe import (
     ROWS,
     Layout,
     Recipe,
+    check_pixels,
     save_png,
 )
 from animekit.generation.recipe import (
@@ -25,7 +26,6 @@ from animekit.generation.recipe import (
 from animekit.generation.recipe import (
     save_noise as write_noise_file,
 )
-from animekit.images.decode import MAX_PIXELS
 from animekit.images.layout import SMALLEST, course_figure, grid, strip, table
 from animekit.images.pixels import resize
 from animekit.images.write import may_replace
@@ -211,12 +211,7 @@ class Generated:
                 )
             return Layout(style="figure")
         tile, columns = layout.tile or own, layout.columns or self._columns()
-        shown = 1 if layout.style == "gif" else math.ceil(count / columns) * columns
-        if shown * tile**2 > MAX_PIXELS:
-            raise UsageError(
-                f"a picture of {count:,} images at {tile} pixels passes {MAX_PIXELS:,} pixels",
-                "--save-each DIR writes single images; or use a smaller --image-size",
-            )
+        check_pixels(count, tile, columns, moving=layout.style == "gif")
         if layout.style == "gif":
             return Layout(style="gif", tile=tile, fps=layout.fps or DEFAULT_FPS)
         if layout.style == "table":

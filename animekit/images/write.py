@@ -14,7 +14,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from animekit.errors import DeviceError, UnusableError, UsageError
 from animekit.files import writing
-from animekit.images.decode import ImageError, quiet
+from animekit.images.decode import MAX_PIXELS, ImageError, quiet
+
+MOST_PIXELS = 2 * MAX_PIXELS  # of a picture whose text is read: a grid with its titles has less
 
 
 def _save(path: Path | str, save: Callable[[Path], None]) -> None:
@@ -47,6 +49,8 @@ def read_png_text(path: Path | str) -> dict[str, str]:
     """Return the text metadata of a PNG; raises ImageError where it is not one."""
     try:
         with quiet, Image.open(path, formats=("PNG",)) as image:
+            if image.width * image.height > MOST_PIXELS:  # the text may stand behind the pixels
+                raise ValueError("it is larger than animekit draws")
             text: dict[Any, Any] = getattr(image, "text", {})
             return {str(key): str(value) for key, value in text.items()}
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

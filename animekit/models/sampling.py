@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,10 +12,13 @@ import numpy as np
 import torch
 
 from animekit.errors import DataError, NotFoundError, UnusableError
+from animekit.files import is_file
 from animekit.images.pixels import to_uint8
 from animekit.labels.attributes import Attributes
 from animekit.labels.vocabulary import Vocabulary
 from animekit.models.abilities import Generates
+from animekit.seeds import MAX_IMAGES
+from animekit.text import clipped
 
 CHUNK = 8
 """Images that pass through a network at once; `draw` says why it is fixed."""
@@ -35,7 +39,9 @@ def noise_of_file(source: Path | str | np.ndarray, model: Generates) -> np.ndarr
     name = "noise" if isinstance(source, np.ndarray) else str(source)
     array = source if isinstance(source, np.ndarray) else _load(Path(source))
     if array.dtype.kind != "f":
-        raise _bad_noise(name, f"holds {array.dtype}, not floating-point numbers")
+        raise _bad_noise(name, f"holds {clipped(str(array.dtype))}, not floating-point numbers")
+    if array.ndim and len(array) > MAX_IMAGES:
+        raise _bad_noise(name, f"holds {len(array):,} rows, over the limit of {MAX_IMAGES:,}")
     shape = tuple(model.noise(1, torch.Generator().manual_seed(0)).shape[1:])
     seen = tuple(array.shape)
     if _stripped(seen[1:]) != _stripped(shape) or not len(array):
@@ -129,18 +135,23 @@ def _sample(
 
 
 def _load(path: Path) -> np.ndarray:
-    if not path.is_file():
+    if not is_file(path):
         raise NotFoundError(
-            f"no noise file {path}", "animekit generate --save-noise z.npy writes one"
+            f"no noise file {clipped(str(path), 200)}",
+            "animekit generate --save-noise z.npy writes one",
         )
     try:
         with path.open("rb") as file:
             if file.read(6) != b"\x93NUMPY":
                 raise ValueError("it does not begin as a .npy file")
-        # Mapped, so that a header that lies about its size asks for no memory.
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what NumPy says of headers, the error says too
+            # Mapped, so that a header that lies about its size asks for no memory.
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except Exception as error:  # of any kind: NumPy evaluates the header, and multiplies its sizes
+        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # NumPy goes on to advise allow_pickle=True: nothing here unpickles
+        reason = "it holds Python objects" if "object" in words.lower() else clipped(words, 120)
         raise _bad_noise(str(path), f"cannot be read: {reason}") from None
 
 

@@ -175,6 +175,39 @@ class TestNoise:
         with pytest.raises(NotFoundError, match=r"nothing\.npy"):
             generate(tiny, noise=tmp_path / "nothing.npy", registry=REGISTRY)
 
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "{" * 9000,
+            "(" * 9000,
+            "1" * 9000,
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 5000 + ", 12), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 12), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551616, 12), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 12), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': ('a', 12), }",
+            "{'descr': '|O', 'fortran_order': False, 'shape': (2, 12), }",
+            "{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (2,), }",
+            "{'descr': '<U0', 'fortran_order': False, 'shape': (2, 12), }",
+            "{'descr': [('" + "a" * 5000 + "', '<f4')], 'fortran_order': False, 'shape': (2,), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 12L), }",
+            "{'shape': (2, 12)}",
+            "\xff\0",
+        ],
+    )
+    @pytest.mark.parametrize("version", [1, 3, 9])
+    def test_a_forged_header_is_one_clear_line(
+        self, tmp_path: Path, tiny: Path, header: str, version: int
+    ) -> None:
+        size = len(header).to_bytes(2 if version == 1 else 4, "little")
+        data = b"\x93NUMPY" + bytes([version, 0]) + size + header.encode("latin-1") + bytes(90)
+        (tmp_path / "z.npy").write_bytes(data)
+        with pytest.raises(DataError, match=r"z\.npy") as caught:
+            generate(tiny, noise=tmp_path / "z.npy", registry=REGISTRY)
+        assert caught.value.message.isprintable()
+        assert len(caught.value.message) < len(str(tmp_path)) + 200
+        assert "pickle" not in caught.value.message
+
     def test_seeds_and_noise_together_are_refused(self, tiny: Path) -> None:
         with pytest.raises(UsageError, match="two sources"):
             generate(tiny, seeds=[1], noise=np.zeros((1, 12)), registry=REGISTRY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from animekit.generation.result import Generated
 from animekit.images.write import read_png_text, write_png
 from animekit.models import sampling, weights
 from tests.generation.weights import REGISTRY, gan_file, make, size_of
+
+BOMB = {"style": "gif", "tile": 4096}
 
 
 class TestDrawingAPictureAgain:
@@ -145,7 +148,34 @@ class TestDrawingAPictureAgain:
             {"frames": 5, "mode": "slerp", "seeds": "1"},
             {"mode": "slerp", "seeds": "1,2"},
             {"future": 1},
+            "[" * 100_000,
+            '{"a":' * 100_000,
+            '{"version": 1e999}',
+            '{"seeds": ' + "9" * 5000 + "}",
+            {"seeds": "9" * 5000},
+            {"seeds": "0-999999"},
+            {"seeds": ",".join(map(str, range(0, 200_000, 2)))},
+            {"truncation": 1e308},
+            {"labels": [[0.5], [0.5, 1.0]]},
+            {"labels": [[1e300]]},
+            {"prompts": ["a", "b"]},
+            {"best_of": 10**9},
+            {"layout": {"style": "strip", "columns": 2**63}},
+            {"layout": {"style": "table", "heads": ["a"] * 100_000, "columns": 100_000}},
+            {"layout": {"style": "gif", "fps": 1e-300}},
+            {"frames": 10_000, "mode": "lerp", "seeds": "1,2", "loop": True, "layout": BOMB},
+            {"frames": [5], "mode": "slerp", "seeds": "1,2", "loop": True},
+            {"model": {"name": "a", "step": "x", "sha256": ""}},
+            {"noise": {"file": "a\0b", "sha256": ""}, "mode": "noise"},
+            {"noise": {"file": "a" * 300, "sha256": ""}, "mode": "noise"},
+            {"noise": {"file": "..", "sha256": "\x1b[2J"}, "mode": "noise"},
+            {"attrs": [{"hair": {"a": 1}}]},
+            {"matrix": ["a"]},
+            {"version": {"a": {}}},
+            {"index": -1},
+            {"index": True, "seeds": "1"},
         ],
+        ids=lambda change: str(change)[:40],
     )
     def test_a_forged_recipe_is_one_clear_line(
         self, tmp_path: Path, tiny: Path, change: object
@@ -155,9 +185,31 @@ class TestDrawingAPictureAgain:
         if isinstance(change, dict):
             text = json.dumps(made.recipe | change)
         write_png(tmp_path / "a.png", made.images[0], {"animekit": str(text)})
+        started = time.perf_counter()
         with pytest.raises(AnimekitError) as caught:
             reproduce(tmp_path / "a.png", tiny, registry=REGISTRY).save(tmp_path / "b.png")
-        assert "\n" not in caught.value.message
+        assert caught.value.message.isprintable()
+        assert len(caught.value.message) < len(str(tmp_path)) + 400
+        assert time.perf_counter() - started < 5
+
+    @pytest.mark.parametrize("key", ["name", "run"])
+    def test_a_recipe_names_weights_and_opens_no_path(
+        self, tmp_path: Path, tiny: Path, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        made = generate(tiny, num=1, registry=REGISTRY)
+        (tmp_path / "copy.safetensors").write_bytes(tiny.read_bytes())
+        opened = []
+        monkeypatch.setattr(weights, "read", lambda path: opened.append(path))
+        monkeypatch.setattr(weights, "BUNDLED", tmp_path / "none")
+        names = (str(tiny), "copy.safetensors", "./copy.safetensors", "..", "a" * 300, "a\0b", "")
+        for name in names:
+            model = made.recipe["model"] | {key: name}
+            text = json.dumps(made.recipe | {"model": model})
+            write_png(tmp_path / "a.png", made.images[0], {"animekit": text})
+            with pytest.raises(UnusableError):
+                reproduce(tmp_path / "a.png", registry=REGISTRY)
+        assert opened == []
 
     def test_every_truncated_or_flipped_picture_file_is_handled(
         self, tmp_path: Path, faces: Generated

@@ -17,6 +17,16 @@ from tests.generation.weights import REGISTRY, size_of
 
 
 class TestPictures:
+    def test_a_gif_is_bounded_in_frames_times_pixels_after_resizing(
+        self, tmp_path: Path, faces: Generated
+    ) -> None:
+        with pytest.raises(UsageError, match="25 frames of 4096x4096 pixels pass") as caught:
+            faces.save_gif(tmp_path / "a.gif", image_size=4096)
+        assert "--frames" in (caught.value.hint or "")
+        with pytest.raises(UsageError, match="pass 100,000,000"):
+            faces.save(tmp_path / "a.gif", tile=2048)
+        assert list(tmp_path.iterdir()) == []
+
     def test_a_grid_holds_the_images_row_by_row(self, tmp_path: Path, faces: Generated) -> None:
         path = faces.save(tmp_path / "new" / "gan.png")
         picture = np.asarray(Image.open(path))

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from animekit.cli._options import checkpoint_of
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
+from animekit.generation.recipe import check_pixels
 from animekit.generation.request import GenerateRequest
 from animekit.labels.prompt import PromptFile
+from animekit.text import clipped
 
 if TYPE_CHECKING:
     from animekit.cli._options import Common
@@ -100,22 +102,44 @@ class GenerateOptions:
             interpolation=path,
         )
 
+    def check_size(self, request: GenerateRequest, own: int) -> None:
+        """Refuse a picture too large to be written, before its images are drawn.
+
+        `own` is the side of what the model draws. Prompts may make more images than are counted
+        here; then the result says so.
+        """
+        target = self.target()
+        if target is None:
+            return
+        moving = self.gif or target.suffix.lower() == ".gif"
+        if request.interpolation is not None:
+            count = request.interpolation.frames
+        elif request.numbers is not None:
+            count = len(request.numbers) // request.best_of
+        else:
+            count = request.num or request.cells or 1
+        columns = 1 if request.grid is None else request.grid[0]
+        check_pixels(count, self.image_size or own, columns, moving=moving)
+
     def shape(self) -> tuple[int, int] | None:
         """Return columns and rows of --grid."""
         if self.grid is None:
             return None
-        found = re.fullmatch(r"(\d+)[x×](\d+)", self.grid.strip().lower())
+        found = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", self.grid.strip().lower())
         if found is None or "0" in found.groups():
-            raise UsageError(f'cannot read --grid "{self.grid}"', "write columns x rows, as in 5x5")
+            raise UsageError(
+                f'cannot read --grid "{clipped(self.grid)}"', "write columns x rows, as in 5x5"
+            )
         return int(found[1]), int(found[2])
 
     def images_per_prompt(self) -> int | None:
         """Return the images of each prompt; None stands for auto."""
         if self.per_prompt is None or self.per_prompt == "auto":
             return None
-        if not self.per_prompt.isdecimal() or not int(self.per_prompt):
+        if not re.fullmatch(r"\d{1,9}", self.per_prompt) or not int(self.per_prompt):
             raise UsageError(
-                f'cannot read --per-prompt "{self.per_prompt}"', "write auto, or a number from 1 on"
+                f'cannot read --per-prompt "{clipped(self.per_prompt)}"',
+                "write auto, or a number from 1 on",
             )
         return int(self.per_prompt)
 

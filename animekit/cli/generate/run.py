@@ -12,6 +12,7 @@ from animekit.cli.generate.request import GenerateOptions
 from animekit.generation.generate import draw_request, load, plan_request
 from animekit.generation.recipe import read_recipe
 from animekit.generation.reproduce import reproduce
+from animekit.models import sampling
 
 
 def run(common: Common, options: GenerateOptions) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def run(common: Common, options: GenerateOptions) -> dict[str, Any]:
     with common.screen.busy("loading"):
         loaded = load(request, common.registry())
     common.screen.note(loaded.origin)
+    options.check_size(request, sampling.as_generating(loaded.model).spec.size)
     request = replace(request, model=loaded)
     if common.dry_run:
         plan = plan_request(request, common.registry())

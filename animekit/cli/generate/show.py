@@ -18,6 +18,7 @@ from animekit.generation.recipe import read_recipe
 from animekit.generation.request import check_grid
 from animekit.generation.result import Generated
 from animekit.seeds import format_seeds
+from animekit.text import clipped
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def _say_prompts(common: Common, drawn: Generated) -> None:
         texts = len(set(recipe.prompts))
         common.screen.note(
             f"{images} image{'s' * (images != 1)} of {texts} prompt{'s' * (texts != 1)},"
-            f" seeds {format_seeds(list(dict.fromkeys(drawn.seeds)))}"
+            f" seeds {clipped(format_seeds(list(dict.fromkeys(drawn.seeds))), 200)}"
         )
     if recipe.best_of is not None:
         common.screen.note(
