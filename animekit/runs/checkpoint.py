@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from animekit.errors import CheckpointError
 from animekit.files import write_atomic
 from animekit.models import weights
 from animekit.models.weights import describe
+from animekit.runs.state_file import read_state_file
 
 if TYPE_CHECKING:  # torch is imported where tensors are read or written
     from torch import Tensor
@@ -164,20 +164,7 @@ def newest_sound(folder: Path) -> Path:
 
 def read_state(folder: Path) -> dict[str, Any]:
     """Return a checkpoint's training state, of tensors and plain values alone."""
-    import torch
-
-    path = folder / STATE
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of any kind, from the unpickler; never try again without it
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"it asks for {refused[1]}" if refused else str(error).partition("\n")[0]
-        raise CheckpointError(
-            f"{path} is refused: {reason}", "only tensors and plain values are read"
-        ) from None
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path} is no training state", "use another checkpoint")
-    return state
+    return read_state_file(folder / STATE)
 
 
 def _write_through(path: Path, data: bytes) -> None:

@@ -173,7 +173,10 @@ def test_damage_never_ends_in_anything_but_a_refusal(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"params": {**WIDE, "g_channels": 8}}, r"generator.*\.weight is \(.*\), not \(.*more"),
+        (
+            {"params": {**WIDE, "g_channels": 8}},
+            r"generator.*\.weight is float32 \(.*\), not float32 \(.*more",
+        ),
         ({"spec": {"size": 64, "channels": 3, "labels": [], "groups": []}}, "more"),
         ({"params": {**WIDE, "no_such": 1}}, "does not fit model gan: "),
         ({"params": {**WIDE, "g_channels": -1}}, "does not fit model gan: "),
@@ -211,7 +214,7 @@ def test_missing_unknown_and_misshapen_tensors_are_refused(
     for tensors, says in (
         ({k: v for k, v in whole.items() if k != key}, f"{key} is missing"),
         ({**whole, "generator.other": torch.zeros(1)}, "generator.other is unknown"),
-        ({**whole, key: torch.zeros(3)}, rf"{key} is \(3,\), not"),
+        ({**whole, key: torch.zeros(3)}, rf"{key} is float32 \(3,\), not"),
         ({}, "is missing and"),
     ):
         with pytest.raises(CheckpointError, match=says):
