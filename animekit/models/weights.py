@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from animekit.config import Layer, Params, resolve
 from animekit.data.spec import ImageSpec
-from animekit.errors import CheckpointError, ConfigError, NotFoundError
+from animekit.errors import CheckpointError, ConfigError, NotFoundError, UnusableError
 from animekit.files import weights_dir
+from animekit.foreign import parse_json
 from animekit.plugins import Registry
-from animekit.text import printable
+from animekit.text import clipped
 
 if TYPE_CHECKING:  # torch is imported where tensors are read: names alone need none
     from torch import Tensor
@@ -83,8 +84,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
             f"{path} is not a sound safetensors file: {error}", "copy or download it again"
         ) from None
     try:
-        config = json.loads(header.get("__metadata__", {}).get(KEY, "{}"))
-    except (ValueError, RecursionError):
+        config = parse_json(header.get("__metadata__", {}).get(KEY, "{}"), "its description")
+    except UnusableError:
         config = None
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: its animekit metadata is damaged", "copy it again")
@@ -96,9 +97,9 @@ def about(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size)) if size <= HEADER_LIMIT else {}
-        found = json.loads(header["__metadata__"][KEY])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            header = parse_json(file.read(size) if size <= HEADER_LIMIT else b"{}", "header")
+        found = parse_json(header["__metadata__"][KEY], "description")
+    except (OSError, UnusableError, KeyError, TypeError, AttributeError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -129,21 +130,14 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
     size = int.from_bytes(data[:8], "little")
     header, problem = None, "its header is no object"
     try:
-        header = json.loads(data[8 : 8 + size], object_pairs_hook=_no_key_twice)
-    except (ValueError, RecursionError) as error:
-        problem = f"its header cannot be read ({error})"
+        header = parse_json(data[8 : 8 + size], "its header")
+    except UnusableError as error:
+        problem = error.message
     if not isinstance(header, dict):
         raise CheckpointError(
             f"{path} is not a sound safetensors file: {problem}", "give a .safetensors file"
         )
     return header
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = dict(pairs)
-    if len(keys) != len(pairs):
-        raise ValueError("a key stands twice")
-    return keys
 
 
 def describe(model: Model, step: int, config: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +173,7 @@ def build(
     """
     if about.get("kind", "model") != "model":
         raise CheckpointError(
-            f"{path} is a {printable(str(about['kind']))[:40]}, no model",
+            f"{path} is a {clipped(str(about['kind']))}, no model",
             "animekit plugins --kind detector lists those",
         )
     try:
@@ -227,8 +221,7 @@ def refuse_misfits(
 
 def _short(error: Exception) -> str:
     """Return the first line of what a plugin or a library says of a stranger's values."""
-    line = printable(str(error).partition("\n")[0])
-    return line if len(line) <= 200 else f"{line[:200]}..."
+    return clipped(str(error).partition("\n")[0], 200)
 
 
 def _described(about: dict[str, Any]) -> tuple[str, dict[str, Any], ImageSpec]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from animekit.models.blueprint import described, finite
-from animekit.text import printable
+from animekit.text import clipped
 
 LARGEST = 2**53  # of a count: beyond it a float no longer tells two of them apart
 KERNELS = frozenset({"foreach", "fused", "capturable", "differentiable"})
@@ -204,4 +204,4 @@ def _refuse_unless(fits: Any, problem: str, seen: Any = "") -> None:
         return
     if type(seen) not in (str, int, float, bool) or (type(seen) is int and abs(seen) >= 2**63):
         seen = "nothing" if seen is None else f"of type {type(seen).__name__}"
-    raise ValueError(f"{problem} {printable(str(seen))[:40]}".rstrip())
+    raise ValueError(f"{problem} {clipped(str(seen))}".rstrip())
