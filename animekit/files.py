@@ -1,16 +1,14 @@
-"""Files: written whole or not at all, read line by line, hashed, and where caches lie."""
+"""Files: written whole or not at all, hashed, and where caches lie."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
@@ -114,22 +112,6 @@ def write_atomic(path: Path, data: str | bytes) -> None:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Return the objects of a JSON-lines file, without what a crash cut off."""
-    if not path.is_file():
-        return []
-    rows: list[dict[str, Any]] = []
-    for line in path.read_bytes().splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            return rows
-        if not isinstance(row, dict):
-            return rows
-        rows.append(row)
-    return rows
 
 
 def cache_dir() -> Path:

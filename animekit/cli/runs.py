@@ -9,7 +9,9 @@ import typer
 
 from animekit.cli._commands import DefaultGroup
 from animekit.cli._options import Common, argument, command, option
-from animekit.errors import CheckpointError
+from animekit.errors import AnimekitError, CheckpointError
+from animekit.files import is_file
+from animekit.runs.reports import last_evaluation, last_with
 from animekit.text import duration, number
 
 if TYPE_CHECKING:
@@ -18,9 +20,20 @@ if TYPE_CHECKING:
 FOLDER = option("runs", Path, metavar="DIR", help="The folder of the runs.", default=Path("runs"))
 
 
+class RunsGroup(DefaultGroup):
+    """The group of runs, in which a number or a folder of a run stands for `show`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `show` before the number, the id or the folder of a run."""
+        where = args[0] if args and args[0] not in self.commands else ""
+        if where[:1].isdecimal() or (where and is_file(Path(where) / "config.json")):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the group to the root; `animekit runs` alone lists."""
-    group = typer.Typer(cls=DefaultGroup, help="List the runs in ./runs, or show one.")
+    group = typer.Typer(cls=RunsGroup, help="List the runs in ./runs, or show one.")
     command(group, "ls", ls, FOLDER, of="runs")
     run = argument("run", required=True, help="Id, number or folder of the run.")
     command(group, "show", show, run, FOLDER, of="runs")
@@ -55,7 +68,7 @@ def show(common: Common, run: str, runs: Path) -> dict[str, Any]:
     """Show one run: its state, its values, and its last report.
 
     Examples
-      animekit runs show 7
+      animekit runs show 7                    or: animekit runs 7
       animekit runs show 0007-wgangp-faces64
       animekit runs show 7 --json
     """
@@ -64,40 +77,53 @@ def show(common: Common, run: str, runs: Path) -> dict[str, Any]:
 
     found = Run(run, runs)
     row, config, screen = facts(found), found.config, common.screen
+    parts = [config.get(part, {}) for part in ("options", "params", "origins")]
+    if row["state"] == "damaged" or not all(isinstance(part, dict) for part in parts):
+        raise CheckpointError(
+            f"{found.path / 'config.json'} does not hold the values of a run", "name another run"
+        )
+    options, params, origins = parts
     screen.say(f"{row['id']}  {row['state']}  step {row['steps']:,}  {duration(row['seconds'])}")
-    values = {**config["options"], **config["params"]}
-    origins = config.get("origins", {})
+    values = {**options, **params}
     screen.table(
         ("what", "value", "from"),
-        [(key, text(value), origins.get(key, "")) for key, value in values.items()],
+        [(key, text(value), str(origins.get(key, ""))) for key, value in values.items()],
     )
-    last = (found.metrics() or [{}])[-1]
-    screen.table(("last report", ""), [(key, number(value)) for key, value in last.items()])
+    reports = found.reports()
+    last, scores = last_with(reports.rows, "seconds"), last_evaluation(reports.rows)
+    for title, report in (("last report", last), ("last evaluation", scores)):
+        if report:
+            screen.table((title, ""), [(key, number(value)) for key, value in report.items()])
+    if reports.bad:
+        screen.note(f"lines of metrics.jsonl that hold no report: {reports.bad:,}")
     for picture in ("timeline.png", "timeline.gif"):
         if (found.path / picture).is_file():
             screen.made(found.path / picture, picture.partition(".")[0])
-    return {**row, "config": config, "last": last}
+    return {**row, "config": config, "last": last, "evaluation": scores}
 
 
 def facts(run: Run) -> dict[str, Any]:
-    """Return what a list shows of a run."""
-    last = (run.metrics() or [{}])[-1]
+    """Return what a list shows of a run; each from the last report that has it."""
+    steps, seconds, method = 0, 0.0, ""
     try:
+        rows = run.metrics()
+        steps = int(last_with(rows, "step").get("step", 0))
+        seconds = float(last_with(rows, "seconds").get("seconds", 0.0))
         config = run.config
-        method, state = config["model"], state_of(run, config, last)
-    except (CheckpointError, KeyError, ValueError):  # one damaged run does not hide the others
-        method, state = "", "damaged"
+        method, state = str(config["model"]), state_of(run, config, steps, seconds)
+    except (AnimekitError, LookupError, TypeError, ValueError, AttributeError):
+        state = "damaged"  # which does not hide the others
     return {
         "id": run.id,
         "method": method,
         "state": state,
-        "steps": int(last.get("step", 0)),
-        "seconds": float(last.get("seconds", 0.0)),
+        "steps": steps,
+        "seconds": seconds,
         "path": str(run.path),
     }
 
 
-def state_of(run: Run, config: dict[str, Any], last: dict[str, Any]) -> str:
+def state_of(run: Run, config: dict[str, Any], steps: int, seconds: float) -> str:
     """Return running, finished or interrupted: by its lock, and by how far it came."""
     import filelock
 
@@ -111,6 +137,6 @@ def state_of(run: Run, config: dict[str, Any], last: dict[str, Any]) -> str:
             return "running"
     options = resolve(TrainOptions, [Layer("the run", config["options"])]).params
     total = options.total_steps()
-    enough = total is not None and last.get("step", 0) >= total
-    late = options.minutes is not None and last.get("seconds", 0.0) >= 60 * options.minutes
+    enough = total is not None and steps >= total
+    late = options.minutes is not None and seconds >= 60 * options.minutes
     return "finished" if enough or late else "interrupted"

@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit.config import Layer, resolve
+from animekit.config import Layer, Params, resolve
 from animekit.data.spec import ImageSpec
-from animekit.errors import CheckpointError, ConfigError, NotFoundError
+from animekit.errors import CheckpointError, ConfigError, NotFoundError, UnusableError
 from animekit.files import weights_dir
+from animekit.foreign import parse_json
 from animekit.plugins import Registry
+from animekit.text import clipped
 
 if TYPE_CHECKING:  # torch is imported where tensors are read: names alone need none
     from torch import Tensor
@@ -23,6 +25,11 @@ HEADER_LIMIT = 1_000_000  # bytes of header; ours have about 10,000
 SHARED = ("name", "fingerprint", "used", "held_out", "label_counts", "label_known")
 """What weights tell of the data that they were trained on."""
 KEY = "animekit"  # the metadata entry that makes a file self-describing
+LONGEST_NAME = 100  # characters of the name of a model
+LARGEST_SIDE, LARGEST_CHANNELS = 4096, 64  # of images that a weights file may speak of
+BUILDING: tuple[type[Exception], ...] = (ConfigError, RuntimeError, ValueError, TypeError)
+BUILDING += (ArithmeticError, LookupError, MemoryError)
+"""What a model raises that is built from parameters which no model can have."""
 
 
 def bundled() -> dict[str, Path]:
@@ -77,8 +84,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
             f"{path} is not a sound safetensors file: {error}", "copy or download it again"
         ) from None
     try:
-        config = json.loads(header.get("__metadata__", {}).get(KEY, "{}"))
-    except (ValueError, RecursionError):
+        config = parse_json(header.get("__metadata__", {}).get(KEY, "{}"), "its description")
+    except UnusableError:
         config = None
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: its animekit metadata is damaged", "copy it again")
@@ -90,9 +97,9 @@ def about(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size)) if size <= HEADER_LIMIT else {}
-        found = json.loads(header["__metadata__"][KEY])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            header = parse_json(file.read(size) if size <= HEADER_LIMIT else b"{}", "header")
+        found = parse_json(header["__metadata__"][KEY], "description")
+    except (OSError, UnusableError, KeyError, TypeError, AttributeError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -123,21 +130,14 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
     size = int.from_bytes(data[:8], "little")
     header, problem = None, "its header is no object"
     try:
-        header = json.loads(data[8 : 8 + size], object_pairs_hook=_no_key_twice)
-    except (ValueError, RecursionError) as error:
-        problem = f"its header cannot be read ({error})"
+        header = parse_json(data[8 : 8 + size], "its header")
+    except UnusableError as error:
+        problem = error.message
     if not isinstance(header, dict):
         raise CheckpointError(
             f"{path} is not a sound safetensors file: {problem}", "give a .safetensors file"
         )
     return header
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = dict(pairs)
-    if len(keys) != len(pairs):
-        raise ValueError("a key stands twice")
-    return keys
 
 
 def describe(model: Model, step: int, config: dict[str, Any]) -> dict[str, Any]:
@@ -168,57 +168,85 @@ def build(
 ) -> Model:
     """Return the model that a weights file describes, with its weights, in eval mode.
 
-    Raises CheckpointError where description, tensors and the plugin do not fit each other.
+    Raises CheckpointError where description, tensors and the plugin do not fit each other; nothing
+    is built before that is known.
     """
     if about.get("kind", "model") != "model":
         raise CheckpointError(
-            f"{path} is a {about['kind']}, no model", "animekit plugins --kind detector lists those"
+            f"{path} is a {clipped(str(about['kind']))}, no model",
+            "animekit plugins --kind detector lists those",
         )
     try:
-        if not isinstance(about["model"], str) or not isinstance(about.get("step", 0), int):
-            raise TypeError
-        name, given, spec = about["model"], dict(about["params"]), dict(about["spec"])
-        labels, groups = tuple(spec["labels"]), tuple(spec["groups"])
-        if not isinstance(spec["size"], int) or not isinstance(spec["channels"], int):
-            raise TypeError
-    except (KeyError, TypeError, ValueError):
+        name, given, image = _described(about)
+    except ValueError as error:
         raise CheckpointError(
-            f"{path} does not say which model it is of", "give a file that animekit wrote"
+            f"{path} does not say which model it is of: {error}", "give a file that animekit wrote"
         ) from None
-    image = ImageSpec(spec["size"], spec["channels"], labels, groups)
+    average = about.get("part") == "average"
     try:
         cls = registry.get("model", name)
         params = resolve(cls.Params, [Layer(str(path), given)]).params
+        refuse_misfits(cls, params, image, tensors, average=average)
         model = cls(params, image).eval()
     except NotFoundError as error:
         raise CheckpointError(
             f"{path}: {error.message}", f"install its plugin; {error.hint}"
         ) from None
-    except (ConfigError, RuntimeError) as error:  # RuntimeError: no memory for what it asks for
+    except BUILDING as error:
         raise CheckpointError(
-            f"{path} does not fit model {name}: {str(error).partition(chr(10))[0]}",
+            f"{path} does not fit model {name}: {_short(error)}",
             f"it was made by animekit {about.get('version') or 'of an unknown version'}",
         ) from None
-    _compare(model, tensors, about, path)
-    model.load_state_dict(tensors, strict=about.get("part") != "average")
+    model.load_state_dict(tensors, strict=not average)
     return model
 
 
-def _compare(model: Model, tensors: dict[str, Tensor], about: dict[str, Any], path: Path) -> None:
-    """Raise CheckpointError unless the tensors are those of the model (or of its average)."""
-    expected = model.state_dict()
-    if about.get("part") == "average":
-        prefixes = tuple(f"{name}." for name in model.averaged)
-        expected = {key: value for key, value in expected.items() if key.startswith(prefixes)}
-    wrong = [
-        f"{key} is {tuple(tensors[key].shape)}, not {tuple(value.shape)}"
-        for key, value in expected.items()
-        if key in tensors and tensors[key].shape != value.shape
-    ]
-    wrong += [f"{key} is missing" for key in expected if key not in tensors]
-    wrong += [f"{key} is unknown" for key in tensors if key not in expected]
+def refuse_misfits(
+    cls: type[Model],
+    params: Params,
+    spec: ImageSpec,
+    tensors: dict[str, Tensor],
+    *,
+    average: bool = False,
+) -> None:
+    """Raise one of BUILDING unless tensors are all those of a model (or of its average)."""
+    from animekit.models.blueprint import averaged, mismatches, outline
+
+    model = outline(cls, params, spec, tensors)
+    wrong = mismatches(averaged(model) if average else model.state_dict(), tensors)
     if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise CheckpointError(
-            f"{path} does not fit model {model.name}: {wrong[0]}{more}", "name another file"
-        )
+        more = f" and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
+        raise ValueError(f"{wrong[0]}{more}")
+
+
+def _short(error: Exception) -> str:
+    """Return the first line of what a plugin or a library says of a stranger's values."""
+    return clipped(str(error).partition("\n")[0], 200)
+
+
+def _described(about: dict[str, Any]) -> tuple[str, dict[str, Any], ImageSpec]:
+    """Return the name, parameters and images of a model; ValueError for what none could have."""
+    name: Any
+    name, params, spec = (about.get(key) for key in ("model", "params", "spec"))
+    named = isinstance(name, str) and len(name) <= LONGEST_NAME
+    if not (named and isinstance(params, dict) and isinstance(spec, dict)):
+        raise ValueError("no name, parameters and spec")
+    for key, value, largest in (
+        ("size", spec.get("size"), LARGEST_SIDE),
+        ("channels", spec.get("channels"), LARGEST_CHANNELS),
+        ("step", about.get("step", 0) or 1, 2**53),
+    ):
+        if type(value) is not int or not 1 <= value <= largest:
+            raise ValueError(f"its {key} is no number from 1 to {largest:,}")
+    if not isinstance(about.get("version", ""), str):
+        raise ValueError("its version is no text")
+    labels: Any
+    groups: Any
+    labels, groups = spec.get("labels"), spec.get("groups")
+    texts = isinstance(labels, list) and all(isinstance(each, str) for each in labels)
+    if not texts or len(set(labels)) != len(labels):
+        raise ValueError("its labels are no list of different names")
+    counts = isinstance(groups, list) and all(type(n) is int and n > 0 for n in groups)
+    if not counts or sum(groups) != len(labels):
+        raise ValueError("its groups do not count its labels")
+    return name, params, ImageSpec(spec["size"], spec["channels"], tuple(labels), tuple(groups))

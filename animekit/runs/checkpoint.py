@@ -6,15 +6,17 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit.errors import CheckpointError
+from animekit.errors import AnimekitError, CheckpointError
 from animekit.files import write_atomic
+from animekit.foreign import read_json, read_text
 from animekit.models import weights
 from animekit.models.weights import describe
+from animekit.runs.state_file import read_state_file
+from animekit.text import clipped
 
 if TYPE_CHECKING:  # torch is imported where tensors are read or written
     from torch import Tensor
@@ -114,8 +116,8 @@ def steps_of(folder: Path) -> list[Path]:
 def pointer(folder: Path, name: str) -> str | None:
     """Return which checkpoint folder `last` or `best` names, if it is there."""
     try:
-        text = (folder / CHECKPOINTS / name).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
+        text = read_text(folder / CHECKPOINTS / name, "pointer", limit=100).strip()
+    except AnimekitError:
         return None
     return text if text in [path.name for path in steps_of(folder)] else None
 
@@ -123,14 +125,15 @@ def pointer(folder: Path, name: str) -> str | None:
 def verify(folder: Path) -> dict[str, Any]:
     """Return the manifest of a whole checkpoint, else raise CheckpointError."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_json(folder / "manifest.json", "manifest")
         if folder.name.isdecimal() and int(folder.name) != manifest["step"]:
             raise ValueError(f"it is of step {manifest['step']}")
         facts = {file: manifest["files"][file] for file in (MODEL, AVERAGE, STATE)}
         expected = {file: (int(f["bytes"]), str(f["sha256"])) for file, f in facts.items()}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (AnimekitError, ValueError, KeyError, TypeError) as error:
+        reason = clipped(str(error) or type(error).__name__, 200)
         raise CheckpointError(
-            f"checkpoint {folder} has no sound manifest.json ({error!r})", "use another checkpoint"
+            f"checkpoint {folder} has no sound manifest.json ({reason})", "use another checkpoint"
         ) from None
     for file, (size, sha256) in expected.items():
         path = folder / file
@@ -164,20 +167,7 @@ def newest_sound(folder: Path) -> Path:
 
 def read_state(folder: Path) -> dict[str, Any]:
     """Return a checkpoint's training state, of tensors and plain values alone."""
-    import torch
-
-    path = folder / STATE
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of any kind, from the unpickler; never try again without it
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"it asks for {refused[1]}" if refused else str(error).partition("\n")[0]
-        raise CheckpointError(
-            f"{path} is refused: {reason}", "only tensors and plain values are read"
-        ) from None
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path} is no training state", "use another checkpoint")
-    return state
+    return read_state_file(folder / STATE)
 
 
 def _write_through(path: Path, data: bytes) -> None:

@@ -13,18 +13,21 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from animekit import plugins
-from animekit.errors import CheckpointError, NotFoundError
-from animekit.files import read_jsonl, write_atomic
+from animekit.errors import AnimekitError, CheckpointError, NotFoundError
+from animekit.files import write_atomic
+from animekit.foreign import parse_json, read_text
 from animekit.models import weights
 from animekit.models.weights import build
 from animekit.plugins import Registry
 from animekit.runs.checkpoint import AVERAGE, CHECKPOINTS, MODEL, SAMPLES, pointer, steps_of, verify
+from animekit.runs.reports import Reports, read_reports
 from animekit.text import did_you_mean
 
 if TYPE_CHECKING:  # and torch with it: a list of runs needs none
     from animekit.models.base import Model
 
 RUNS = Path("runs")
+CONFIG_LIMIT = 64 * 2**20  # bytes of a config.json, which names every file that was left out
 
 
 class Run:
@@ -77,14 +80,14 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """Every resolved value of the run, as config.json holds it."""
+        path, hint = self.path / "config.json", "name another run"
         try:
-            config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
-            if not isinstance(config, dict):
-                raise ValueError("it holds no object")
-        except (OSError, ValueError, RecursionError) as error:
-            raise CheckpointError(
-                f"{self.path / 'config.json'} cannot be read: {error}", "name another run"
-            ) from None
+            text = read_text(path, "run's", limit=CONFIG_LIMIT, kind=CheckpointError)
+            config = parse_json(text, str(path), kind=CheckpointError, any_name=True)
+        except AnimekitError as error:
+            raise CheckpointError(error.message, hint) from None
+        if not isinstance(config, dict):
+            raise CheckpointError(f"cannot read {path}: it holds no object", hint)
         return config
 
     @property
@@ -98,8 +101,12 @@ class Run:
         return self.path / SAMPLES
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return every report of metrics.jsonl; a half-written last line is left out."""
-        return read_jsonl(self.path / "metrics.jsonl")
+        """Return every report of metrics.jsonl; lines that hold none are passed over."""
+        return self.reports().rows
+
+    def reports(self) -> Reports:
+        """Return every report of metrics.jsonl, and how many lines hold none."""
+        return read_reports(self.path / "metrics.jsonl")
 
     def model(
         self,

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from animekit.files import read_jsonl, write_atomic
+from animekit.files import write_atomic
 from animekit.images.layout import strip
 from animekit.images.write import write_gif, write_png
+from animekit.runs.reports import set_aside
 from animekit.runs.run import Run
 from animekit.training.logger import Logger
 
@@ -34,17 +35,32 @@ class Reporter:
 
     def start(self, config: dict[str, Any], step: int) -> None:
         """Begin, or go on behind `step`."""
-        self.rewind(step)
+        damage = self._rewind(step)
         self._tell("start", self.run, config)
+        self._note_damage(step, damage)
 
     def rewind(self, step: int) -> None:
         """Take away what was reported behind `step`: those steps come again."""
+        self._note_damage(step, self._rewind(step))
+
+    def _note_damage(self, step: int, damage: str | None) -> None:
+        if damage is not None:
+            self.note(step, "warning", damage)
+
+    def _rewind(self, step: int) -> str | None:
+        """Do it; return words for lines that hold no report, which a copy keeps."""
         path = self.run.path / "metrics.jsonl"
-        kept = [row for row in read_jsonl(path) if row.get("step", 0) <= step]
-        write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept))
+        found, damage = self.run.reports(), None
+        if found.bad:
+            lines = "1 line" if found.bad == 1 else f"{found.bad:,} lines"
+            damage = (
+                f"{lines} of {path} could not be read; kept as it was in {set_aside(path).name}"
+            )
+        write_atomic(path, "".join(json.dumps(row) + "\n" for row in found.up_to(step)))
         for sample in self._samples():
             if int(sample.stem) > step:
                 sample.unlink()
+        return damage
 
     def _samples(self) -> list[Path]:
         found = (path for path in self.run.samples.glob("*.png") if path.stem.isdecimal())

@@ -17,9 +17,11 @@ from animekit.data.sampler import Loader
 from animekit.errors import CheckpointError
 from animekit.models.abilities import Generates
 from animekit.models.base import Losses, Model, Phase
+from animekit.models.blueprint import mismatches
 from animekit.seeds import derive_seed
 from animekit.training.ema import Average
 from animekit.training.engine import LocalEngine
+from animekit.training.fitting import check_counters, fitted_states
 
 LossFunction = Callable[[Batch], Losses]
 
@@ -197,19 +199,31 @@ class Stepper:
     def load(
         self, state: dict[str, Any], model: dict[str, Tensor], average: dict[str, Tensor]
     ) -> None:
-        """Go on from a checkpoint's state, weights and averages."""
+        """Go on from a checkpoint's state, weights and averages.
+
+        Raises CheckpointError where any of it is not what this training would have written.
+        """
         try:
-            self.model.load_state_dict(model)
-            self.average.load(average, state["ema_updates"])
-            for name, optimizer in self.optimizers.items():
-                optimizer.load_state_dict(state["optimizers"][name])
-            self.done, self.images = state["step"], state["images"]
-            self.updates = state["updates"]
-        except (KeyError, RuntimeError, ValueError) as error:
+            check_counters(state)
+            for expected, given in (
+                (self.model.state_dict(), model),
+                (self.average.state, average),
+            ):
+                wrong = mismatches(expected, given, exact=True)
+                if wrong:
+                    raise ValueError(wrong[0])
+            fitted = fitted_states(state.get("optimizers"), self.optimizers, state["step"])
+        except ValueError as error:
             raise CheckpointError(
-                f"the checkpoint does not fit the model: {str(error).splitlines()[0]}",
+                f"the checkpoint does not fit the model: {error}",
                 "resume with the plugin version that made it",
             ) from None
+        self.model.load_state_dict(model)
+        self.average.load(average, state["ema_updates"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(fitted[name])
+        self.done, self.images = state["step"], state["images"]
+        self.updates = state["updates"]
         self.switch_stream(state["stream"])
         self.stats = Stats()
 

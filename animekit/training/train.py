@@ -23,6 +23,7 @@ from animekit.runs.run import RUNS, Run, write_config
 from animekit.seeds import derive_seed
 from animekit.signals import StopSignals
 from animekit.training import samples
+from animekit.training.fitting import check_progress
 from animekit.training.job import TrainJob, new_job
 from animekit.training.judge import Judge
 from animekit.training.logger import Logger
@@ -105,6 +106,10 @@ class Trainer:
     ) -> None:
         self.job, self.run, self.options = job, run, job.recipe.options
         self.threads = stack.enter_context(threads(self.options.threads))
+        # Killed before its first checkpoint, a run has nothing to lose and begins again.
+        self.fresh = not checkpoint.steps_of(run.path) and not run.metrics()
+        if not self.fresh:
+            self._compare(checkpoint.newest_sound(run.path))
         self.stepper = job.stepper()
         self.reporter = Reporter(run, loggers)
         self.signals = stack.enter_context(StopSignals())
@@ -112,8 +117,6 @@ class Trainer:
         self.best: float | None = None
         self.rollbacks = 0
         self.seconds = 0.0
-        # Killed before its first checkpoint, a run has nothing to lose and begins again.
-        self.fresh = not checkpoint.steps_of(run.path) and not run.metrics()
 
     def fit(self) -> Run:
         """Train until the steps or the minutes are over; return the run."""
@@ -272,10 +275,29 @@ class Trainer:
         if self.stepper.done:
             self.reporter.note(self.stepper.done, "checkpoint", f"saved step {self.stepper.done}")
 
+    def _compare(self, folder: Path) -> None:
+        """Raise CheckpointError, before a model is built, where a checkpoint is not of this job."""
+        tensors, _, _ = weights.read(folder / checkpoint.MODEL)
+        recipe = self.job.recipe
+        try:
+            weights.refuse_misfits(recipe.model, recipe.params, self.job.spec, tensors)
+        except weights.BUILDING as error:
+            raise CheckpointError(
+                f"{folder} does not fit the model of {self.run.path / 'config.json'}: {error}",
+                "resume with the plugin version that made it, or start a new run",
+            ) from None
+
     def _restore(self, folder: Path) -> None:
         state = checkpoint.read_state(folder)
         model, _, _ = weights.read(folder / checkpoint.MODEL)
         average, _, _ = weights.read(folder / checkpoint.AVERAGE)
+        try:
+            check_progress(state, int(folder.name), ROLLBACKS)
+        except ValueError as error:
+            raise CheckpointError(
+                f"{folder / checkpoint.STATE} is not the state of that step: {error}",
+                "use another checkpoint",
+            ) from None
         self.stepper.load(state, model, average)
         self.rollbacks, self.best = state["rollbacks"], state["best"]
         self.seconds = state["seconds"]

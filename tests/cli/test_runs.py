@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,58 @@ def test_runs_are_listed_and_shown(drawn: Path) -> None:
     shown = call("runs", "show", "1", "--runs", drawn / "runs").stdout
     assert re.search(r"g_channels +4 +--set", shown)
     assert call("runs").stderr.startswith("no runs in runs yet")
+
+
+@pytest.mark.parametrize("where", ["1", "01", "0001", "0001-gan", "runs/0001-gan-discs32"])
+@pytest.mark.usefixtures("at_run")
+def test_a_number_or_a_folder_behind_runs_shows_that_run(where: str) -> None:
+    assert call("runs", where).stdout == call("runs", "show", "1").stdout
+    assert answer("runs", where)["data"]["id"] == "0001-gan-discs32"
+    assert call("runs", "2").exit_code == 3
+    assert call("runs", "sho", "1").exit_code == 2
+
+
+def test_state_time_and_last_report_come_from_the_reports_that_have_them(
+    drawn: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(drawn / "runs", tmp_path / "runs")) / "0001-gan-discs32"
+    before = answer("runs", "show", "1")["data"]
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2, "eval/swd_avg": 40.5}\n')
+    (row,) = answer("runs")["data"]
+    assert (row["state"], row["steps"], row["seconds"]) == ("finished", 2, before["seconds"])
+    shown = answer("runs", "show", "1")["data"]
+    assert shown["last"] == before["last"] and shown["seconds"] > 0
+    assert shown["evaluation"] == {"step": 2, "eval/swd_avg": 40.5}
+    text = call("runs", "1").stdout
+    assert "last evaluation" in text and "40.5" in text and "img_s" in text
+
+
+def test_lines_that_hold_no_report_are_counted(drawn: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(drawn / "runs", tmp_path / "runs")) / "0001-gan-discs32"
+    path = run / "metrics.jsonl"
+    path.write_text("X" + path.read_text())
+    result = call("runs", "1")
+    assert "finished  step 2" in result.stdout
+    assert "hold no report: 1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "[]",
+        '{"model": 1}',
+        '{"model": "gan", "options": []}',
+        '{"model": "gan", "options": {"a": 1}}',
+    ],
+)
+def test_a_run_of_odd_values_is_damaged_and_not_a_bug(tmp_path: Path, config: str) -> None:
+    run = tmp_path / "runs" / "0001-gan-a"
+    run.mkdir(parents=True)
+    (run / "config.json").write_text(config)
+    (run / "metrics.jsonl").write_text('{"step": 1, "seconds": "x"}\n')
+    assert [row["state"] for row in answer("runs")["data"]] == ["damaged"]
+    assert call("runs", "1").exit_code == 4
 
 
 def test_a_damaged_run_does_not_hide_the_others(drawn: Path, tmp_path: Path) -> None:

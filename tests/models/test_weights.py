@@ -23,6 +23,7 @@ from animekit.plugins import Registry
 from animekit.runs.run import load_model
 
 TENSOR = {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
 WIDE = {"g_channels": 4, "d_channels": 4, "z_dim": 8}
 
 
@@ -70,13 +71,13 @@ def test_equal_weights_give_equal_bytes_in_any_memory_order() -> None:
 @settings(max_examples=30, deadline=None)
 @given(
     tensors=st.dictionaries(
-        st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(
-            lambda name: name != "__metadata__"
-        ),
+        st.text(
+            st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8
+        ).filter(lambda name: name != "__metadata__"),
         st.lists(st.floats(width=32, allow_nan=False), max_size=4).map(torch.tensor),
         max_size=4,
     ),
-    about=st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=3),
+    about=st.dictionaries(TEXT, st.integers(-(2**63), 2**63) | TEXT, max_size=3),
 )
 def test_any_names_and_descriptions_survive(
     tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, Tensor], about: dict[str, Any]
@@ -111,9 +112,9 @@ def test_files_of_other_programs_have_no_description(tmp_path: Path) -> None:
         (file_of(TENSOR)[:40], "bytes"),
         (file_of(TENSOR, bytes(7)), "not a sound"),
         (file_of(TENSOR, bytes(9)), "not a sound"),
-        (file_of(b'{"a": \xff\xfe}'), "cannot be read"),
-        (file_of(b"{'a': 1}"), "cannot be read"),
-        (file_of(b"[" * 100_000), "cannot be read"),
+        (file_of(b'{"a": \xff\xfe}'), "cannot read"),
+        (file_of(b"{'a': 1}"), "cannot read"),
+        (file_of(b"[" * 100_000), "cannot read"),
         (file_of(b"[]"), "no object"),
         (file_of(b"null"), "no object"),
         (file_of(b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, ' * 2), "read"),
@@ -173,7 +174,10 @@ def test_damage_never_ends_in_anything_but_a_refusal(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"params": {**WIDE, "g_channels": 8}}, r"generator.*\.weight is \(.*\), not \(.*more"),
+        (
+            {"params": {**WIDE, "g_channels": 8}},
+            r"generator.*\.weight is float32 \(.*\), not float32 \(.*more",
+        ),
         ({"spec": {"size": 64, "channels": 3, "labels": [], "groups": []}}, "more"),
         ({"params": {**WIDE, "no_such": 1}}, "does not fit model gan: "),
         ({"params": {**WIDE, "g_channels": -1}}, "does not fit model gan: "),
@@ -211,7 +215,7 @@ def test_missing_unknown_and_misshapen_tensors_are_refused(
     for tensors, says in (
         ({k: v for k, v in whole.items() if k != key}, f"{key} is missing"),
         ({**whole, "generator.other": torch.zeros(1)}, "generator.other is unknown"),
-        ({**whole, key: torch.zeros(3)}, rf"{key} is \(3,\), not"),
+        ({**whole, key: torch.zeros(3)}, rf"{key} is float32 \(3,\), not"),
         ({}, "is missing and"),
     ):
         with pytest.raises(CheckpointError, match=says):

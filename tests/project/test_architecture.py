@@ -53,9 +53,9 @@ OWN_PARSERS = {  # who else may parse text, and why no stranger wrote it
     "animekit.foreign": "it is the reader",
     "animekit.cleaning.cache": "to do", "animekit.cleaning.crop_list": "to do",
     "animekit.cleaning.decisions": "to do", "animekit.cleaning.journal": "to do",
-    "animekit.config": "to do", "animekit.data.pack": "to do", "animekit.files": "to do",
-    "animekit.hub.catalog": "to do", "animekit.models.weights": "to do",
-    "animekit.runs.checkpoint": "to do", "animekit.runs.run": "to do",
+    "animekit.config": "to do",
+    "animekit.hub.catalog": "to do",
+
     "animekit_plugins.metrics.swd": "to do",
 }  # fmt: skip
 

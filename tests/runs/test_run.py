@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from animekit.errors import CheckpointError, NotFoundError
-from animekit.files import read_jsonl, write_atomic
+from animekit.files import write_atomic
 from animekit.runs.run import Run, list_runs, number_of
 
 
@@ -172,17 +172,6 @@ def test_a_damaged_configuration_is_one_clear_line(tmp_path: Path, text: bytes) 
     with pytest.raises(CheckpointError, match=r"config\.json") as caught:
         _ = run.config
     assert "\n" not in caught.value.message
-
-
-def test_a_half_written_last_report_is_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    whole = '{"step": 1}\n{"step": 2}\n'
-    for end in ('{"step": 3', "\0\0\0", '{"step": 3}\0', "3\n", "[]\n", '"x"\n'):
-        path.write_text(whole + end)
-        assert read_jsonl(path) == [{"step": 1}, {"step": 2}], repr(end)
-    path.write_bytes(whole.encode() + b'{"step": "\xe9\xa1')
-    assert read_jsonl(path) == [{"step": 1}, {"step": 2}]
-    assert read_jsonl(tmp_path / "none.jsonl") == []
 
 
 def test_an_atomic_write_leaves_the_old_file_where_it_fails(

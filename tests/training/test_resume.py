@@ -249,3 +249,24 @@ def test_the_lock_goes_with_a_failed_training_whose_error_is_kept(tiny: Train) -
         tiny(resume=run.path, lr=0.5)
     tiny(resume=run.path, steps=2)
     assert kept.value.__traceback__ is not None and newest_step(run) == 2
+
+
+@pytest.mark.parametrize("place", [0, 1, 5])
+def test_a_damaged_report_costs_that_report_and_the_old_file_is_kept(
+    tiny: Train, watcher: Watch, place: int
+) -> None:
+    run = tiny(steps=6)
+    path = run.path / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    lines[place] = "X" + lines[place][1:]
+    damaged = "".join(lines)
+    path.write_text(damaged)
+    watch = watcher()
+    tiny(resume=run.path, steps=8, loggers=[watch])
+    assert [row["step"] for row in run.metrics()] == [s for s in range(1, 9) if s != place + 1]
+    kept = run.path / "metrics-damaged-1.jsonl"
+    assert kept.read_text() == damaged
+    (words,) = [entry[2] for entry in watch.told if entry[:2] == ("note", "warning")]
+    assert "1 line of" in words and kept.name in words
+    tiny(resume=run.path, steps=9)
+    assert not (run.path / "metrics-damaged-2.jsonl").exists()

@@ -11,6 +11,7 @@ from animekit.cli._progress import packing
 from animekit.cli.train.show import display
 from animekit.config import current, parse_set, show
 from animekit.models.base import Model
+from animekit.runs.reports import last_with
 from animekit.runs.run import RUNS
 from animekit.text import duration, number
 from animekit.training.plan import TrainPlan
@@ -62,7 +63,7 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
             screen.record(path, path.suffix[1:])
     if hasattr(model, "sample"):
         screen.note(f"next: animekit generate {made.id if runs == RUNS else made.path}")
-    last = (made.metrics() or [{}])[-1]
+    last = last_with(made.metrics(), "seconds")
     return {"run": str(made.path), "id": made.id, "last": last}
 
 
