@@ -67,6 +67,8 @@ class Transferred:
     page: Path | None = None
     sheet: Path | None = None
     stopped: type[Stopped] | None = None
+    # labels that the model was told of every picture though nobody said them: "no male"
+    assumed: Sequence[str] = ()
 
     @property
     def done(self) -> int:
@@ -87,6 +89,7 @@ class Transferred:
             ],
             "skipped": self.skipped,
             "items": [item.facts() for item in self.items],
+            "assumed": list(self.assumed),
             "page": None if self.page is None else str(self.page),
             "sheet": None if self.sheet is None else str(self.sheet),
             "precision": self.precision,

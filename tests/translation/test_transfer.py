@@ -98,6 +98,7 @@ def test_what_would_be_done_is_known_without_doing_it(registry: Registry) -> Non
         "unreadable": [{"name": "in/d.tif", "reason": ".tif is not a format that animekit reads"}],
         "others": 1,
         "columns": ["a2b", "b2a"],
+        "assumed": [],
         "out": "out",
     }
     assert prepared.run().done == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from animekit.cli._options import Common, checkpoint_of
@@ -35,6 +36,8 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     screen.note(prepared.weights.loaded.origin)
     if not options["inputs"]:
         screen.note(f"no pictures were named: {taken(prepared)}")
+    if prepared.reader.assumed:
+        screen.warn(assumption(prepared.reader.assumed), "transfer.assumed")
     if common.dry_run:
         show_plan(screen, prepared)
         return prepared.facts()
@@ -107,6 +110,24 @@ def taken(prepared: PreparedTransfer) -> str:
     if all(BUNDLED in folder.parents for folder in folders):
         return f"taking the {len(files)} examples that come with the weights"
     return f"taking {' and '.join(sorted(map(str, folders)))}"
+
+
+def assumption(labels: Sequence[str]) -> str:
+    """Say what is taken for granted of every picture, and how to say better.
+
+    >>> assumption(["no male", "hair unknown"])
+    'nobody says what the pictures show, so all count as "no male, hair unknown": \
+say it with --source-attr "male"'
+    """
+    shown = ", ".join(labels[:SHOWN]) + (
+        f" and {len(labels) - SHOWN:,} more" * (len(labels) > SHOWN)
+    )
+    words = [label.removeprefix("no ") for label in labels if label.startswith("no ")]
+    way = f'"{words[-1]}"' if words else "TEXT"
+    return (
+        f'nobody says what the pictures show, so all count as "{shown}":'
+        f" say it with --source-attr {way}"
+    )
 
 
 def translate(screen: Screen, prepared: PreparedTransfer) -> Transferred:
