@@ -12,7 +12,9 @@ from animekit import plugins
 from animekit.device import choose_device, choose_precision, threads
 from animekit.errors import DataError, UsageError
 from animekit.files import Progress
+from animekit.models.abilities import Translates
 from animekit.signals import StopSignals
+from animekit.translation.faces import FaceFinder, knows_drawn_faces
 from animekit.translation.finish import finish
 from animekit.translation.inputs import InputFile, Inputs, find
 from animekit.translation.pipeline import Pipeline, translate_stream
@@ -84,7 +86,16 @@ def prepare(
         registry=registry,
         untrained=weights.is_average,
     )
-    return PreparedTransfer(request, weights, targets, files, plan, reader)
+    finder = _finder(request, weights.model, registry)
+    return PreparedTransfer(request, weights, targets, files, plan, reader, finder)
+
+
+def _finder(request: TransferRequest, model: Translates, registry: Registry) -> FaceFinder | None:
+    """Return what finds faces where they are to be translated one by one."""
+    wanted = request.face == "on" or (request.face == "auto" and knows_drawn_faces(model.spec))
+    if not wanted:
+        return None
+    return FaceFinder(registry, request.detector, model.spec.size, model.multiple)
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,7 @@ class PreparedTransfer:
     inputs: Inputs
     plan: TransferPlan
     reader: LabelReader
+    finder: FaceFinder | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what would be done, as the JSON answer of a dry run."""
@@ -112,6 +124,7 @@ class PreparedTransfer:
             "others": len(self.inputs.others),
             "columns": [target.name for target in self.targets],
             "assumed": self.reader.assumed,
+            "faces": self.finder is not None,
             "out": str(self.plan.out),
             "model": self.weights.facts(),
         }
@@ -135,6 +148,7 @@ class PreparedTransfer:
         result = session.result
         result.stopped = None if request.until_stopped else signals.received
         result.seconds = time.monotonic() - began
+        result.warnings += session.warnings()
         if not plan.single:
             finish(result, session, html=request.html)
         return result
@@ -177,6 +191,7 @@ class PreparedTransfer:
             signals,
             progress,
             has_page=self.request.html and not self.plan.single,
+            finder=self.finder,
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PIPE = "-"
 NAMED, SHOWN = 3, 20  # failures that an error names, and the screen
 PASSED = {"model", "name", "direction", "size", "alpha", "tile", "tile_size", "ext", "suffix"}
-PASSED |= {"html", "precision", "threads", "watch"}
+PASSED |= {"face", "detector", "html", "precision", "threads", "watch"}
 MINUTE = 60.0
 
 
@@ -36,12 +36,17 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     screen.note(prepared.weights.loaded.origin)
     if not options["inputs"]:
         screen.note(f"no pictures were named: {taken(prepared)}")
+    if prepared.finder is not None:
+        size = prepared.weights.model.spec.size
+        screen.note(f"faces are found and translated alone, at {size} px (--face off: all of it)")
     if prepared.reader.assumed:
         screen.warn(assumption(prepared.reader.assumed), "transfer.assumed")
     if common.dry_run:
         show_plan(screen, prepared)
         return prepared.facts()
     result = translate(screen, prepared)
+    for warning in result.warnings:
+        screen.warn(warning, "transfer.picture")
     show(screen, prepared, result)
     error = result.failure()
     if error is not None:
