@@ -186,6 +186,7 @@ def attrs_of(
     pairs = [_labels_of(cell, attributes, free) for cell in cells]
     labels = np.stack([pair[0] for pair in pairs])  # [N, L]
     mask = np.stack([pair[1] for pair in pairs])  # [N, L], 0 where it is open
+    mask = vocabulary.closed(labels, mask)  # who asks for blonde hair asks for no other colour
     if free:
         own = np.zeros(len(vocabulary.labels), bool)
         for name in free:

@@ -14,6 +14,7 @@ from animekit.labels import tags
 from animekit.labels.words import Words, words_of
 
 _COLOURS = frozenset((*tags.HAIR, *tags.EYES))
+_COLOURED = frozenset(("hair", "eyes"))
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,48 @@ class Vocabulary:
     def columns_of(self, place: int) -> slice:
         """Return the columns of the attribute that a label belongs to."""
         return next(part for part in self.attributes.values() if part.start <= place < part.stop)
+
+    def rivals(self, place: int) -> tuple[int, ...]:
+        """Return the places of labels that are off where this one is on.
+
+        These are the other values of its attribute, and other colours of the same hair or eyes
+        that are a yes or no each, as in CelebA.
+
+        >>> celeba = Vocabulary(("Black_Hair", "Bald", "Blond_Hair", "Wavy_Hair"), (1, 1, 1, 1))
+        >>> celeba.rivals(0), celeba.rivals(3)
+        ((2,), ())
+        """
+        part = self.columns_of(place)
+        others = set(range(part.start, part.stop))
+        if len(others) == 1 and self._coloured[place]:
+            noun = self._coloured[place]
+            others = {other for other, each in enumerate(self._coloured) if each == noun}
+        return tuple(sorted(others - {place}))
+
+    def closed(self, labels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Return the mask [..., L] with the rivals of labels that are said to be on.
+
+        >>> celeba = Vocabulary(("Black_Hair", "Blond_Hair", "Male"), (1, 1, 1))
+        >>> celeba.closed(np.array([0, 1, 0]), np.array([0, 1, 0])).tolist()
+        [1, 1, 0]
+        """
+        found = np.array(mask)
+        for place in range(len(self.labels)):
+            on = (np.asarray(labels)[..., place] > 0) & (np.asarray(mask)[..., place] > 0)
+            for other in self.rivals(place):
+                found[..., other] = np.where(on, 1, found[..., other])
+        return found
+
+    @cached_property
+    def _coloured(self) -> tuple[str, ...]:
+        """What each yes or no is a colour of, "hair" or "eyes"; "" for anything else."""
+        single = [part.start for part in parts(self.groups) if part.stop - part.start == 1]
+        nouns = [""] * len(self.labels)
+        for place in single:
+            words = self.words[place]
+            if len(words) == 2 and words[0] in _COLOURS and words[1] in _COLOURED:
+                nouns[place] = words[1]
+        return tuple(nouns)
 
     def about(self, noun: str | None = None) -> str:
         """Return the known labels as a hint, or only those that end in a word.

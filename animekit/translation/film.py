@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from animekit.images.decode import KINDS, ImageError
+from animekit.translation.faces import Part, restored
 from animekit.translation.photo import Photo, write_whole
 from animekit.translation.plan import PlannedFile
 from animekit.translation.result import Item
@@ -46,13 +48,17 @@ def _animation(session: TransferSession, planned: PlannedFile, data: bytes) -> I
     source = planned.source.path
     frames, timing = read_animation(data, str(source), session.request.alpha)
     frames = [session.sized(photo) for photo in frames]
-    labels = session.reader.labels(frames[0].pixels)  # of the first frame, for all
+    reel = Reel(session)
+    parts = reel.parts(frames)
+    if not any(parts):
+        session.faceless(planned)
+        return
     before = session.small(planned, frames[0].flat())
     for target, path in planned.outputs:
-        made = _translated(session, frames, target, labels)
+        made = reel.translated(frames, parts, target)
         kind = KINDS.get(path.suffix.lower(), frames[0].format)
         write_whole(path, encode_animation(made, timing, kind))
-        yield Item(source, path, target.name, *frames[0].size, len(made), before)
+        yield Item(source, path, target.name, *frames[0].size, len(made), reel.faces, before)
 
 
 def _video(session: TransferSession, planned: PlannedFile) -> Iterator[Item]:
@@ -73,13 +79,12 @@ def _camera(session: TransferSession, planned: PlannedFile, number: int) -> Iter
     """
     source, ((target, path), *_) = planned.source.path, planned.outputs
     first: list[np.ndarray] = []
-    file, count, labels, began = None, 0, None, time.monotonic()
+    file, count, reel, began = None, 0, Reel(session), time.monotonic()
     with Video(number, str(source)) as eye, contextlib.ExitStack() as stack:
         for pixels in eye.frames():
             photo = session.sized(Photo(pixels))
             photo = photo.resized(*_even(photo))
-            labels = session.reader.labels(photo.pixels) if count == 0 else labels
-            made = _translated(session, [photo], target, labels)[0].pixels
+            made = reel.translated([photo], reel.parts([photo]), target)[0].pixels
             count += 1
             ends = session.stopped or count == session.request.limit
             if file is None:
@@ -96,7 +101,7 @@ def _camera(session: TransferSession, planned: PlannedFile, number: int) -> Iter
                 break
         if file is None:
             raise ImageError(str(source), "the camera gave no picture", "video")
-        yield Item(source, file.finish(), target.name, *file.size, count)
+        yield Item(source, file.finish(), target.name, *file.size, count, reel.faces)
 
 
 def _copy(
@@ -104,36 +109,61 @@ def _copy(
 ) -> Item | None:
     """Write a translated video; None, and no file, where it was stopped."""
     frames = (session.sized(Photo(pixels)) for pixels in file.frames())
-    labels, made, count, before = None, None, 0, None
+    made, count, before, reel = None, 0, None, Reel(session)
     with contextlib.ExitStack() as stack:
         for part in _in_parts(frames):
             if session.stopped:
                 return None
             if made is None:
-                labels = session.reader.labels(part[0].pixels)
                 before = session.small(planned, part[0].pixels)
                 made = VideoFile(path, *_even(part[0]), file.fps)
                 stack.callback(made.discard)
             even = [photo.resized(*made.size) for photo in part]
-            made.write(photo.pixels for photo in _translated(session, even, target, labels))
+            drawn = reel.translated(even, reel.parts(even), target)
+            made.write(photo.pixels for photo in drawn)
             count += len(part)
         if made is None:
             raise ImageError("", "a video without frames", "video")
+        if reel.faces == 0:
+            session.faceless(planned)
+            return None
         made.finish()
-        return Item(planned.source.path, path, target.name, *made.size, count, before)
+        return Item(planned.source.path, path, target.name, *made.size, count, reel.faces, before)
 
 
-def _translated(
-    session: TransferSession, photos: list[Photo], target: Target, labels: np.ndarray | None
-) -> list[Photo]:
-    width, height = photos[0].size
-    argument, made = target.argument(labels), []
-    size = session.translator.batch(height, width)
-    for start in range(0, len(photos), size):
-        part = photos[start : start + size]
-        drawn = session.translator.translate([photo.pixels for photo in part], argument)
-        made += [photo.showing(pixels) for photo, pixels in zip(part, drawn, strict=True)]
-    return made
+@dataclass
+class Reel:
+    """The frames of one film: what the first one shows holds for all of them.
+
+    `faces` are the most that a frame has, None where none is looked for; a frame without a face
+    stays as it is.
+    """
+
+    session: TransferSession
+    faces: int | None = None
+    labels: np.ndarray | None = None  # float32 [L]
+    read: bool = False
+
+    def parts(self, photos: list[Photo]) -> list[list[Part]]:
+        """Return what the network sees of each frame."""
+        found = [self.session.parts(photo) for photo in photos]
+        if self.session.finder is not None:
+            self.faces = max(self.faces or 0, *map(len, found))
+        first = next((each[0] for each in found if each), None)
+        if not self.read and first is not None:
+            self.labels, self.read = self.session.reader.labels(first.look), True
+        return found
+
+    def translated(
+        self, photos: list[Photo], parts: list[list[Part]], target: Target
+    ) -> list[Photo]:
+        """Return frames as the target has them."""
+        flat = [part for each in parts for part in each]
+        drawn = iter(self.session.drawn(flat, [self.labels] * len(flat), target))
+        return [
+            photo.showing(restored(photo.pixels, each, [next(drawn) for _ in each]))
+            for photo, each in zip(photos, parts, strict=True)
+        ]
 
 
 def _even(photo: Photo) -> tuple[int, int]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from animekit.errors import DataError, UnusableError
 from animekit.files import cores
 from animekit.images.decode import KINDS, ImageError, read_image_file
+from animekit.translation.faces import Part, restored
 from animekit.translation.film import film
 from animekit.translation.photo import Photo, encode, read_photo, write_whole
 from animekit.translation.plan import PlannedFile
@@ -38,18 +38,26 @@ class Drawn:
     back: np.ndarray | None = None
 
 
+Key = tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]
+
+
 @dataclass
 class Ready:
-    """A picture that was read, brought to its size, and waits for its batch."""
+    """A picture that was read, brought to its size, and waits for its batch.
+
+    `parts` are what the network sees of it, and `labels` float32 [L] what each shows before.
+    """
 
     planned: PlannedFile
     photo: Photo
-    labels: np.ndarray | None = None  # float32 [L], what it shows before
+    parts: list[Part]
+    labels: list[np.ndarray | None]
 
     @property
-    def batch(self) -> tuple[int, int, tuple[str, ...]]:
-        """What pictures of one batch have in common: width, height, targets."""
-        return (*self.photo.size, tuple(target.name for target, _ in self.planned.outputs))
+    def key(self) -> Key:
+        """What pictures of one batch have in common: sizes of their parts, targets."""
+        names = tuple(target.name for target, _ in self.planned.outputs)
+        return tuple(part.pixels.shape for part in self.parts), names
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -65,7 +73,7 @@ class Pipeline:
 
     session: TransferSession
     pool: ThreadPoolExecutor = field(default_factory=_pool)
-    waiting: dict[tuple[int, int, tuple[str, ...]], list[Ready]] = field(default_factory=dict)
+    waiting: dict[Key, list[Ready]] = field(default_factory=dict)
     writing: deque[tuple[PlannedFile, Future[list[Item]]]] = field(default_factory=deque)
 
     def run(self, files: Sequence[PlannedFile]) -> None:
@@ -75,11 +83,11 @@ class Pipeline:
         before = len(session.result.items), len(session.result.failed)
         try:
             for ready in self._read(files):
-                group = self.waiting.setdefault(ready.batch, [])
+                group = self.waiting.setdefault(ready.key, [])
                 group.append(ready)
-                width, height = ready.photo.size
-                if len(group) >= session.translator.batch(height, width):
-                    self._translate(self.waiting.pop(ready.batch))
+                height, width = ready.parts[0].pixels.shape[:2]
+                if len(group) * len(ready.parts) >= session.translator.batch(height, width):
+                    self._translate(self.waiting.pop(ready.key))
                 elif self._waiting_pixels() > WAITING_PIXELS:
                     self._flush()
             self._flush()
@@ -110,8 +118,12 @@ class Pipeline:
                 data, photo = loading.result()
                 if photo.moves and _may_move(planned):
                     film(session, planned, data)
+                    continue
+                parts = session.parts(photo)
+                if parts:
+                    yield Ready(planned, photo, parts, session.labels(parts))
                 else:
-                    yield Ready(planned, photo, session.reader.labels(photo.pixels))
+                    session.faceless(planned)
             except ImageError as error:
                 session.fail(planned, error.code, error.reason)
             except UnusableError as error:  # a single frame of it made NaN
@@ -124,9 +136,8 @@ class Pipeline:
         return (data if photo.moves else b""), self.session.sized(photo)
 
     def _waiting_pixels(self) -> int:
-        return sum(
-            width * height * len(group) for (width, height, _), group in self.waiting.items()
-        )
+        sizes = (ready.photo.size for group in self.waiting.values() for ready in group)
+        return sum(width * height for width, height in sizes)
 
     def _flush(self) -> None:
         while self.waiting and not self.session.stopped:
@@ -150,37 +161,29 @@ class Pipeline:
 
     def _drawn(self, group: list[Ready]) -> list[list[Drawn]]:
         """Return what each picture of a group becomes, target by target."""
-        pictures = [ready.photo.pixels for ready in group]
+        parts = [part for ready in group for part in ready.parts]
+        labels = [each for ready in group for each in ready.labels]
         found: list[list[Drawn]] = [[] for _ in group]
+        with_back = self._with_back(len(group))
         for place, (target, _) in enumerate(group[0].planned.outputs):
-            arguments = [target.argument(ready.labels) for ready in group]
-            labelled = isinstance(arguments[0], torch.Tensor)
-            argument = torch.cat(arguments) if labelled else arguments[0]  # [N, L], or a direction
-            made = self.session.translator.translate(pictures, argument)
-            backs = self._back(group, pictures, made, argument)
+            made = self.session.drawn(parts, labels, target)
+            backs = self.session.backs_of(parts, labels, made, target) if with_back else None
             for index, ready in enumerate(group):
-                path = ready.planned.outputs[place][1]
-                back = None if backs is None else backs[index]
-                found[index].append(Drawn(target, path, made[index], back))
+                own = slice(index * len(ready.parts), (index + 1) * len(ready.parts))
+                path, before = ready.planned.outputs[place][1], ready.photo.pixels
+                pixels = restored(before, ready.parts, made[own])
+                back = None if backs is None else restored(before, ready.parts, backs[own])
+                found[index].append(Drawn(target, path, pixels, back))
         return found
 
-    def _back(
-        self,
-        group: list[Ready],
-        pictures: list[np.ndarray],
-        made: list[np.ndarray],
-        argument: object,
-    ) -> list[np.ndarray] | None:
-        """Return the pictures there and back, for as many as the page is to show."""
+    def _with_back(self, count: int) -> bool:
+        """Say whether the page is to show pictures there and back, and count them."""
         session = self.session
         limit = session.request.reconstruct
         if not session.has_page or (limit is not None and session.backs >= limit):
-            return None
-        session.backs += len(group)
-        known = [ready.labels for ready in group if ready.labels is not None]
-        labels = torch.from_numpy(np.stack(known)) if len(known) == len(group) else None  # [N, L]
-        labels = None if labels is None else labels.to(session.translator.device)
-        return session.translator.back(pictures, made, argument, labels)
+            return False
+        session.backs += count
+        return True
 
     def _write(self, ready: Ready, drawn: list[Drawn]) -> list[Item]:
         """Write all that a picture became, and the small pictures of the page."""
@@ -200,7 +203,8 @@ class Pipeline:
             name, back = each.target.name, None
             if each.back is not None:
                 back = session.small(planned, each.back, name)
-            item = Item(source, each.path, name, width, height)
+            faces = session.counted(ready.parts)
+            item = Item(source, each.path, name, width, height, faces=faces)
             items.append(replace(item, before=before, back=back))
         changed = {each.target.words: each.pixels for each in drawn}
         session.sheet.add(session.place(source), flat, changed)
@@ -230,7 +234,7 @@ def translate_stream(session: TransferSession, planned: PlannedFile) -> None:
             data = request.source_stream.read()
         else:
             data = read_image_file(planned.source.path, name)
-        photo = session.one(read_photo(data, name, request.alpha), target)
+        photo, faces = session.one(read_photo(data, name, request.alpha), target, name)
         ending = path.suffix.lower() if request.ext == "same" else f".{request.ext}"
         made = encode(photo, KINDS.get(ending, photo.format))
     except ImageError as error:
@@ -240,7 +244,7 @@ def translate_stream(session: TransferSession, planned: PlannedFile) -> None:
         request.out_stream.flush()
     else:
         write_whole(path, made)
-    session.add([Item(planned.source.path, path, target.name, *photo.size)])
+    session.add([Item(planned.source.path, path, target.name, *photo.size, faces=faces)])
     session.tell(1)
 
 

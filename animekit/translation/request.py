@@ -16,6 +16,7 @@ CAMERA = "cam:"
 SIDES = range(8, 8193)  # of --size, in pixels
 TILE_SIDES = range(256, 4097)
 CHOICES = {
+    "face": ("auto", "on", "off"),
     "alpha": ("keep", "white", "drop"),
     "precision": ("auto", "fp32", "bf16"),
     "existing": ("refuse", "skip", "overwrite"),
@@ -29,8 +30,10 @@ class TransferRequest:
 
     `inputs` are files, folders, patterns, or one camera such as "cam:0"; without any the test
     pictures of the data are meant. `source_stream` holds one picture in their place, `out_stream`
-    takes one result in the place of `out`. `size` is keep, fit (the model's own size) or pixels of
-    the shorter side; `source_attr` says which attributes all inputs have.
+    takes one result in the place of `out`. `size` is keep, fit (the model's own size), pixels of
+    the shorter side, or auto: kept, and where the weights know labels, seen at their own size.
+    `face` says whether faces are found and translated one by one: auto does so where the weights
+    know drawn faces. `source_attr` says which attributes all inputs have.
     """
 
     model: str
@@ -43,7 +46,9 @@ class TransferRequest:
     direction: str | None = None
     attrs: Sequence[str] = ()
     source_attr: str | None = None
-    size: str = "keep"
+    size: str = "auto"
+    face: Literal["auto", "on", "off"] = "auto"
+    detector: str = "own"  # of faces
     tile: bool | None = None  # None: only what is too large for one piece
     tile_size: int = 512
     alpha: Alpha = "keep"
@@ -102,10 +107,10 @@ class TransferRequest:
         return self.watch or self.camera is not None
 
     def _check_values(self) -> None:
-        if self.size not in ("keep", "fit") and not (
+        if self.size not in ("auto", "keep", "fit") and not (
             self.size.isdecimal() and int(self.size) in SIDES
         ):
-            raise UsageError(f'cannot read --size "{self.size}"', "--size keep|fit|8..8192")
+            raise UsageError(f'cannot read --size "{self.size}"', "--size auto|keep|fit|8..8192")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise UsageError(f'--{name} "{getattr(self, name)}"', f"one of {' '.join(known)}")

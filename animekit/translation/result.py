@@ -25,6 +25,7 @@ class Item:
     width: int
     height: int
     frames: int = 1
+    faces: int | None = None  # how many were found in it; None where none was looked for
     before: Path | None = None
     back: Path | None = None
 
@@ -37,6 +38,7 @@ class Item:
             "w": self.width,
             "h": self.height,
             "frames": self.frames,
+            "faces": self.faces,
         }
 
 
@@ -58,6 +60,9 @@ class Transferred:
     columns: Sequence[str]
     items: list[Item] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
+    # pictures in which no face was found: there is no result of them
+    faceless: list[Path] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     skipped: int = 0
     # files that were to be translated, those that failed among them
     pictures: int = 0
@@ -67,6 +72,8 @@ class Transferred:
     page: Path | None = None
     sheet: Path | None = None
     stopped: type[Stopped] | None = None
+    # labels that the model was told of every picture though nobody said them: "no male"
+    assumed: Sequence[str] = ()
 
     @property
     def done(self) -> int:
@@ -85,8 +92,10 @@ class Transferred:
                 {"path": str(each.path), "code": each.code, "reason": each.reason}
                 for each in self.failed
             ],
+            "faceless": list(map(str, self.faceless)),
             "skipped": self.skipped,
             "items": [item.facts() for item in self.items],
+            "assumed": list(self.assumed),
             "page": None if self.page is None else str(self.page),
             "sheet": None if self.sheet is None else str(self.sheet),
             "precision": self.precision,
@@ -116,6 +125,19 @@ class Transferred:
                 "all others are done; failed.txt in the folder lists these",
                 code="image.some_failed",
             )
+        elif self.faceless and not self.items and not self.skipped:
+            error = no_face(self.faceless)
         if error is not None:
             error.data = self.facts()
         return error
+
+
+def no_face(pictures: Sequence[Path]) -> UnusableError:
+    """Return the error that no face was found in any picture."""
+    shown = ", ".join(map(str, pictures[:NAMED])) + (" ..." if len(pictures) > NAMED else "")
+    what = "1 picture" if len(pictures) == 1 else f"any of {len(pictures):,} pictures"
+    return UnusableError(
+        f"no face found in {what}: {shown}",
+        "--face off translates pictures whole; --detector lbp looks in another way",
+        code="face.none",
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,9 +15,15 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import UsageError
 from animekit.images.pixels import resize, to_float
 from animekit.labels.prompt import parse
+from animekit.labels.tags import NAMES
 from animekit.labels.vocabulary import Vocabulary
+from animekit.models import tagger
 from animekit.models.abilities import Translates
+from animekit.models.tagger import Classifier
 from animekit.text import did_you_mean
+
+if TYPE_CHECKING:
+    from animekit.plugins import Registry
 
 BOTH = "both"
 
@@ -87,6 +93,7 @@ def _attributes(spec: ImageSpec, attrs: Sequence[str]) -> list[Target]:
     for text in texts:
         labels, mask = parse(text, vocabulary, where=f'--attr "{text}"')
         words = vocabulary.format(labels, mask)
+        mask = vocabulary.closed(labels, mask)
         name = re.sub(r"\W+", "_", words).strip("_") or "column"
         if name in found and attrs:
             raise UsageError(f'--attr "{text}" is asked for twice', "ask for it once")
@@ -97,34 +104,92 @@ def _attributes(spec: ImageSpec, attrs: Sequence[str]) -> list[Target]:
 class LabelReader:
     """Tells which labels pictures have before they are translated.
 
-    A model that can `classify` images of its own size, as the critic of a StarGAN does, reads them;
-    `source_attr` is a text for what all pictures have, such as "male, young".
+    A model that can `classify` images of its own size, as the discriminator of a StarGAN does,
+    reads them itself, unless it is `untrained` for that: weights of a generator alone. Else the
+    tagger reads hair and eyes, where `targets` leave some of them open. `source_attr` is a text for
+    what all pictures have, such as "male, young".
     """
 
-    def __init__(self, model: Translates, source_attr: str | None, device: torch.device) -> None:
-        self.spec, self.device = model.spec, device
-        self.classify = getattr(model, "classify", None) if not model.directions else None
-        self.given: tuple[np.ndarray, np.ndarray] | None = None
-        if source_attr is not None:
-            if model.directions:
-                raise UsageError("--source-attr is for models with attributes", "leave it out")
-            vocabulary = Vocabulary(model.spec.labels, model.spec.groups)
-            self.given = parse(source_attr, vocabulary, where="--source-attr")
+    def __init__(
+        self,
+        model: Translates,
+        source_attr: str | None,
+        targets: Sequence[Target] = (),
+        *,
+        registry: Registry | None = None,
+        untrained: bool = False,
+    ) -> None:
+        self.model, self.spec = model, model.spec
+        self.vocabulary = Vocabulary(model.spec.labels, model.spec.groups)
+        self.classify: Callable[[Tensor], Tensor] | None = None
+        self.tagger: Classifier | None = None
+        self.given = self._said(source_attr)
+        self.open = self._open(targets)  # places of labels that no word says, in order
+        if not model.directions and not untrained:
+            self.classify = getattr(model, "classify", None)
+        hair_and_eyes = {" ".join(words) for words in self.vocabulary.words} <= set(NAMES)
+        if self.open and not self.classify and hair_and_eyes and tagger.missing() is None:
+            assert registry is not None
+            self.tagger = tagger.load(registry)
+
+    @property
+    def assumed(self) -> list[str]:
+        """What nobody said and the model is told: ["no male", "hair unknown"]."""
+        if self.classify is not None or self.tagger is not None:
+            return []
+        found = []
+        for name, part in self.vocabulary.attributes.items():
+            if part.start in self.open:
+                single = part.stop - part.start == 1
+                found.append(f"no {name}" if single else f"{name} unknown")
+        return found
 
     def labels(self, picture: np.ndarray) -> np.ndarray | None:
         """Return labels float32 [L] of a picture uint8 [H, W, 3], None if unknown."""
-        if self.classify is None and self.given is None:
+        if self.classify is None and self.tagger is None and self.given is None:
             return None
         found = np.zeros(len(self.spec.labels), np.float32)  # [L]
         if self.classify is not None:
-            images = to_float(
-                torch.from_numpy(resize(picture, self.spec.size)[None])
-            )  # [1, 3, S, S]
+            small = resize(picture, self.spec.size)[None]
+            images = to_float(torch.from_numpy(small))  # [1, 3, S, S]
             with torch.inference_mode():
-                found = decided(self.classify(images.to(self.device))[0].float().cpu(), self.spec)
+                logits = self.classify(images.to(_device_of(self.model)))[0].float().cpu()
+            found = decided(logits, self.spec)
+        elif self.tagger is not None:
+            found = decided(self._tagged(picture), self.spec)
         if self.given is not None:
             found = np.where(self.given[1], self.given[0], found).astype(np.float32)
         return found
+
+    def _tagged(self, picture: np.ndarray) -> Tensor:
+        """Return how far each colour of hair and eyes is over one half, float32 [L]."""
+        assert self.tagger is not None
+        square = resize(picture, max(self.spec.size, min(picture.shape[:2])))
+        likely = self.tagger.probabilities(square.transpose(2, 0, 1)[None])  # of [1, 3, S, S]
+        known = dict(
+            zip(NAMES, np.concatenate([likely["hair"][0], likely["eyes"][0]]), strict=True)
+        )
+        words = (" ".join(each) for each in self.vocabulary.words)
+        return torch.tensor([float(known[each]) - 0.5 for each in words])
+
+    def _said(self, source_attr: str | None) -> tuple[np.ndarray, np.ndarray] | None:
+        if source_attr is None:
+            return None
+        if self.model.directions:
+            raise UsageError("--source-attr is for models with attributes", "leave it out")
+        labels, mask = parse(source_attr, self.vocabulary, where="--source-attr")
+        return labels, self.vocabulary.closed(labels, mask)
+
+    def _open(self, targets: Sequence[Target]) -> list[int]:
+        said = np.zeros(len(self.spec.labels)) if self.given is None else self.given[1]
+        masks = [np.maximum(said, each.mask) for each in targets if each.mask is not None]
+        return np.flatnonzero(np.min(masks, axis=0) == 0).tolist() if masks else []
+
+
+def _device_of(model: object) -> torch.device:
+    assert isinstance(model, torch.nn.Module)
+    weight = next(model.parameters(), None)
+    return torch.device("cpu") if weight is None else weight.device
 
 
 def decided(logits: Tensor, spec: ImageSpec) -> np.ndarray:

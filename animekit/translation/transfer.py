@@ -12,7 +12,9 @@ from animekit import plugins
 from animekit.device import choose_device, choose_precision, threads
 from animekit.errors import DataError, UsageError
 from animekit.files import Progress
+from animekit.models.abilities import Translates
 from animekit.signals import StopSignals
+from animekit.translation.faces import FaceFinder, knows_drawn_faces
 from animekit.translation.finish import finish
 from animekit.translation.inputs import InputFile, Inputs, find
 from animekit.translation.pipeline import Pipeline, translate_stream
@@ -78,19 +80,22 @@ def prepare(
     request = TransferRequest.of(model, name, inputs, out, **options)
     registry = registry if registry is not None else plugins.load()
     weights = find_weights(model, name, registry, checkpoint=request.checkpoint)
-    if not request.inputs and not request.is_piped:
-        return _of_own_tests(request, weights)
-    targets = targets_of(weights.model, request.direction, request.attrs)
-    if request.camera is not None:
-        return _of_camera(request, weights, targets[:1], request.camera)
-    if request.is_piped:
-        return _of_stream(request, weights, targets[:1])
-    if request.out is not None and is_file_name(request.out):
-        return _of_one_file(request, weights, targets, request.out)
-    place = request.out or default_out(model, name)
-    found = look(request.inputs, place) if request.watch else find(request.inputs, place)
-    pairs = [(file, targets) for file in found.files[: request.limit]]
-    return PreparedTransfer(request, weights, targets, found, _plan(request, pairs, place, targets))
+    targets, files, plan = _found(request, weights)
+    reader = LabelReader(
+        *(weights.model, request.source_attr, targets),
+        registry=registry,
+        untrained=weights.is_average,
+    )
+    finder = _finder(request, weights.model, registry)
+    return PreparedTransfer(request, weights, targets, files, plan, reader, finder)
+
+
+def _finder(request: TransferRequest, model: Translates, registry: Registry) -> FaceFinder | None:
+    """Return what finds faces where they are to be translated one by one."""
+    wanted = request.face == "on" or (request.face == "auto" and knows_drawn_faces(model.spec))
+    if not wanted:
+        return None
+    return FaceFinder(registry, request.detector, model.spec.size, model.multiple)
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,8 @@ class PreparedTransfer:
     targets: Sequence[Target]
     inputs: Inputs
     plan: TransferPlan
+    reader: LabelReader
+    finder: FaceFinder | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what would be done, as the JSON answer of a dry run."""
@@ -116,6 +123,8 @@ class PreparedTransfer:
             "unreadable": [vars(item) for item in self.inputs.failed],
             "others": len(self.inputs.others),
             "columns": [target.name for target in self.targets],
+            "assumed": self.reader.assumed,
+            "faces": self.finder is not None,
             "out": str(self.plan.out),
             "model": self.weights.facts(),
         }
@@ -139,6 +148,7 @@ class PreparedTransfer:
         result = session.result
         result.stopped = None if request.until_stopped else signals.received
         result.seconds = time.monotonic() - began
+        result.warnings += session.warnings()
         if not plan.single:
             finish(result, session, html=request.html)
         return result
@@ -171,19 +181,41 @@ class PreparedTransfer:
             pictures=len(self.plan.files) + len(unreadable),
             folders=self.inputs.folders,
             precision=translator.options.precision,
+            assumed=self.reader.assumed,
         )
         return TransferSession(
             translator,
-            LabelReader(self.weights.model, self.request.source_attr, translator.device),
+            self.reader,
             self.request,
             result,
             signals,
             progress,
             has_page=self.request.html and not self.plan.single,
+            finder=self.finder,
         )
 
 
-def _of_own_tests(request: TransferRequest, weights: TranslatorWeights) -> PreparedTransfer:
+Found = tuple[Sequence[Target], Inputs, TransferPlan]
+
+
+def _found(request: TransferRequest, weights: TranslatorWeights) -> Found:
+    """Return what pictures are to become, which ones, and where each result goes."""
+    if not request.inputs and not request.is_piped:
+        return _of_own_tests(request, weights)
+    targets = targets_of(weights.model, request.direction, request.attrs)
+    if request.camera is not None:
+        return _of_camera(request, targets[:1], request.camera)
+    if request.is_piped:
+        return _of_stream(request, targets[:1])
+    if request.out is not None and is_file_name(request.out):
+        return _of_one_file(request, targets, request.out)
+    place = request.out or default_out(request.model, request.name)
+    found = look(request.inputs, place) if request.watch else find(request.inputs, place)
+    pairs = [(file, targets) for file in found.files[: request.limit]]
+    return targets, found, _plan(request, pairs, place, targets)
+
+
+def _of_own_tests(request: TransferRequest, weights: TranslatorWeights) -> Found:
     """Prepare the test pictures of the data, each for the direction that it is of."""
     tests = own_tests(weights)
     known = [name for name in weights.model.directions if name in tests]
@@ -198,24 +230,20 @@ def _of_own_tests(request: TransferRequest, weights: TranslatorWeights) -> Prepa
         pairs += [(file, wanted) for file in found.files[: request.limit]]
         inputs.files += found.files[: request.limit]
         inputs.failed += found.failed
-    return PreparedTransfer(request, weights, targets, inputs, _plan(request, pairs, out, targets))
+    return targets, inputs, _plan(request, pairs, out, targets)
 
 
-def _of_camera(
-    request: TransferRequest, weights: TranslatorWeights, targets: Sequence[Target], number: int
-) -> PreparedTransfer:
+def _of_camera(request: TransferRequest, targets: Sequence[Target], number: int) -> Found:
     """Prepare a film of what a camera sees."""
     out, name = request.out or Path(), f"cam{number}.mp4"
     path = out if out.suffix else out / name
     _refuse_replacing(path, request)
     camera = InputFile(Path(request.inputs[0]), PurePosixPath(name), number)
     plan = TransferPlan(out, [PlannedFile(camera, ((targets[0], path),))], single=True)
-    return PreparedTransfer(request, weights, targets, Inputs([camera]), plan)
+    return targets, Inputs([camera]), plan
 
 
-def _of_stream(
-    request: TransferRequest, weights: TranslatorWeights, targets: Sequence[Target]
-) -> PreparedTransfer:
+def _of_stream(request: TransferRequest, targets: Sequence[Target]) -> Found:
     """Prepare one picture that comes from a stream, or goes to one."""
     inputs = Inputs([InputFile(Path("stdin"), PurePosixPath("stdin"))])
     if request.source_stream is None:
@@ -225,14 +253,10 @@ def _of_stream(
     path = STREAM if request.out is None else request.out
     _refuse_replacing(path, request)
     planned = PlannedFile(inputs.files[0], ((targets[0], path),))
-    return PreparedTransfer(
-        request, weights, targets, inputs, TransferPlan(path, [planned], single=True)
-    )
+    return targets, inputs, TransferPlan(path, [planned], single=True)
 
 
-def _of_one_file(
-    request: TransferRequest, weights: TranslatorWeights, targets: Sequence[Target], out: Path
-) -> PreparedTransfer:
+def _of_one_file(request: TransferRequest, targets: Sequence[Target], out: Path) -> Found:
     """Prepare one picture that goes to a file of a name."""
     if request.watch:
         raise UsageError("--watch needs a folder to look at", "name one, and a folder with -o")
@@ -242,7 +266,7 @@ def _of_one_file(
     if len(targets) > 1:
         raise UsageError(f"{out} is one file for {len(targets)} results", "name a folder with -o")
     plan = plan_single(inputs.files[0], targets[0], out, request.existing)
-    return PreparedTransfer(request, weights, targets, inputs, plan)
+    return targets, inputs, plan
 
 
 def _plan(

@@ -39,6 +39,11 @@ class TranslatorWeights:
         """What the data were called that it was trained on; "" where nobody knows."""
         return str((self.loaded.config or {}).get("data", {}).get("name", ""))
 
+    @property
+    def is_average(self) -> bool:
+        """Whether the file holds the networks that translate alone, and no discriminator."""
+        return self.loaded.run is None and (self.loaded.config or {}).get("part") == "average"
+
     def facts(self) -> dict[str, Any]:
         """Return which weights these are."""
         run = self.loaded.run

@@ -196,6 +196,11 @@ class StarGAN(Model):
             )
         return self.translate(self.translate(images, target), source)
 
+    def classify(self, images: Tensor) -> Tensor:
+        """Return logits [N, L] of the labels that the discriminator reads in images."""
+        logits: Tensor = self.discriminator.judge(images)[1]
+        return logits
+
     def sheet(self, batch: Batch) -> Tensor:
         """Return rows [N, K, C, H, W]: an image, translations, and back from the last."""
         source, _ = self._labels(batch)
@@ -204,14 +209,18 @@ class StarGAN(Model):
         return torch.stack([*parts, self.translate(parts[-1], source)], 1)
 
     def _targets(self, source: Tensor) -> list[Tensor]:
-        """Return labels [N, L] with each value of each attribute; yes turns into no."""
+        """Return labels [N, L] with each value of each attribute; yes turns into no.
+
+        Hair colours that are a yes or no each, as CelebA has them, are values of one attribute.
+        """
+        vocabulary = Vocabulary(self.spec.labels, self.spec.groups)
         found = []
-        for part in self.spec.parts():
-            for place in range(part.start, part.stop):
-                target = source.clone()
-                target[:, part] = 0
-                target[:, place] = 1 if part.stop - part.start > 1 else 1 - source[:, place]
-                found.append(target)
+        for place in range(len(self.spec.labels)):
+            rivals = list(vocabulary.rivals(place))
+            target = source.clone()
+            target[:, rivals] = 0
+            target[:, place] = 1 if rivals else 1 - source[:, place]
+            found.append(target)
         return found
 
     def validate(self) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -50,7 +51,8 @@ def test_the_answer_keeps_its_schema(tmp_path: Path) -> None:
     paint("in/a.png")
     found = json.loads(shell(tmp_path, "in", "-o", "out", "--json").stdout)
     assert keeps_its_schema(found)
-    item = {"in": "in/a.png", "out": "out/a.png", "to": "a2b", "w": 24, "h": 16, "frames": 1}
+    item: dict[str, Any] = {"in": "in/a.png", "out": "out/a.png", "to": "a2b", "w": 24, "h": 16}
+    item |= {"frames": 1, "faces": None}
     assert found["data"]["items"] == [item]
     assert found["artifacts"][0]["kind"] == "picture"
     (tmp_path / "in" / "c.jpg").write_bytes(b"\xff\xd8\xff")

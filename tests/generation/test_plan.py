@@ -12,8 +12,9 @@ from animekit.errors import ConfigError, DataError, UsageError
 from animekit.generation import compose
 from animekit.generation.generate import plan_generate
 from animekit.generation.interpolation import Interpolation
-from animekit.generation.plan import paired
+from animekit.generation.plan import Cell, attrs_of, paired
 from animekit.generation.recipe import Layout
+from animekit.labels.attributes import Attributes
 from animekit.labels.prompt import parse_prompts
 from animekit.labels.vocabulary import Vocabulary
 from animekit.models import sampling
@@ -169,3 +170,13 @@ def test_the_older_names_of_a_sweep_draw_the_same(free: Path) -> None:
     tables = (({"sweep": "hair,smile"}, {"matrix": ["hair", "smile"]}),)
     for newer, older in (*pairs, *tables):
         assert make(free, **newer).how == make(free, **older).how
+
+
+def test_who_asks_for_one_hair_colour_is_given_no_other() -> None:
+    celeba = Attributes(Vocabulary(("Black_Hair", "Blond_Hair", "Male"), (1, 1, 1)))
+    prompts = parse_prompts(["blond hair"], celeba.vocabulary)
+    cells = [Cell(seed, prompts[0]) for seed in range(20)]
+    found = attrs_of(cells, celeba, np.array([0.9, 0.5, 0.5]))
+    assert {each["blonde hair"] for each in found} == {True}
+    assert {each["black hair"] for each in found} == {False}
+    assert {each["male"] for each in found} == {True, False}  # nobody asked

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from animekit.errors import ConfigError
 from animekit.labels.prompt import parse
-from animekit.labels.vocabulary import Vocabulary
+from animekit.labels.vocabulary import COURSE, Vocabulary
 from tests.labels.faces import FACE, said
 
 words = st.sampled_from(
@@ -62,3 +62,31 @@ def test_without_a_mask_only_what_is_set_is_written() -> None:
     labels = parse("blue hair, smile, no open mouth", FACE)[0]
     assert FACE.format(labels) == "blue hair, smile"
     assert FACE.format(np.zeros(len(FACE.labels))) == ""
+
+
+def test_hair_colours_that_are_a_yes_or_no_each_exclude_each_other() -> None:
+    celeba = Vocabulary(
+        ("Bald", "Black_Hair", "Blond_Hair", "Blurry", "Brown_Hair", "Gray_Hair", "Wavy_Hair"),
+        (1,) * 7,
+    )
+    assert celeba.rivals(2) == (1, 4, 5)
+    assert celeba.rivals(0) == celeba.rivals(6) == ()  # wavy hair has a colour too
+    assert COURSE.rivals(1) == (0, *range(2, 12))
+
+
+def test_eyes_are_no_rivals_of_hair() -> None:
+    both = Vocabulary(("blue hair", "red hair", "blue eyes", "red eyes"), (1, 1, 1, 1))
+    assert [both.rivals(place) for place in range(4)] == [(1,), (0,), (3,), (2,)]
+
+
+def test_who_is_blonde_is_known_not_to_be_dark() -> None:
+    celeba = Vocabulary(("Black_Hair", "Blond_Hair", "Male"), (1, 1, 1))
+    labels, mask = parse("blond hair", celeba)
+    assert celeba.closed(labels, mask).tolist() == [1, 1, 0]
+    assert celeba.format(labels, mask) == "blonde hair"
+    labels, mask = parse("no blond hair, male", celeba)
+    assert celeba.closed(labels, mask).tolist() == [0, 1, 1]  # it may be dark or not
+    labels, mask = parse("black hair, blond hair", celeba)
+    assert labels.tolist() == [1, 1, 0]  # both were asked for
+    many = celeba.closed(np.array([[0, 1, 0], [0, 0, 1]]), np.array([[0, 1, 0], [0, 0, 1]]))
+    assert many.tolist() == [[1, 1, 0], [0, 0, 1]]

@@ -6,6 +6,7 @@ import io
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -43,7 +44,8 @@ def test_a_picture_passes_from_stream_to_stream(registry: Registry) -> None:
     made = transfer("swap", str(weights), source, found, **settings)
     with Image.open(io.BytesIO(found.getvalue())) as image:
         assert (image.format, image.getpixel((3, 3))) == ("PNG", BLUE)
-    item = {"in": "stdin", "out": "-", "to": "a2b", "w": 24, "h": 16, "frames": 1}
+    item: dict[str, Any] = {"in": "stdin", "out": "-", "to": "a2b", "w": 24, "h": 16}
+    item |= {"frames": 1, "faces": None}
     assert (made.facts()["items"], made.done, made.failure()) == ([item], 1, None)
     assert [path.name for path in Path().iterdir() if path.is_dir()] == []
 
@@ -98,6 +100,8 @@ def test_what_would_be_done_is_known_without_doing_it(registry: Registry) -> Non
         "unreadable": [{"name": "in/d.tif", "reason": ".tif is not a format that animekit reads"}],
         "others": 1,
         "columns": ["a2b", "b2a"],
+        "assumed": [],
+        "faces": False,
         "out": "out",
     }
     assert prepared.run().done == 2

@@ -38,11 +38,20 @@ OWN = [
     option(
         "size",
         str,
-        metavar="keep|fit|PX",
-        help="Own size, the model's, or a shorter side.",
-        default="keep",
+        metavar="auto|keep|fit|PX",
+        help="Own size, the model's, or a shorter side; auto: kept, but seen as the weights know.",
+        default="auto",
         panel=PICTURE,
     ),
+    option(
+        "face",
+        str,
+        metavar="auto|on|off",
+        help="Find faces, and translate them alone; auto: where the weights know faces.",
+        default="auto",
+        panel=PICTURE,
+    ),
+    option("detector", str, metavar="NAME", help="Finds faces.", default="own", panel=PICTURE),
     option(
         "alpha",
         str,

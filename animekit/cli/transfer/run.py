@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from animekit.cli._options import Common, checkpoint_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 PIPE = "-"
 NAMED, SHOWN = 3, 20  # failures that an error names, and the screen
 PASSED = {"model", "name", "direction", "size", "alpha", "tile", "tile_size", "ext", "suffix"}
-PASSED |= {"html", "precision", "threads", "watch"}
+PASSED |= {"face", "detector", "html", "precision", "threads", "watch"}
 MINUTE = 60.0
 
 
@@ -35,10 +36,17 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     screen.note(prepared.weights.loaded.origin)
     if not options["inputs"]:
         screen.note(f"no pictures were named: {taken(prepared)}")
+    if prepared.finder is not None:
+        size = prepared.weights.model.spec.size
+        screen.note(f"faces are found and translated alone, at {size} px (--face off: all of it)")
+    if prepared.reader.assumed:
+        screen.warn(assumption(prepared.reader.assumed), "transfer.assumed")
     if common.dry_run:
         show_plan(screen, prepared)
         return prepared.facts()
     result = translate(screen, prepared)
+    for warning in result.warnings:
+        screen.warn(warning, "transfer.picture")
     show(screen, prepared, result)
     error = result.failure()
     if error is not None:
@@ -107,6 +115,24 @@ def taken(prepared: PreparedTransfer) -> str:
     if all(BUNDLED in folder.parents for folder in folders):
         return f"taking the {len(files)} examples that come with the weights"
     return f"taking {' and '.join(sorted(map(str, folders)))}"
+
+
+def assumption(labels: Sequence[str]) -> str:
+    """Say what is taken for granted of every picture, and how to say better.
+
+    >>> assumption(["no male", "hair unknown"])
+    'nobody says what the pictures show, so all count as "no male, hair unknown": \
+say it with --source-attr "male"'
+    """
+    shown = ", ".join(labels[:SHOWN]) + (
+        f" and {len(labels) - SHOWN:,} more" * (len(labels) > SHOWN)
+    )
+    words = [label.removeprefix("no ") for label in labels if label.startswith("no ")]
+    way = f'"{words[-1]}"' if words else "TEXT"
+    return (
+        f'nobody says what the pictures show, so all count as "{shown}":'
+        f" say it with --source-attr {way}"
+    )
 
 
 def translate(screen: Screen, prepared: PreparedTransfer) -> Transferred:

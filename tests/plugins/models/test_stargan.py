@@ -236,8 +236,8 @@ def test_a_sheet_shows_every_value_of_an_attribute_and_turns_yes_into_no():
     yes_no = StarGAN(StarGANParams(g_channels=4, d_channels=4), CELEBA)
     targets = yes_no._targets(torch.tensor([[1.0, 0, 0, 1]]))
     assert [target.tolist()[0] for target in targets] == [
-        [0, 0, 0, 1],
-        [1, 1, 0, 1],
+        [1, 0, 0, 1],
+        [0, 1, 0, 1],  # one hair colour goes as the other comes, as in the paper's figures
         [1, 0, 1, 1],
         [1, 0, 0, 0],
     ]
