@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 
 from animekit.errors import ConfigError, UsageError
 from animekit.foreign import TOML_LIMIT, read_json, read_toml
-from animekit.text import did_you_mean
+from animekit.text import did_you_mean, spelled
 
 P = TypeVar("P", bound="Params")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -302,7 +302,8 @@ def config_layers(
                 f"{layer.origin} is of a {next(iter(layer.values))} run, not {model}",
                 f"train {next(iter(layer.values))}, or write the common values to a TOML file",
             )
-        tables = [layer.values.get(table, {}) for table in ("train", model)]
+        tables = [layer.values.get("train", {})]
+        tables += [table for key, table in layer.values.items() if spelled(key) == spelled(model)]
         flat = flat_table(layer.values)
         for table in tables:
             flat |= flat_table(table) if isinstance(table, dict) else {}

@@ -16,7 +16,7 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_FORM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*(%?)\s*")
+_FORM = re.compile(r"\s*(\w[\w-]*?)\s*(>=|<=|>|<)\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*(%?)\s*")
 
 
 @dataclass(frozen=True)

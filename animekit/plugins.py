@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import importlib.util
 import inspect
+import linecache
 import os
 import pkgutil
 import re
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,9 +26,11 @@ import pluggy
 from animekit import hookspecs
 from animekit.config import Params
 from animekit.errors import NotFoundError, PluginError
-from animekit.text import did_you_mean
+from animekit.text import did_you_mean, spelled
 
 GROUP = "animekit.plugins"
+BUILT_IN, LOOSE = "animekit_plugins", "animekit_loose_"
+"""The package of animekit's own plugins, and what begins the name of a loose file's module."""
 KINDS = ("model", "dataset", "check", "detector", "metric", "logger")
 HOMES = {
     "model": "animekit.models.base",
@@ -38,6 +41,9 @@ HOMES = {
     "logger": "animekit.training.logger",
 }
 """Where the base class of a kind lives: in the room that calls it."""
+
+NAME = re.compile(r"(?=[0-9_-]*[A-Za-z])[A-Za-z0-9]+([-_][A-Za-z0-9]+)*", re.ASCII)
+RULE = "a name is ASCII letters and digits, with single - or _ between them, as in mean-colour"
 
 Importer = Callable[[], ModuleType]
 
@@ -52,14 +58,53 @@ class PluginFailure:
 
     @property
     def line(self) -> str:
-        """One line: the kind of error and the first line of its message."""
+        """One line: what happened, and the line of the plugin in which it did."""
+        if isinstance(self.error, PluginError):
+            return f"{self.error.message}; {self.error.hint}"
         message = (str(self.error).splitlines() or [""])[0]
-        return f"{type(self.error).__name__}: {message}"
+        place = fault_of(self.error)
+        return f"{type(self.error).__name__}: {message}" + (f" ({place.where})" if place else "")
 
     @property
     def trace(self) -> str:
         """The whole traceback, for the author of the plugin."""
         return "".join(traceback.format_exception(self.error))
+
+
+@dataclass(frozen=True)
+class PluginFault:
+    """The line of a plugin in which an error happened, or which led to it."""
+
+    plugin: str
+    path: Path
+    line: int
+    function: str
+    is_own: bool
+    """Whether it came with animekit, or lies where such plugins do."""
+
+    @property
+    def where(self) -> str:
+        """The file and the line, as in "colour.py, line 14"."""
+        return f"{self.path.name}, line {self.line}"
+
+    @property
+    def text(self) -> str:
+        """The line itself."""
+        return linecache.getline(str(self.path), self.line).strip()
+
+
+def fault_of(error: BaseException) -> PluginFault | None:
+    """Return the innermost line of a plugin on the way of an error, if it met one."""
+    owners = {point.value.partition(".")[0] for point in metadata.entry_points(group=GROUP)}
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        module = str(frame.f_globals.get("__name__"))
+        package, loose = module.partition(".")[0], module.startswith(LOOSE)
+        if loose or (package in owners and package != hookspecs.PROJECT):
+            path = Path(frame.f_code.co_filename)
+            name = path.stem if loose else module
+            return PluginFault(name, path, line, frame.f_code.co_name, package == BUILT_IN)
+    cause = error.__cause__ or error.__context__
+    return None if cause is None else fault_of(cause)
 
 
 @dataclass(frozen=True)
@@ -85,14 +130,20 @@ class Registry:
     modules: list[PluginSource] = field(default_factory=list)
     failures: list[PluginFailure] = field(default_factory=list)
 
+    def find(self, kind: str, name: str) -> type[Any] | None:
+        """Return the component of a name, in which - and _ are one; None for none."""
+        known = self.components[kind]
+        same = (each for key, each in known.items() if spelled(key) == spelled(name))
+        return known.get(name) or next(same, None)
+
     def get(self, kind: str, name: str) -> type[Any]:
-        """Return the component of this kind and name.
+        """Return the component of this kind and name, in which - and _ are one.
 
         Raises NotFoundError with the nearest name, the known names and the plugins that failed.
         """
-        known = self.components[kind]
-        if name in known:
-            return known[name]
+        known, found = self.components[kind], self.find(kind, name)
+        if found is not None:
+            return found
         hint = f"known {kind}s: {' '.join(sorted(known))}"
         if self.failures:
             hint += "; plugins that failed to load: " + ", ".join(
@@ -109,13 +160,12 @@ class Registry:
     def add(self, kind: str, component: type[Any], source: PluginSource) -> None:
         """Register one component; a second one of the same name is an error."""
         _inspect(kind, component)
-        other = self.components[kind].get(component.name)
+        other = self.find(kind, component.name)
         if other is component:
             return
         if other is not None:
             raise PluginError(
-                f'two {kind}s are called "{component.name}": in {self.sources[other]} and in'
-                f" {source}",
+                f'two {kind}s are called "{other.name}": in {self.sources[other]} and in {source}',
                 f"rename one of them, or remove its plugin; {hookspecs.PROJECT.upper()}_PLUGINS=''"
                 " leaves only the built-in ones",
                 code="plugin.clash",
@@ -123,21 +173,38 @@ class Registry:
         self.components[kind][component.name] = component
         self.sources[component] = source
 
+    def refuse(self, kind: str, component: type[Any], error: PluginError) -> None:
+        """Take a component out again, and keep why among the failures."""
+        del self.components[kind][component.name]
+        source = self.sources.pop(component)
+        self.failures.append(PluginFailure(source.module, source.origin, error))
+
 
 def _inspect(kind: str, component: Any) -> None:
     home = importlib.import_module(HOMES[kind])
-    base = getattr(home, kind.capitalize())
+    base: type[Component] = getattr(home, kind.capitalize())
     if not isinstance(component, type) or not issubclass(component, base):
         raise PluginError(
             f"animekit_{kind}s returned {component!r}, which is no {base.__name__} class",
             f"return classes that are derived from {base.__module__}.{base.__name__}",
         )
     name = getattr(component, "name", None)
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise PluginError(
-            f"{component.__name__} has the name {name!r}, which nobody can type",
-            'give the class a name of letters, digits and "-", as in name = "wgangp"',
+            f"{component.__name__} has the name {name!r}, which nobody can type", RULE
         )
+    if not isinstance(component.Params, type) or not issubclass(component.Params, Params):
+        raise PluginError(
+            f"{component.__name__}.Params is no Params class",
+            f"derive it from {Params.__module__}.{Params.__name__}",
+        )
+    for cls in component.__mro__:
+        for method in vars(cls).get("must_define", ()):
+            if getattr(component, method) is vars(cls).get(method):
+                raise PluginError(
+                    f"{component.__name__} has no {method}()",
+                    f"define it: {base.__module__}.{base.__name__} says what it is to return",
+                )
 
 
 def load(plugins_dir: Path | str | None = None) -> Registry:
@@ -150,7 +217,7 @@ def load(plugins_dir: Path | str | None = None) -> Registry:
     the plugins of animekit itself.
     """
     registry = Registry()
-    for source, importer in _candidates(plugins_dir):
+    for source, importer in candidates(plugins_dir):
         try:
             _register(registry, importer(), source)
         except (Exception, SystemExit) as error:
@@ -187,7 +254,8 @@ def _register(registry: Registry, module: ModuleType, source: PluginSource) -> N
     registry.modules.append(source)
 
 
-def _candidates(plugins_dir: Path | str | None) -> Iterator[tuple[PluginSource, Importer]]:
+def candidates(plugins_dir: Path | str | None) -> Iterator[tuple[PluginSource, Importer]]:
+    """Yield every plugin that can be found, and the function that imports it."""
     only_builtin = os.environ.get("ANIMEKIT_PLUGINS") == ""
     points = sorted(metadata.entry_points(group=GROUP), key=lambda point: point.value)
     seen: set[str] = set()
@@ -241,7 +309,7 @@ def _loose_files(folder: Path, told_by: str) -> Iterator[tuple[PluginSource, Imp
 def _import_file(path: Path) -> ModuleType:
     # two folders may hold a file of the same name; the same file has the same name in every run
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
-    name = f"animekit_loose_{digest[:8]}_{path.stem}"
+    name = f"{LOOSE}{digest[:8]}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -254,50 +322,15 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-@dataclass(frozen=True)
-class Declared:
-    """What a plugin file says of one component, read without running the file."""
-
-    kind: str
-    name: str
-    summary: str
-    path: Path
-    methods: frozenset[str]
-
-
-def declared(plugins_dir: Path | str | None = None) -> Iterator[Declared]:
-    """Yield what the files of all plugins declare, in a tenth of a second.
-
-    These are the files that `load` imports. Only names that are written down are seen: a class
-    whose `name = "..."` stands in its body, in a module that has a hook which returns it.
-    """
-    for source, _ in _candidates(plugins_dir):
-        try:
-            found = importlib.util.find_spec(source.module) if source.version else None
-            path = Path(str(found.origin if found else source.origin))
-            yield from _read(path, ast.parse(path.read_text(encoding="utf-8")))
-        except (ImportError, OSError, SyntaxError, ValueError):
-            continue  # `load` says what is wrong with it
-
-
-def _read(path: Path, tree: ast.Module) -> Iterator[Declared]:
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    for hook in tree.body:
-        if not isinstance(hook, ast.FunctionDef) or not hook.name.startswith("animekit_"):
-            continue
-        kind = hook.name.removeprefix("animekit_").removesuffix("s")
-        returned = [node.id for node in ast.walk(hook) if isinstance(node, ast.Name)]
-        for node in (classes[name] for name in returned if name in classes):
-            names = [
-                line.value.value
-                for line in node.body
-                if isinstance(line, ast.Assign)
-                and ast.unparse(line.targets[0]) == "name"
-                and isinstance(line.value, ast.Constant)
-            ]
-            summary = ((ast.get_docstring(node) or "").splitlines() or [""])[0]
-            methods = frozenset(each.name for each in node.body if hasattr(each, "name"))
-            yield from (Declared(kind, str(name), summary, path, methods) for name in names)
+def broken(component: Any, method: str, given: object, wanted: str) -> PluginError:
+    """Return the error for a method that gave something else than its base says."""
+    seen = textwrap.shorten(repr(given), 60)
+    what = f"{type(given).__name__} {seen}"
+    return PluginError(
+        f"{component.name}: {method}() gave {what}, not {wanted}",
+        f"mend {method}() in {inspect.getsourcefile(type(component))}",
+        code="plugin.contract",
+    )
 
 
 class Component:
@@ -308,6 +341,8 @@ class Component:
 
     name: ClassVar[str]
     Params: ClassVar[type[Params]] = Params
+    must_define: ClassVar[tuple[str, ...]] = ()
+    """Methods without which a class of a plugin is refused when it is loaded."""
 
     @classmethod
     def summary(cls) -> str:

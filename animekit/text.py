@@ -58,6 +58,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("wganpg", ["wgangp", "lsgan"])
     ' Did you mean "wgangp"?'
     """
-    spelled = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), list(spelled), n=1, cutoff=0.6)
-    return f' Did you mean "{spelled[near[0]]}"?' if near else ""
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
+    return f' Did you mean "{lower[near[0]]}"?' if near else ""
+
+
+def spelled(name: str) -> str:
+    """Return a name with - for _: people type either, and mean the same.
+
+    >>> spelled("mean_colour")
+    'mean-colour'
+    """
+    return name.replace("_", "-")

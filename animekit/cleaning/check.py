@@ -192,6 +192,7 @@ def shrunk(image: np.ndarray, side: int) -> np.ndarray:
 class Check(Component):
     """What `animekit clean` looks for in one image, or in all."""
 
+    must_define = ("judge",)
     reasons: ClassVar[tuple[Reason, ...]] = ()
     """All that it can find."""
     version: ClassVar[int] = 1

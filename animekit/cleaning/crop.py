@@ -26,6 +26,7 @@ from animekit.cleaning.crop_list import (
     still_there,
     write_list,
 )
+from animekit.cleaning.detector import boxes_of
 from animekit.data.dataset import Skipped
 from animekit.data.manifest import newest_manifest, read_manifest
 from animekit.data.survey import File, survey
@@ -180,7 +181,7 @@ class _Job:
         if not isinstance(known, list):  # a table has NaN where nothing was measured
             assert self._finder is not None, "ready comes first"
             try:
-                known = self._finder.detect(image).tolist()
+                known = boxes_of(self._finder, image).tolist()
             except Exception as error:
                 error.add_note(f"while detector {self.detector} looked at {name}")
                 raise

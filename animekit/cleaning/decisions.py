@@ -27,6 +27,7 @@ from animekit.data.survey import survey
 from animekit.errors import AnimekitError
 from animekit.files import write_atomic
 from animekit.foreign import read_json
+from animekit.plugins import broken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,10 @@ def judge(checks: Sequence[Check], table: pd.DataFrame) -> list[Finding]:
                 view = table[list(BARE)].assign(flagged=flagged)
                 for measure in check.measures:
                     view[measure] = table[f"{check.name}.{measure}"]
-                take(check.judge(view))
+                found = check.judge(view)
+                if not isinstance(found, list) or not all(isinstance(f, Finding) for f in found):
+                    raise broken(check, "judge", found, "a list of findings")
+                take(found)
         if not last:
             damaged = table[(table["error"] != "")]
             notes = zip(damaged.index, damaged["error"], strict=True)

@@ -22,6 +22,7 @@ from animekit.data.survey import File
 from animekit.errors import PluginError
 from animekit.files import Progress, cores
 from animekit.images.decode import ImageError, read_image_file
+from animekit.plugins import broken
 from animekit.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -232,7 +233,11 @@ def _measure(batch: list[tuple[MeasuredFile, Picture]], table: Table) -> None:
         except Exception as error:
             error.add_note(f"while check {check.name} measured {pictures[0].name} or one beside it")
             raise
+        if not isinstance(measures, list) or len(measures) != len(todo):
+            raise broken(check, "measure_many", measures, f"a list of {len(todo)} measures")
         for (found, _), values in zip(todo, measures, strict=True):
+            if not isinstance(values, dict):
+                raise broken(check, "measure", values, "named numbers")
             if set(values) != set(check.measures):
                 raise PluginError(
                     f"check {check.name} gave {sorted(values)}, not {sorted(check.measures)}",

@@ -74,15 +74,17 @@ class CleanRequest:
         A check that was not named and cannot run here is left out with a warning; one that was
         named raises its error.
         """
-        known = context.registry.all("check")
-        for name in (*(self.checks or ()), *self.skip, *self.params):
-            context.registry.get("check", name)
-        names = self.checks
-        if names is None:
-            names = [name for name, check in known.items() if check.by_default]
+        known, named = context.registry.all("check"), context.registry.get
+        params: dict[str, dict[str, Any]] = {}
+        for key, values in self.params.items():
+            params.setdefault(named("check", key).name, {}).update(values)
+        skipped = {named("check", name).name for name in self.skip}
+        names = {named("check", name).name for name in self.checks or ()}
+        if self.checks is None:
+            names = {name for name, check in known.items() if check.by_default}
         chosen = []
-        for name in sorted(set(names) - set(self.skip)):
-            values = self.params.get(name, {})
+        for name in sorted(names - skipped):
+            values = params.get(name, {})
             check: Check = known[name](resolve(known[name].Params, [Layer(name, values)]).params)
             error = check.missing(context)
             if error is None:

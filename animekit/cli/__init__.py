@@ -81,7 +81,7 @@ class Root(Group):
             if COMPLETION in os.environ and error is not None:
                 return error.exit_code  # words in the middle of a line that is being typed
             if error is None:
-                session.screen.bug(caught)
+                session.screen.bug(caught, _failures.culprit(caught))
                 error = AnimekitError(f"{type(caught).__name__}: {caught}", code="bug")
             else:
                 session.screen.error(error, caught)

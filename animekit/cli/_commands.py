@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup
@@ -64,6 +64,21 @@ def with_new_names(words: Sequence[str], renamed: Renamed) -> list[str]:
     return found
 
 
+def with_hyphens(words: Sequence[str], flags: Collection[str]) -> list[str]:
+    """Return the words, flags that were typed with _ as they are spelled.
+
+    >>> with_hyphens(["--ms_ssim", "--out=a_b", "a_b"], ["--ms-ssim", "--out"])
+    ['--ms-ssim', '--out=a_b', 'a_b']
+    """
+    found = []
+    for word in words:
+        flag, equals, value = word.partition("=")
+        spelled = flag.replace("_", "-")
+        known = flag.startswith("--") and flag not in flags and spelled in flags
+        found.append(spelled + equals + value if known else word)
+    return found
+
+
 class _Readable:
     """What the help of all commands and groups is spared: types in angle brackets."""
 
@@ -97,7 +112,10 @@ class Command(_Readable, TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words: old flags as new ones, a flag with a value as the option of it."""
-        words = with_new_names(args, self.renamed)
+        flags = {
+            flag for each in self.get_params(ctx) for flag in (*each.opts, *each.secondary_opts)
+        }
+        words = with_new_names(with_hyphens(args, {*flags, *self.renamed}), self.renamed)
         self._last = words[-1] if words else ""
         return super().parse_args(ctx, spell_out(words, self.valued))
 

@@ -15,7 +15,7 @@ import typer
 from animekit.errors import AnimekitError
 
 if TYPE_CHECKING:
-    from animekit.plugins import Declared
+    from animekit.cli._declared import Declared
 
 Item = tuple[str, str]
 """A word and what it is, which zsh and fish show beside it."""
@@ -83,9 +83,9 @@ def _offer(source: Source) -> Callable[..., list[Item]]:
 
 @cache
 def _declared(plugins_dir: Path | None) -> tuple[Declared, ...]:
-    from animekit import plugins
+    from animekit.cli._declared import declared
 
-    return tuple(plugins.declared(plugins_dir))
+    return tuple(declared(plugins_dir))
 
 
 def summaries(kind: str, plugins_dir: Path | None) -> dict[str, str]:

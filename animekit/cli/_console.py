@@ -172,13 +172,10 @@ class Screen:
         for hint in (error.hint or "").splitlines():
             self.err.print("  " + hint)
 
-    def bug(self, error: BaseException) -> None:
-        """Write the traceback of an error that nobody expected."""
+    def bug(self, error: BaseException, culprit: str) -> None:
+        """Write the traceback of an error that nobody expected, and where the bug is."""
         self.err.print("".join(traceback.format_exception(error)).rstrip())
-        self.err.print(
-            "error: this is a bug in animekit; please report it with the lines above",
-            style="bold red",
-        )
+        self.err.print(f"error: {culprit}", style="bold red")
 
 
 def align(rows: Sequence[Sequence[str]]) -> list[str]:

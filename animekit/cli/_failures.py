@@ -10,8 +10,16 @@ from typing import Any
 
 import typer
 
-from animekit.errors import AnimekitError, DeviceError, Stopped, UnusableError, UsageError
+from animekit.errors import (
+    AnimekitError,
+    DeviceError,
+    PluginError,
+    Stopped,
+    UnusableError,
+    UsageError,
+)
 from animekit.files import FULL
+from animekit.plugins import fault_of
 
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
 
@@ -29,9 +37,33 @@ def known(error: BaseException, args: Mapping[str, Any]) -> AnimekitError | None
         return _usage(error)
     if _is_out_of_memory(error):
         return _out_of_memory(error, args)
-    if isinstance(error, OSError):
-        return _file(error)
-    return None
+    found = _file(error) if isinstance(error, OSError) else None
+    return found or _of_a_plugin(error)
+
+
+def _of_a_plugin(error: BaseException) -> PluginError | None:
+    """Return the error that names the plugin of a user and its line; None for animekit's own."""
+    fault = fault_of(error)
+    if fault is None or fault.is_own:
+        return None
+    message = (str(error).splitlines() or [""])[0]
+    return PluginError(
+        f"plugin {fault.plugin} failed: {type(error).__name__}: {message}",
+        f"{fault.path}, line {fault.line}, in {fault.function}: {fault.text}\n"
+        "--verbose shows the whole traceback",
+        code="plugin.failed",
+    )
+
+
+def culprit(error: BaseException) -> str:
+    """Return where a bug is, for the last line that is said of it."""
+    fault = fault_of(error)
+    if fault is None:
+        return "this is a bug in animekit; please report it with the lines above"
+    return (
+        f"this is a bug in the plugin {fault.plugin} ({fault.where}); if it came with animekit,"
+        " please report it with the lines above"
+    )
 
 
 def _usage(error: typer.TyperException) -> UsageError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +19,7 @@ from typer.main import get_command
 from animekit.cli import _complete
 from animekit.cli._commands import GENERAL, Command, Renamed
 from animekit.cli._console import Screen, is_terminal
-from animekit.errors import UsageError
+from animekit.errors import PluginError, UsageError
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -151,6 +151,8 @@ class Session:
                 from animekit import plugins
 
                 self._registry = plugins.load(self.plugins_dir)
+                for kind, taken in TAKEN.items():
+                    _refuse_taken(self._registry, kind, taken)
         return self._registry
 
 
@@ -191,21 +193,43 @@ class PluginFlags:
     def options(self, summaries: Mapping[str, str]) -> list[Parameter]:
         """Return one option for each name and its summary."""
         return [
-            option(_identifier(name), bool, _flag(name), help=summary, panel=self.panel)
+            option(self.parameter(name), bool, flag_of(name), help=summary, panel=self.panel)
             for name, summary in summaries.items()
         ]
+
+    def parameter(self, name: str) -> str:
+        """Return the name that the flag of a plugin has among the parameters of the body."""
+        found = name.replace("-", "_")
+        return found if found.isidentifier() and not iskeyword(found) else f"{self.kind}_{found}"
 
     def summaries(self, session: Session) -> dict[str, str]:
         """Return the names and summaries of the plugins of this kind, which are loaded."""
         return {name: cls.summary() for name, cls in session.registry().all(self.kind).items()}
 
 
-def _flag(name: str) -> str:
+TAKEN: dict[str, set[str]] = {}
+"""The flags of the commands in which each plugin of a kind has one too."""
+
+
+def flags_of(parameter: Parameter) -> Iterator[str]:
+    """Yield what can be typed for an option."""
+    yield "--" + parameter.name.replace("_", "-")
+    yield from "/".join(parameter.default.param_decls or ()).split("/")
+
+
+def _refuse_taken(registry: Registry, kind: str, taken: Collection[str]) -> None:
+    """Take out plugins whose flag would be an option that their command has already."""
+    for name, component in registry.all(kind).items():
+        if flag_of(name) in taken:
+            words = (
+                f"{kind} {name} cannot have the flag {flag_of(name)}, which is an option already"
+            )
+            registry.refuse(kind, component, PluginError(words, "give it another name"))
+
+
+def flag_of(name: str) -> str:
+    """Return the flag of a name, as in --mean-colour."""
     return "--" + name.replace("_", "-")
-
-
-def _identifier(name: str) -> str:
-    return re.sub(r"\W", "_", name)
 
 
 def share(
@@ -233,7 +257,7 @@ def share(
         )
         common = {key: values.pop(key) for key in SHARED if key in values}
         if flags is not None:
-            chosen = [each for each in summaries or () if values.pop(_identifier(each))]
+            chosen = [each for each in summaries or () if values.pop(flags.parameter(each))]
             values[flags.kind + "s"] = chosen
         return body(Common(session, screen, **common), **values)
 
@@ -316,6 +340,7 @@ def command(
     """Register a function as a command of `app`; its docstring is the help."""
     title = f"{of}.{name}" if of else name
     if flags is not None:
+        TAKEN[flags.kind] = {flag for each in (*own, *EVERYWHERE) for flag in flags_of(each)}
         make = functools.partial(make_command, title, body, own, flags)
         cls = type("PluginCommand", (PluginCommand,), {"flags": flags, "make": staticmethod(make)})
     if renamed:

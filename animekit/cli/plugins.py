@@ -62,14 +62,14 @@ def _find(
     registry: Registry, name: str | None, kind: str | None
 ) -> list[tuple[str, type[Component]]]:
     """Return the components of a name; its own error where its plugin failed to load."""
-    from animekit.text import did_you_mean
+    from animekit.text import did_you_mean, spelled
 
     known = _all(registry, kind)
-    found = [(each, component) for each, component in known if component.name == name]
+    found = [(each, cls) for each, cls in known if registry.find(each, str(name)) is cls]
     if found:
         return found
     for failure in registry.failures:
-        if failure.module.rpartition(".")[2] == name:
+        if spelled(failure.module.rpartition(".")[2]) == spelled(str(name)):
             raise NotFoundError(f"plugin {name} failed to load: {failure.line}", failure.trace)
     names = sorted({component.name for _, component in known})
     raise NotFoundError(

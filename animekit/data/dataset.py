@@ -15,7 +15,7 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, NotFoundError
 from animekit.images.decode import EXTENSIONS, Header
 from animekit.images.pixels import resize
-from animekit.plugins import Component
+from animekit.plugins import NAME, Component, broken
 from animekit.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Dataset(Component):
 
     `where` is the path, or what follows `NAME:`. `skipped` lists what was found and left out.
     """
+
+    must_define = ("__len__", "__getitem__", "fingerprint")
 
     def __init__(self, where: str, params: Params | None = None, tags: Path | None = None) -> None:
         self.where = where
@@ -74,8 +76,10 @@ class Dataset(Component):
 
         A data set that draws its images may draw at the size instead of scaling.
         """
-        image, labels = self[index]
-        return resize(image, size), labels
+        item = self[index]
+        if not isinstance(item, tuple) or len(item) != 2 or not is_picture(item[0]):
+            raise broken(self, "__getitem__", item, "an image uint8 [H, W, 3] and labels or None")
+        return resize(item[0], size), item[1]
 
     def mask_of(self, index: int) -> np.ndarray | None:
         """Return uint8 [L], 1 where a label is known; None where all or none are."""
@@ -92,6 +96,13 @@ class Dataset(Component):
     def fingerprint(self) -> str:
         """Return a hex hash of all content, names and labels, but not of the place."""
         raise NotImplementedError
+
+
+def is_picture(value: object) -> bool:
+    """Say whether something is an array uint8 [H, W, 3]."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.uint8 or value.ndim != 3:
+        return False
+    return value.shape[2] == 3 and value.size > 0
 
 
 def looked_for() -> str:
@@ -125,15 +136,16 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
         raise NotFoundError(
             f"no tags file {tags}", _siblings(Path(tags)) or "give --tags a CSV file"
         )
-    known = registry.all("dataset")
     name, colon, rest = where.partition(":")
-    if colon and name in known:
-        return known[name](rest, tags=tags)
-    if colon and len(name) > 1 and name.isidentifier() and not Path(where).exists():
-        return registry.get("dataset", name)(rest, tags=tags)
+    named = registry.find("dataset", name) if colon else None
+    if colon and named is None and len(name) > 1 and NAME.fullmatch(name):
+        named = None if Path(where).exists() else registry.get("dataset", name)
+    if named is not None:
+        made: Dataset = named(rest, tags=tags)
+        return made
     if not Path(where).exists():
         raise nothing_at(where)
-    for dataset in known.values():
+    for dataset in registry.all("dataset").values():
         if dataset.matches(where):
             return dataset(where, tags=tags)
     raise DataError(

@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from animekit.data.dataset import Dataset, Skipped
+from animekit.data.dataset import Dataset, Skipped, is_picture
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, DeviceError
 from animekit.files import FULL, Progress, cache_dir, cores
 from animekit.images.decode import ImageError
+from animekit.plugins import broken
 
 VERSION = 2  # raise it when decoding, resizing or the layout of the files change
 STALE_SECONDS = 24 * 3600
@@ -170,6 +171,8 @@ def _build(
                 skipped.append(Skipped(name, reason))
                 continue
             if width and label is not None:
+                if np.shape(label) != (width,):
+                    raise broken(dataset, "__getitem__", label, f"{width} labels, as in its spec")
                 labels[len(names)] = label
                 mask[len(names)] = 1 if known is None else known
             names.append(name)
@@ -228,6 +231,8 @@ def _item(dataset: Dataset, index: int, size: int) -> Item:
         return index, None, None, None, error.reason
     except DataError as error:
         return index, None, None, None, error.message
+    if not is_picture(image) or image.shape[:2] != (size, size):
+        raise broken(dataset, "render", image, f"an image uint8 [{size}, {size}, 3]")
     return index, image, labels, dataset.mask_of(index), ""
 
 

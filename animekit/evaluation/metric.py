@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
+
 from animekit import plugins
 from animekit.config import Params
 from animekit.plugins import Component, Registry
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from animekit.errors import AnimekitError
 
 
@@ -57,6 +57,7 @@ class Metric(Component):
     near as can be to what real images get.
     """
 
+    must_define = ("compute",)
     better: ClassVar[Literal["lower", "higher", "real"]] = "lower"
     protocol: ClassVar[str] = ""
     """Whose definition it is, as in "swd/pggan"; the name where it is our own."""
@@ -129,6 +130,16 @@ class Metric(Component):
     ) -> list[Exhibit]:
         """Return pictures and tables for a person to look at; none by default."""
         return []
+
+
+def numbers_of(metric: Metric, given: Any) -> dict[str, float]:
+    """Return what `compute` gave; PluginError where it is no dictionary of numbers."""
+    if not isinstance(given, dict) or not all(
+        isinstance(key, str) and np.isscalar(value) and np.isreal(value)
+        for key, value in given.items()
+    ):
+        raise plugins.broken(metric, "compute", given, 'named numbers, as in {"mean": 0.5}')
+    return given
 
 
 def build_metric(cls: type[Metric], params: Params, context: MetricContext) -> Metric:

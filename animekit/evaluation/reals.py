@@ -12,7 +12,7 @@ from animekit.errors import UnusableError
 from animekit.evaluation import image_set
 from animekit.evaluation.fakes import Contender, Drawn, SetContender, asked_labels
 from animekit.evaluation.image_set import ImageSet, LabelTable, Oddity
-from animekit.evaluation.metric import Metric, MetricContext
+from animekit.evaluation.metric import Metric, MetricContext, numbers_of
 from animekit.evaluation.reference import Reference
 from animekit.evaluation.request import MetricRequest
 from animekit.evaluation.result import Value, summarise
@@ -69,9 +69,8 @@ def attempt(metric: Metric, real: Any, drawn: Drawn) -> Numbers:
     """Return the numbers of a metric, or why they are undefined."""
     images, labels = drawn
     try:
-        if metric.conditional:
-            return metric.compute(real, images, labels)
-        return metric.compute(real, images)
+        more = (labels,) if metric.conditional else ()
+        return numbers_of(metric, metric.compute(real, images, *more))
     except UnusableError as error:
         if error.code != "metric.undefined":
             raise

@@ -54,6 +54,7 @@ class Reconstruction:
     map: LatentMap | None = None
     warnings: tuple[str, ...] = ()
 
+    @renamed_arguments(tile="image_size")
     def picture(self, image_size: int | None = None) -> np.ndarray:
         """Return the pairs as one picture, originals above, up to ten pairs in a row."""
         side = image_size or self.originals.shape[1]

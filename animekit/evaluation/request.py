@@ -57,9 +57,8 @@ class EvaluateRequest:
         """The metrics that were asked for by name; None where none was."""
         if self.metrics is None or isinstance(self.metrics, str):
             return None
-        names = [name.replace("-", "_") for name in self.metrics]
-        wanted = self.min_faces is not None and FACES not in names
-        return [*names, FACES] if wanted else names
+        wanted = self.min_faces is not None and FACES not in self.metrics
+        return [*self.metrics, FACES] if wanted else list(self.metrics)
 
 
 @dataclass(frozen=True)
@@ -104,14 +103,18 @@ def metric_requests(request: EvaluateRequest, registry: Registry) -> dict[str, M
 
 def _own(cls: type[Metric], params: Mapping[str, Any]) -> dict[str, Any]:
     shared = {key: value for key, value in params.items() if key in cls.Params.model_fields}
-    start = f"{cls.name}."
-    named = {key.removeprefix(start): v for key, v in params.items() if key.startswith(start)}
+    named = {}
+    for key, value in params.items():
+        metric, dot, name = key.partition(".")
+        if dot and metric.replace("-", "_") == cls.name.replace("-", "_"):
+            named[name] = value
     return shared | named
 
 
 def _check_keys(params: Mapping[str, Any], known: Mapping[str, type[Metric]]) -> None:
     fields = {f"{name}.{key}" for name, cls in known.items() for key in cls.Params.model_fields}
     fields |= {key.partition(".")[2] for key in fields}
+    spelled = {key.replace("-", "_") for key in fields}
     for key in params:
-        if key not in fields:
+        if key.replace("-", "_") not in spelled:
             raise unknown_key(key, sorted(fields), "--set")

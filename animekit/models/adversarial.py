@@ -262,13 +262,13 @@ class AdversarialModel(Model):
         p = self.params
         real = self._seen(batch, batch.images, batch.labels)
         fake = self._seen(batch, *self.shown(batch.fake.detach(), batch.target))
-        terms = dict(self.d_loss(real, fake))
+        terms, more = self.d_loss(real, fake), {}
         critic = self.critic(batch.target)
         if p.r1_weight:
-            terms["r1"] = p.r1_weight * losses.r1_penalty(critic, real.images)
+            more["r1"] = p.r1_weight * losses.r1_penalty(critic, real.images)
         if p.dragan_weight:
-            terms["dragan"] = p.dragan_weight * losses.dragan_penalty(critic, real.images)
-        return terms
+            more["dragan"] = p.dragan_weight * losses.dragan_penalty(critic, real.images)
+        return {**terms, **more} if more else terms
 
     def _g_phase(self, batch: Batch) -> Losses:
         assert batch.fake is not None

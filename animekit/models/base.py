@@ -60,6 +60,7 @@ class Model(nn.Module, Component):
     a resumed run equals an uninterrupted one.
     """
 
+    must_define = ("phases",)
     data: ClassVar[Need] = Need.IMAGES
     keeps_all_labels: ClassVar[bool] = False
     """Whether labels that no image of the data has are learned all the same."""

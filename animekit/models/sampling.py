@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from animekit.errors import DataError, NotFoundError, UnusableError
 from animekit.files import is_file
@@ -17,6 +18,7 @@ from animekit.images.pixels import to_uint8
 from animekit.labels.attributes import Attributes
 from animekit.labels.vocabulary import Vocabulary
 from animekit.models.abilities import Generates
+from animekit.plugins import broken
 from animekit.seeds import MAX_IMAGES
 from animekit.text import clipped
 
@@ -129,6 +131,8 @@ def _sample(
     with torch.inference_mode(), torch.random.fork_rng(), deterministic:
         torch.manual_seed(0)  # for a generator with dropout at sampling time
         images = model.sample(torch.from_numpy(z).to(device), given)
+    if not isinstance(images, Tensor) or images.ndim != 4 or len(images) != len(z):
+        raise broken(model, "sample", images, f"{len(z)} images [N, C, H, W] in [-1, 1]")
     if not bool(torch.isfinite(images).all()):
         raise UnusableError("the model makes NaN: its weights are spoilt", "use another checkpoint")
     return to_uint8(images)

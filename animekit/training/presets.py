@@ -10,6 +10,7 @@ from typing import Any
 
 from animekit.config import Layer, flat_table, read_file
 from animekit.errors import ConfigError
+from animekit.text import spelled
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,11 @@ class Preset:
 
     def layer(self, model: str) -> Layer:
         """Return the values for one model: the common ones, then the model's own table."""
+        tables = (table for key, table in self.values.items() if spelled(key) == spelled(model))
+        own = next((table for table in tables if isinstance(table, dict)), {})
         return Layer(
             f"preset {self.name}",
-            {**flat_table(self.values), **flat_table(self.values.get(model, {}))},
+            {**flat_table(self.values), **flat_table(own)},
         )
 
 
@@ -40,7 +43,7 @@ def read_preset(path: Path) -> Preset:
             f"{path} is not a preset", 'a preset has description = "..." and models = ["..."]'
         )
     for key, value in values.items():
-        if isinstance(value, dict) and key not in models:
+        if isinstance(value, dict) and spelled(key) not in map(spelled, models):
             raise ConfigError(
                 f"{path} has a table [{key}], which is none of its models",
                 "models = " + json.dumps(models),
@@ -54,7 +57,7 @@ def presets(folders: Iterable[Path], model: str) -> dict[str, Preset]:
     for folder in folders:
         for path in sorted(folder.glob("*.toml")):
             preset = read_preset(path)
-            if model not in preset.models:
+            if spelled(model) not in map(spelled, preset.models):
                 continue
             if preset.name in found:
                 raise ConfigError(

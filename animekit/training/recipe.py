@@ -110,6 +110,7 @@ def make_recipe(
     and of options share one namespace, so that `--set` reaches both.
     """
     cls = registry.get("model", model)
+    model = cls.name
     fields, options = set(cls.Params.model_fields), set(TrainOptions.model_fields)
     if fields & options:
         raise PluginError(

@@ -15,6 +15,7 @@ from PIL import Image
 from animekit.files import write_atomic
 from animekit.images.layout import strip
 from animekit.images.write import write_gif, write_png
+from animekit.plugins import fault_of
 from animekit.runs.reports import set_aside
 from animekit.runs.run import Run
 from animekit.training.logger import Logger
@@ -113,8 +114,9 @@ class Reporter:
                 getattr(logger, method)(*arguments)
             except Exception as error:
                 self.loggers = [other for other in self.loggers if other is not logger]
-                name = type(logger).__name__
-                self.note(0, "warning", f"logger {name} failed and is off: {error!r}")
+                name, fault = type(logger).__name__, fault_of(error)
+                where = "" if fault is None else f" ({fault.where})"
+                self.note(0, "warning", f"logger {name} failed and is off: {error!r}{where}")
 
 
 def spread(count: int, most: int) -> list[int]:

@@ -49,10 +49,11 @@ class TrainRequest:
         where = str(data) if isinstance(data, Path) else data
         goal = {"data": where, "steps": steps, "minutes": minutes}
         named = {key: value for key, value in goal.items() if value is not None}
+        registry = registry if registry is not None else plugins.load()
         return cls(
-            model,
+            registry.get("model", model).name,
             {**(params or {}), **options, **named},
-            registry if registry is not None else plugins.load(),
+            registry,
             preset=preset,
             config=config,
             runs=runs,

@@ -18,6 +18,7 @@ from animekit.errors import CheckpointError
 from animekit.models.abilities import Generates
 from animekit.models.base import Losses, Model, Phase
 from animekit.models.blueprint import mismatches
+from animekit.plugins import broken
 from animekit.seeds import derive_seed
 from animekit.training.ema import Average
 from animekit.training.engine import LocalEngine
@@ -46,6 +47,8 @@ class Stepper:
         self.engine = engine
         self.model = engine.setup(model).train()
         self.phases = model.phases()
+        if not self.phases or not all(isinstance(each, Phase) for each in self.phases):
+            raise broken(model, "phases", self.phases, "a list of phases")
         self.optimizers = {phase.name: phase.optimizer(phase.parameters()) for phase in self.phases}
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
@@ -108,6 +111,9 @@ class Stepper:
         with only(self.model, phase):
             with self.engine.autocast():
                 terms = loss(batch)
+            if not _are_terms(terms):
+                name = f"the loss of phase {phase.name}"
+                raise broken(self.model, name, terms, "named scalars that have a gradient")
             self.engine.backward(torch.stack(list(terms.values())).sum())
         return terms
 
@@ -238,6 +244,13 @@ def only(model: Model, phase: Phase) -> Iterator[None]:
         yield
     finally:
         model.requires_grad_(True)
+
+
+def _are_terms(given: object) -> bool:
+    if not isinstance(given, dict) or not given:
+        return False
+    scalars = all(isinstance(value, Tensor) and value.ndim == 0 for value in given.values())
+    return scalars and any(value.requires_grad for value in given.values())
 
 
 def _gradient(phase: Phase) -> Tensor:

@@ -66,6 +66,7 @@ def find_weights(
     NotFoundError that says how to train or download some, and UnusableError for another model's.
     """
     cls = registry.get("model", model)
+    model = cls.name
     if not hasattr(cls, "translate"):
         able = [key for key, each in registry.all("model").items() if hasattr(each, "translate")]
         raise UnusableError(

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from animekit.cleaning.check import Check, Context, Finding, Measures, Picture, Reason, parse_range
-from animekit.cleaning.detector import Detector
+from animekit.cleaning.detector import Detector, boxes_of
 from animekit.config import Params
 from animekit.errors import AnimekitError
 from animekit.hookspecs import hookimpl
@@ -90,7 +90,9 @@ class Face(Check):
             images = [picture.pixels for picture in group]
             # a stack may be of a fixed size: one picture of its own shape would fill it with air
             stacked = several is not None and len(group) >= STACKED
-            boxes = several(images) if stacked else map(self._detector.detect, images)
+            boxes = (
+                several(images) if stacked else [boxes_of(self._detector, each) for each in images]
+            )
             found |= zip(map(id, group), map(_measures, boxes), strict=True)
         return [found[id(picture)] for picture in pictures]
 

@@ -17,7 +17,7 @@ from animekit.cleaning.cascade import (
     find_cascade,
     framed,
 )
-from animekit.cleaning.detector import Detector
+from animekit.cleaning.detector import Detector, boxes_of
 from animekit.config import Params
 from animekit.errors import AnimekitError
 from animekit.evaluation.metric import Exhibit, Metric
@@ -182,7 +182,7 @@ def _count(
         for name, picture in _pictures(figure).items():
             counts[name] = len(cascade.detect(equalised(picture)))
     if detector is not None:
-        found = [len(detector.detect(np.ascontiguousarray(image))) > 0 for image in figure]
+        found = [len(boxes_of(detector, np.ascontiguousarray(image))) > 0 for image in figure]
         counts["faces_own"] = sum(found)
     return counts
 
@@ -202,7 +202,7 @@ def _boxes_on_grid(figure: np.ndarray, detector: Detector) -> tuple[np.ndarray, 
     height, width = figure.shape[1:3]
     side = min(height, width)  # of the square that the grid shows
     for index, image in enumerate(figure):
-        faces = detector.detect(np.ascontiguousarray(image))[:, :4].astype(float)
+        faces = boxes_of(detector, np.ascontiguousarray(image))[:, :4].astype(float)
         found += len(faces) > 0
         faces[:, :2] -= [(width - side) // 2, (height - side) // 2]
         faces *= CELL / side

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from animekit import plugins
 from animekit.cli import app
 from animekit.cli._commands import GENERAL
+from animekit.cli._declared import declared
 from animekit.plugins import Registry
 from tests.support import nodes
 
@@ -161,7 +162,7 @@ def test_what_files_declare_is_what_loading_finds(registry: Registry) -> None:
         for kind in plugins.KINDS
         for name, cls in registry.all(kind).items()
     }
-    assert {(each.kind, each.name, each.summary) for each in plugins.declared()} == loaded
+    assert {(each.kind, each.name, each.summary) for each in declared()} == loaded
 
 
 CODE = """

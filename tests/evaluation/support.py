@@ -84,6 +84,11 @@ class Absent(Metric):
     def missing(self) -> AnimekitError:
         return NotFoundError("no weights for absent", "get them", code="weights.missing")
 
+    def compute(
+        self, real: Any, fake: np.ndarray, labels: np.ndarray | None = None
+    ) -> dict[str, float]:
+        raise AssertionError("nobody computes what is missing")
+
 
 def drawn(count: int, *, seed: int = 0, name: str = "reals", labelled: bool = False) -> ImageSet:
     """Return noise pictures around a brightness of 100, equal for equal seeds."""

@@ -67,7 +67,7 @@ def test_pairs_stand_above_each_other(loaded: Loaded) -> None:
     assert picture.shape == (64, 3 * 32 + 2 * 2, 3)
     assert (picture[:32, 34:66] == found.originals[1]).all()
     assert (picture[32:, 34:66] == found.copies[1]).all()
-    assert found.picture(tile=64).shape == (128, 3 * 64 + 4, 3)
+    assert found.picture(image_size=64).shape == (128, 3 * 64 + 4, 3)
     again = reconstruct(loaded, registry=REGISTRY, num=3)
     assert (again.picture() == picture).all()
     assert found.names != reconstruct(loaded, registry=REGISTRY, num=3, seed=1).names
