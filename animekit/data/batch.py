@@ -24,4 +24,5 @@ class Batch:
     target: Tensor | None = None
     fake: Tensor | None = None  # [N, C, H, W], drawn once a step, with a graph if "g" is due
     others: Tensor | None = None  # [N, C, H, W]
+    step: int = 0  # which one it is, counted from 1 in updates of the phases that see it
     kept: dict[str, Tensor] = field(default_factory=dict)  # what else prepare() keeps for phases

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
-from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn import Parameter, functional
 from torch.optim import SGD, Adam, Optimizer, RMSprop
@@ -15,103 +14,15 @@ from animekit import config
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
+from animekit.models.adversarial_params import AdversarialParams, UpdateRule
 from animekit.models.base import Losses, Model, Phase
 from animekit.nn import losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
+from animekit.nn.augment import ADAPT_EVERY, Augmentation
 from animekit.nn.layers import initialise, normalise_spectrally
 from animekit.nn.schedules import SCHEDULES
-from animekit.text import did_you_mean
 
-Norm = Literal["auto", "batch", "instance", "layer", "none"]
-UpdateRule = Literal["adam", "rmsprop", "sgd"]
-
-
-class AdversarialParams(config.Params):
-    """What every objective over a generator and a discriminator can be told."""
-
-    old_names = {
-        "sample_std": "truncation",
-        "lr_decay": "lr_schedule",
-        "d_noise": "instance_noise",
-    }
-    topics = {
-        "networks": (
-            *("architecture", "g_channels", "d_channels", "g_blocks", "d_blocks", "g_norm"),
-            *("d_norm", "g_activation", "d_activation", "d_pool", "init"),
-        ),
-        "update rule": (
-            *("optimizer", "lr", "betas", "d_optimizer", "d_lr", "d_betas"),
-            *("lr_schedule", "n_critic"),
-        ),
-        "regularisers": (
-            "g_dropout",
-            "spectral_norm",
-            "minibatch_std",
-            "r1_weight",
-            "dragan_weight",
-        ),
-        "noise": ("z_dim", "z", "z_std", "truncation", "instance_noise"),
-    }
-
-    architecture: str = Field("dcgan", description="networks: " + ", ".join(ARCHITECTURES))
-    z_dim: int = Field(100, ge=1, description="numbers in the noise vector z")
-    z: Literal["normal", "uniform", "sphere"] = Field("normal", description="distribution of z")
-    z_std: float = Field(1.0, gt=0, description="scale of z")
-    truncation: float = Field(
-        1.0, gt=0, description="factor on z when pictures are made, unless they ask for another"
-    )
-    g_channels: int = Field(64, ge=1, description="width of the generator near the image")
-    d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
-    g_blocks: int | None = Field(None, ge=0, description="residual blocks in G (srresnet: 16)")
-    d_blocks: int | None = Field(
-        None, ge=0, description="residual blocks of a stage of D (srresnet: 4, half in the first)"
-    )
-    g_norm: Norm = Field("auto", description="normalisation in the generator")
-    d_norm: Norm = Field("auto", description="normalisation in the discriminator")
-    g_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
-    d_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
-    d_pool: Literal["auto", "stride", "avg", "max"] = Field(
-        "auto", description="how the discriminator halves the side"
-    )
-    g_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the generator's layers")
-    spectral_norm: bool = Field(False, description="spectral norm in the discriminator")
-    minibatch_std: bool = Field(False, description="minibatch standard deviation map")
-    init: Literal["auto", "normal", "he", "default"] = Field("auto", description="first weights")
-    optimizer: UpdateRule = Field("adam", description="update rule")
-    lr: float = Field(2e-4, gt=0, description="learning rate")
-    betas: tuple[float, float] = Field((0.5, 0.999), description="Adam betas")
-    d_optimizer: UpdateRule | None = Field(None, description="the discriminator's own update rule")
-    d_lr: float | None = Field(None, gt=0, description="the discriminator's own learning rate")
-    d_betas: tuple[float, float] | None = Field(None, description="the discriminator's own betas")
-    lr_schedule: Literal["none", "linear", "exponential"] = Field(
-        "none", description="over the second half of --steps: to zero, or by parts to a hundredth"
-    )
-    n_critic: int = Field(1, ge=1, description="discriminator updates per generator update")
-    r1_weight: float = Field(0.0, ge=0, description="weight of the R1 gradient penalty")
-    dragan_weight: float = Field(0.0, ge=0, description="weight of the DRAGAN gradient penalty")
-    instance_noise: float = Field(
-        0.0, ge=0, description="std of noise on the discriminator's inputs"
-    )
-
-    @field_validator("architecture")
-    @classmethod
-    def _known_architecture(cls, value: str) -> str:
-        if value not in ARCHITECTURES:
-            near = did_you_mean(value, ARCHITECTURES)
-            raise ValueError(f"known architectures are {', '.join(ARCHITECTURES)}.{near}")
-        return value
-
-    @field_validator("g_activation", "d_activation")
-    @classmethod
-    def _known_activation(cls, value: str) -> str:
-        name, _, slope = value.partition(":")
-        try:
-            float(slope or 0)
-        except ValueError:
-            name = ""
-        if name not in ("auto", "relu", "selu", "lrelu") or (slope and name != "lrelu"):
-            raise ValueError("use auto, relu, selu, lrelu or lrelu:SLOPE")
-        return value
+__all__ = ["AdversarialModel", "AdversarialParams", "UpdateRule"]
 
 
 class AdversarialModel(Model):
@@ -143,6 +54,8 @@ class AdversarialModel(Model):
         initialise(self.discriminator, kind)
         if self.params.spectral_norm:
             normalise_spectrally(self.discriminator)
+        p = self.params
+        self.augmentation = Augmentation(p.augment, p.augment_strength, p.augment_target)
 
     def build_generator(self) -> torch.nn.Module:
         """Return the generator: z [N, z_dim] -> images [N, C, S, S] in [-1, 1]."""
@@ -259,16 +172,32 @@ class AdversarialModel(Model):
 
     def _d_phase(self, batch: Batch) -> Losses:
         assert batch.fake is not None
-        p = self.params
         real = self._seen(batch, batch.images, batch.labels)
         fake = self._seen(batch, *self.shown(batch.fake.detach(), batch.target))
-        terms, more = self.d_loss(real, fake), {}
-        critic = self.critic(batch.target)
-        if p.r1_weight:
-            more["r1"] = p.r1_weight * losses.r1_penalty(critic, real.images)
-        if p.dragan_weight:
-            more["dragan"] = p.dragan_weight * losses.dragan_penalty(critic, real.images)
+        terms, more = self.d_loss(real, fake), self._penalties(batch, real, fake)
+        if self.augmentation.adapts and falls_on(batch, ADAPT_EVERY):
+            with torch.no_grad():
+                on_real = self.critic(batch.target)(real.images)
+                self.augmentation.adapt(on_real, self.critic(fake.labels)(fake.images))
         return {**terms, **more} if more else terms
+
+    def _penalties(self, batch: Batch, real: Batch, fake: Batch) -> Losses:
+        """Return the penalties of a step, on what D saw; a rarer one weighs as much in the end."""
+        p = self.params
+        asked = p.r1_weight or p.r2_weight or p.dragan_weight
+        if not asked or (p.penalty_every > 1 and not falls_on(batch, p.penalty_every)):
+            return {}
+        terms, critic = {}, self.critic(batch.target)
+        if p.r1_weight:
+            penalty = losses.zero_centred_penalty(critic, real.images)
+            terms["r1"] = p.penalty_every * p.r1_weight * penalty
+        if p.r2_weight:
+            penalty = losses.zero_centred_penalty(self.critic(fake.labels), fake.images)
+            terms["r2"] = p.penalty_every * p.r2_weight * penalty
+        if p.dragan_weight:
+            penalty = losses.dragan_penalty(critic, real.images)
+            terms["dragan"] = p.penalty_every * p.dragan_weight * penalty
+        return terms
 
     def _g_phase(self, batch: Batch) -> Losses:
         assert batch.fake is not None
@@ -276,9 +205,11 @@ class AdversarialModel(Model):
         return self.g_loss(real, self._seen(batch, batch.fake, batch.target))
 
     def _seen(self, batch: Batch, images: Tensor, labels: Tensor | None) -> Batch:
+        """Return what D sees of images: with noise, then augmented; `plain` is without the last."""
         if self.params.instance_noise:
             images = images + self.params.instance_noise * torch.randn_like(images)
-        return Batch(images, labels, batch.z, batch.mask)
+        seen = self.augmentation(images)
+        return Batch(seen, labels, batch.z, batch.mask, kept={"plain": images})
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw z [n, z_dim] on the CPU: normal, uniform or on a sphere (tip 3).
@@ -302,7 +233,7 @@ class AdversarialModel(Model):
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim]."""
         images: Tensor = self.generator(z)
-        return images
+        return images.clamp(-1, 1)  # not every generator ends in a tanh
 
     def validate(self) -> None:
         """Refuse parameters that do not go together."""
@@ -311,6 +242,11 @@ class AdversarialModel(Model):
                 "a gradient penalty needs a discriminator without batch normalisation",
                 "use --set d_norm=none, layer or instance",
             )
+        if self.params.augment_target is not None and not self.params.augment:
+            raise ConfigError(
+                "augment_target has no augmentation to adapt",
+                "add --set augment=color,translation,cutout",
+            )
         name = self.params.architecture
         if self.params.d_pool != "auto" and not ARCHITECTURES[name].pools:
             raise ConfigError(
@@ -318,4 +254,14 @@ class AdversarialModel(Model):
             )
 
     def _looks_at_single_images(self) -> bool:
-        return bool(self.penalised or self.params.r1_weight or self.params.dragan_weight)
+        p = self.params
+        return bool(self.penalised or p.r1_weight or p.r2_weight or p.dragan_weight)
+
+
+@torch.compiler.disable
+def falls_on(batch: Batch, every: int) -> bool:
+    """Say whether the step of a batch is one that `every` divides.
+
+    A compiler must not look inside: it would make a program for each step.
+    """
+    return batch.step % every == 0

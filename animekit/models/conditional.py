@@ -55,14 +55,14 @@ class ConditionalModel(AdversarialModel):
 
     def fakes(self, z: Tensor, target: Tensor | None) -> Tensor:
         """Return the images [N, C, S, S] of a step, with their graph."""
-        return self.sample(z, target)
+        if target is None:
+            raise ConfigError(f"model {self.name} draws nothing without labels", "give a prompt")
+        images: Tensor = self.generator(torch.cat([z, self.soften(target).to(z.dtype)], 1))
+        return images
 
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and labels [N, L]."""
-        if labels is None:
-            raise ConfigError(f"model {self.name} draws nothing without labels", "give a prompt")
-        images: Tensor = self.generator(torch.cat([z, self.soften(labels).to(z.dtype)], 1))
-        return images
+        return self.fakes(z, labels).clamp(-1, 1)
 
     def soften(self, labels: Tensor) -> Tensor:
         """Return labels pulled towards 1/2 by the share `soft_labels`."""

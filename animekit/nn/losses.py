@@ -106,6 +106,28 @@ def wasserstein_g(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
+def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
+    """Return how far real stays below 1 and fake above -1 (Lim and Ye, 2017)."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def hinge_g(fake: Tensor) -> Tensor:
+    """Return minus the discriminator's mean on fake (Lim and Ye, 2017)."""
+    return -fake.mean()
+
+
+def relativistic(better: Tensor, worse: Tensor) -> Tensor:
+    """Return the cross-entropy of pairs: `better` should score above `worse`.
+
+    softplus(worse - better), pair by pair: better is real for the discriminator and fake for the
+    generator (Jolicoeur-Martineau, 2018; the pairing of Huang et al., 2024).
+
+    >>> round(relativistic(torch.tensor([1.0]), torch.tensor([1.0])).item(), 4)
+    0.6931
+    """
+    return F.softplus(worse - better).mean()
+
+
 def difference_d(real: Tensor, fake: Tensor) -> Tensor:
     """Return D(fake) - D(real) of probabilities, within [-1, 1] (seed 000).
 
@@ -144,9 +166,15 @@ def dragan_penalty(discriminator: Discriminator, real: Tensor, *, scale: float =
     return (gradient_norm(discriminator, real + share * noise) - 1).square().mean()
 
 
-def r1_penalty(discriminator: Discriminator, real: Tensor) -> Tensor:
-    """Return half the mean squared gradient norm on real (Mescheder et al., 2018)."""
-    return 0.5 * _input_gradient(discriminator, real).square().sum(1).mean()
+def zero_centred_penalty(discriminator: Discriminator, images: Tensor) -> Tensor:
+    """Return half the mean squared gradient norm: R1 on real, R2 on fake images.
+
+    Mescheder et al., 2018.
+    """
+    return 0.5 * _input_gradient(discriminator, images).square().sum(1).mean()
+
+
+r1_penalty = zero_centred_penalty
 
 
 def gradient_norm(discriminator: Discriminator, images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,6 +70,7 @@ class Stepper:
         seed = derive_seed(self.seed, "step", self.stream, step)
         torch.manual_seed(seed)
         batch = self.loader.batch(step)
+        batch.step = step
         if not self.engine.channels_last:  # pixels lie so in the store
             batch.images = batch.images.contiguous()
             batch.others = None if batch.others is None else batch.others.contiguous()
@@ -146,25 +148,27 @@ class Stepper:
     ) -> dict[tuple[str, ...], Tensor]:
         """Return the gradients of every phase on the first batch, leaving the model as it was.
 
-        Keys are a phase and all phases of its step: fakes that the generator also needs carry a
-        graph, others none, and a compiler makes each case a program of its own.
+        Keys are a phase and all phases of its step, and whether what comes in some steps alone is
+        due: fakes that the generator also needs carry a graph, others none, and a compiler makes
+        each case a program of its own.
         """
         saved = {name: value.clone() for name, value in self.model.state_dict().items()}
         found = {}
-        for due in self._due_together():
+        cases = [(due, phase) for due in self._due_together() for phase in due]
+        for (due, phase), number in itertools.product(cases, (0, 1)):
             names = [each.name for each in due]
-            for phase in due:
-                batch = self.draw(self.done + 1)
-                self.model.requires_grad_(True)
+            batch = self.draw(self.done + 1)
+            batch.step = number  # all intervals divide 0, and none 1: with what is rare, without
+            self.model.requires_grad_(True)
+            self.model.zero_grad(set_to_none=True)
+            try:
+                with self.engine.autocast():
+                    prepare(batch, names)
+                self._differentiate(phase, batch, losses[phase.name])
+                found[phase.name, *names, str(number)] = _gradient(phase)
+            finally:
+                self.model.load_state_dict(saved)
                 self.model.zero_grad(set_to_none=True)
-                try:
-                    with self.engine.autocast():
-                        prepare(batch, names)
-                    self._differentiate(phase, batch, losses[phase.name])
-                    found[phase.name, *names] = _gradient(phase)
-                finally:
-                    self.model.load_state_dict(saved)
-                    self.model.zero_grad(set_to_none=True)
         return found
 
     def _due_together(self) -> list[list[Phase]]:

@@ -145,7 +145,8 @@ class ColourStage(Stage):
         terms = super().g_loss(real, fake)
         if self.params.l1_weight and self.params.generated < 1:
             rows = slice(self.drawn(len(real.images)), None)
-            gap = (fake.images[rows] - real.images[rows]).abs().mean((1, 2, 3))
+            drawn, wanted = (each.kept["plain"][rows] for each in (fake, real))
+            gap = (drawn - wanted).abs().mean((1, 2, 3))
             if real.mask is not None:
                 gap = gap * (real.mask[rows] > 0).all(1)
             terms["l1"] = self.params.l1_weight * gap.mean()

@@ -99,7 +99,7 @@ class ACGAN(ConditionalModel):
 
     def c_loss(self, batch: Batch) -> Losses:
         """Return how badly the classifier reads real images."""
-        _, classes = self.discriminator.judge(batch.images)
+        _, classes = self.discriminator.judge(self.augmentation(batch.images))
         read = losses.attribute_loss(classes, labels_of(batch), self.spec.groups, batch.mask)
         return {"real_cls": self.params.cls_weight * read}
 

@@ -60,7 +60,8 @@ class TwoStage(Model):
 
     def _in_colour(self, batch: Batch) -> Batch:
         """Return a batch as the colour stage sees it."""
-        return replace(batch, fake=batch.kept.get("coloured"))
+        step = batch.step // self.params.c_every
+        return replace(batch, fake=batch.kept.get("coloured"), step=step)
 
     def prepare(self, batch: Batch, due: Sequence[str]) -> None:
         """Draw grey fakes, and coloured ones where the colour stage moves."""

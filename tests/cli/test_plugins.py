@@ -7,34 +7,34 @@ from pathlib import Path
 
 from tests.support import answer, call
 
-HINGE = '''
-"""Hinge loss."""
+MARGIN = '''
+"""Margin loss."""
 from pydantic import Field
 from torch.nn.functional import relu
 from animekit.models.adversarial import AdversarialModel, AdversarialParams
 from animekit.hookspecs import hookimpl
 
-class HingeParams(AdversarialParams):
+class MarginParams(AdversarialParams):
     """How wide the margin is."""
     margin: float = Field(1.0, gt=0, description="width of the margin")
     soft: bool = Field(True, description="round the corner")
 
-class Hinge(AdversarialModel):
-    """GAN with the hinge loss [a test]."""
-    name = "hinge"
-    Params = HingeParams
+class Margin(AdversarialModel):
+    """GAN with a margin [a test]."""
+    name = "margin"
+    Params = MarginParams
 
     def d_loss(self, real, fake):
         margin, d = self.params.margin, self.discriminator
         real, fake = d(real.images), d(fake.images)
-        return {"hinge": relu(margin - real).mean() + relu(margin + fake).mean()}
+        return {"margin": relu(margin - real).mean() + relu(margin + fake).mean()}
 
     def g_loss(self, real, fake):
         return {"adv": -self.discriminator(fake.images).mean()}
 
 @hookimpl
 def animekit_models():
-    return [Hinge]
+    return [Margin]
 '''
 
 
@@ -56,12 +56,12 @@ def test_one_plugin_shows_its_parameters_with_defaults_and_words() -> None:
 
 
 def test_a_broken_plugin_is_named_and_the_others_work(tmp_path: Path) -> None:
-    (tmp_path / "hinge.py").write_text(HINGE)
+    (tmp_path / "margin.py").write_text(MARGIN)
     (tmp_path / "broken.py").write_text("import nothing_of_this_name")
     listing = call("plugins", "--plugins-dir", tmp_path)
     assert listing.exit_code == 0
     assert re.search(r"broken .*FAILED +ModuleNotFoundError: No module named", listing.stdout)
-    assert re.search(r"hinge +model .*ok +GAN with the hinge loss", listing.stdout)
+    assert re.search(r"margin +model .*ok +GAN with a margin", listing.stdout)
     traces = call("plugins", "--failures", "--plugins-dir", tmp_path).stdout
     assert "Traceback" in traces
     assert "import nothing_of_this_name" in traces
@@ -76,16 +76,16 @@ def test_a_broken_plugin_is_named_and_the_others_work(tmp_path: Path) -> None:
 def test_a_new_model_is_a_command_wherever_its_folder_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
-    (folder / "hinge.py").write_text(HINGE)
+    (folder / "margin.py").write_text(MARGIN)
     named = f"--plugins-dir={folder}"
     helps = [
-        call("train", "hinge", "--help", "--plugins-dir", folder),
-        call("train", named, "hinge", "-h"),
-        call("--plugins-dir", folder, "train", "hinge", "-h"),
-        call("train", "hinge", "-h", ANIMEKIT_PLUGINS_DIR=str(folder)),
+        call("train", "margin", "--help", "--plugins-dir", folder),
+        call("train", named, "margin", "-h"),
+        call("--plugins-dir", folder, "train", "margin", "-h"),
+        call("train", "margin", "-h", ANIMEKIT_PLUGINS_DIR=str(folder)),
     ]
     for shown in helps:
         assert shown.exit_code == 0, shown.output
-        assert "Train hinge: GAN with the hinge loss [a test]." in shown.stdout
+        assert "Train margin: GAN with a margin [a test]." in shown.stdout
         assert re.search(r"--margin +F +width of the margin \[default: 1.0\]", shown.stdout)
-    assert call("train", "hinge", "-h").exit_code == 3
+    assert call("train", "margin", "-h").exit_code == 3

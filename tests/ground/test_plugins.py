@@ -343,12 +343,12 @@ def test_an_empty_variable_leaves_only_the_built_in_plugins(
 
 
 def test_an_unknown_name_is_told_the_nearest_all_and_what_failed(tmp_path: Path) -> None:
-    registry = plugins.load(write(tmp_path, hinge="import not_there_at_all"))
+    registry = plugins.load(write(tmp_path, margin="import not_there_at_all"))
     with pytest.raises(NotFoundError) as caught:
         registry.get("model", "WGAN-PG")
     assert caught.value.message == 'unknown model "WGAN-PG". Did you mean "wgangp"?'
     assert caught.value.code == "model.not_found"
-    for word in (*BUILTIN, "No module named 'not_there_at_all' (hinge.py, line 1))"):
+    for word in (*BUILTIN, "No module named 'not_there_at_all' (margin.py, line 1))"):
         assert word in str(caught.value.hint)
 
 
@@ -362,19 +362,19 @@ def test_an_empty_registry_knows_every_kind() -> None:
 
 
 @pytest.fixture(scope="module")
-def hinge() -> str:
+def margin() -> str:
     """The plugin of the guide, word for word."""
     guide = (ROOT / "docs" / "howto" / "write-a-plugin.md").read_text(encoding="utf-8")
     return re.findall(r"```python\n(.*?)```", guide, flags=re.DOTALL)[0]
 
 
-def test_the_guides_plugin_is_about_30_lines(hinge: str) -> None:
-    assert sum(bool(line.strip()) for line in hinge.splitlines()) <= 32
+def test_the_guides_plugin_is_about_30_lines(margin: str) -> None:
+    assert sum(bool(line.strip()) for line in margin.splitlines()) <= 32
 
 
 @pytest.mark.parametrize("way", ["loose", "installed"])
 def test_the_guides_plugin_is_listed_trained_and_generated_with(
-    way: str, hinge: str, tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+    way: str, margin: str, tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from animekit.generation.generate import generate
     from animekit.training.train import train
@@ -382,24 +382,24 @@ def test_the_guides_plugin_is_listed_trained_and_generated_with(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANIMEKIT_HOME", str(tmp_path / "cache"))
     if way == "loose":
-        registry = plugins.load(write(tmp_path / "my_plugins", hinge=hinge))
+        registry = plugins.load(write(tmp_path / "my_plugins", margin=margin))
     else:
-        install(site, "animekit-hinge", "hinge = ak_hinge", ak_hinge=hinge)
+        install(site, "animekit-margin", "margin = ak_margin", ak_margin=margin)
         registry = plugins.load()
-    model = registry.get("model", "hinge")
+    model = registry.get("model", "margin")
     assert model.summary().endswith("(Lim and Ye, 2017).")
     small = {"g_channels": 4, "d_channels": 4, "z_dim": 8, "margin": 0.5, "batch_size": 4}
-    run = train("hinge", "synthetic:32", steps=2, params=small, size=32, registry=registry)
+    run = train("margin", "synthetic:32", steps=2, params=small, size=32, registry=registry)
     assert run.config["plugin"]["origin"] == registry.sources[model].origin
     assert run.config["params"]["margin"] == 0.5
     made = generate(run, seeds=range(3), registry=registry)
     assert made.images.shape == (3, 32, 32, 3)
 
 
-def test_the_guides_plugin_keeps_the_models_contract(hinge: str, tmp_path: Path) -> None:
+def test_the_guides_plugin_keeps_the_models_contract(margin: str, tmp_path: Path) -> None:
     from animekit.testing.check import check_model
 
-    check_model(plugins.load(write(tmp_path, hinge=hinge)).get("model", "hinge"))
+    check_model(plugins.load(write(tmp_path, margin=margin)).get("model", "margin"))
 
 
 def test_the_guide_shows_each_hook_as_it_is() -> None:

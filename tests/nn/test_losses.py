@@ -137,6 +137,24 @@ HAIR = [logsumexp(1, -2, 0.5), logsumexp(0, 0, 3)]  # less the logit of the valu
 EYES = [logsumexp(0, 2), logsumexp(1, -1)]
 
 
+def test_the_hinge_counts_what_is_on_the_wrong_side_of_the_margin():
+    real, fake = tensor(3.0, 0.5, -1.0), tensor(-4.0, 0.0, 2.0)
+    assert losses.hinge_d(real, fake).item() == pytest.approx((0 + 0.5 + 2) / 3 + (0 + 1 + 3) / 3)
+    assert losses.hinge_d(tensor(1.0), tensor(-1.0)).item() == 0
+    assert losses.hinge_g(fake).item() == pytest.approx(2 / 3)  # no margin for the generator
+
+
+def test_the_relativistic_loss_scores_pairs_and_not_means():
+    real, fake = tensor(2.0, -1.0), tensor(0.5, 3.0)
+    d = (softplus(0.5 - 2.0) + softplus(3.0 + 1.0)) / 2
+    g = (softplus(2.0 - 0.5) + softplus(-1.0 - 3.0)) / 2
+    assert losses.relativistic(real, fake).item() == pytest.approx(d)
+    assert losses.relativistic(fake, real).item() == pytest.approx(g)
+    assert losses.relativistic(real, fake.flip(0)).item() != pytest.approx(d)
+    shifted = losses.relativistic(real + 7, fake + 7).item()  # only differences count
+    assert shifted == pytest.approx(d)
+
+
 def test_one_of_several_values_is_a_softmax_and_yes_or_no_a_sigmoid():
     labels = tensor([0.0, 0, 1, 1, 1, 0], [1.0, 0, 0, 0, 1, 0])
     hair = HAIR[0] - 0.5, HAIR[1] - 0
@@ -250,8 +268,10 @@ def test_the_dragan_penalty_of_a_linear_critic_is_its_distance_from_one_squared(
 
 
 @pytest.mark.parametrize("norm", [0.0, 0.25, 3.5])
-def test_the_r1_penalty_of_a_linear_critic_is_half_its_squared_norm(norm):
-    assert losses.r1_penalty(critic_of_norm(norm), images()).item() == pytest.approx(norm**2 / 2)
+def test_the_zero_centred_penalty_of_a_linear_critic_is_half_its_squared_norm(norm):
+    found = losses.zero_centred_penalty(critic_of_norm(norm), images()).item()
+    assert found == pytest.approx(norm**2 / 2)
+    assert losses.r1_penalty is losses.zero_centred_penalty
 
 
 def test_the_norm_is_that_of_the_whole_image_and_not_of_an_axis():

@@ -72,12 +72,13 @@ VARIANTS = {
         "lsgan",
         {"spectral_norm": True, "r1_weight": 1.0, "dragan_weight": 1.0, "minibatch_std": True},
     ),
+    "augmented pairs": ("relativistic", {"augment": ("color", "translation", "cutout")}),
     "one-sided on dense layers": ("wgangp", {"one_sided": True, "architecture": "course"}),
 }
 
 
 def sometimes_slow(variant):
-    slow = "norm" in variant or "dense" in variant
+    slow = any(word in variant for word in ("norm", "dense", "augmented"))
     return pytest.param(variant, marks=pytest.mark.slow if slow else [])
 
 
@@ -94,6 +95,17 @@ def test_traced_steps_equal_eager_steps(variant, quick):
         eager.step()
     assert largest_gap(compiled, eager) < 1e-5
     assert compiled.stats.means() == pytest.approx(eager.stats.means(), rel=1e-4, abs=1e-5)
+
+
+def test_what_comes_in_some_steps_alone_is_compared_and_equals_eager_steps(quick):
+    rare = {"penalty_every": 2, "augment": ("color",), "augment_target": 0.6}
+    compiled, eager = pair(MODELS["relativistic"], n_critic=1, **CALM, **rare)
+    assert compiled.compile() is None
+    assert compiled.model.augmentation.strength == 1  # comparing left no trace
+    for _ in range(5):
+        compiled.step()
+        eager.step()
+    assert largest_gap(compiled, eager) < 1e-5
 
 
 def test_steps_behind_compilation_compile_nothing(quick):

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, create_model
 
 from animekit import plugins
+from animekit.config import Layer, parse_value, resolve
 from animekit.data.batch import Batch
 from animekit.errors import ConfigError
 from animekit.testing.check import check_model, tiny_model, tiny_stepper
@@ -46,6 +47,9 @@ VARIANTS = {
     "max pool and layer norm": {"d_pool": "max", "d_norm": "layer", "g_norm": "instance"},
     "saturating": {"g_loss": "saturating", "g_activation": "selu", "d_activation": "lrelu:0.1"},
     "flipped": {"g_loss": "flipped", "optimizer": "rmsprop", "n_critic": 3},
+    "augmented, rare penalties": {"augment": ("color", "translation", "cutout")}
+    | {"augment_strength": 0.7, "r1_weight": 1.0, "r2_weight": 0.5, "penalty_every": 2},
+    "adaptive": {"augment": ("color",), "augment_strength": 0.5, "augment_target": 0.6},
 }
 
 
@@ -85,6 +89,16 @@ CONDITIONAL = {
     "fakes alone": ("cwgangp", {"mismatch": "none", "dragan_weight": 0.5}),
     "one attribute changed": ("cwgangp", {"mismatch_labels": "one", "soft_labels": 0.1}),
     "cross-entropy of pairs": ("cwgangp", {"objective": "gan", "gp_weight": 0.25}),
+    "augmented pairs": (
+        "cwgangp",
+        {"augment": ("color", "cutout"), "r1_weight": 1.0, "r2_weight": 1.0, "penalty_every": 2},
+    ),
+    "augmented, with a classifier and past fakes": (
+        "acgan",
+        {"augment": ("translation",), "augment_strength": 0.5, "augment_target": 0.6}
+        | {"architecture": "seed002", "classifier": "separate", "replay_size": 6}
+        | {"r2_weight": 1.0},
+    ),
 }
 
 
@@ -108,7 +122,7 @@ def lines_of(name):
     return len(lines), len(lines - inside)
 
 
-@pytest.mark.parametrize("name", ["gan", "lsgan", "wgan", "wgangp"])
+@pytest.mark.parametrize("name", ["gan", "lsgan", "wgan", "wgangp", "hinge", "relativistic"])
 def test_every_objective_without_labels_is_a_plugin_of_at_most_50_lines(name):
     assert lines_of(name)[0] <= 50
 
@@ -180,6 +194,15 @@ TERMS = [
     ("wgangp", {"weight": 0.5 / NORM, "gp_weight": 3.0}, {"d/gp": 3 * 0.25}),
     ("wgangp", {"weight": 0.5 / NORM, "gp_weight": 3.0, "one_sided": True}, {"d/gp": 0}),
     ("gan", {"r1_weight": 7.0}, {"d/r1": 7 * NORM**2 / 2, "d/real": softplus(-2)}),
+    ("gan", {"r2_weight": 7.0}, {"d/r2": 7 * NORM**2 / 2, "d/fake": softplus(-1)}),
+    ("gan", {"r1_weight": 2.0, "penalty_every": 4}, {"d/r1": 4 * 2 * NORM**2 / 2}),
+    ("hinge", {"weight": 0.75}, {"d/adv": 0 + 0.25, "g/adv": 0.75}),
+    ("relativistic", {}, {"d/adv": softplus(-3), "g/adv": softplus(3)}),
+    (
+        "relativistic",
+        {"r1_weight": 0.5, "r2_weight": 0.25},
+        {"d/r1": NORM**2 / 4, "d/r2": NORM**2 / 8},
+    ),
     ("gan", {"dragan_weight": 7.0}, {"d/dragan": 7 * (NORM - 1) ** 2, "d/fake": softplus(-1)}),
 ]
 
@@ -195,12 +218,95 @@ def test_penalties_that_were_not_asked_for_are_no_terms():
     assert set(terms_of("gan", r1_weight=1.0)[0]) == {"d/real", "d/fake", "d/r1", "g/adv"}
 
 
+def test_rare_penalties_come_in_the_steps_that_their_interval_divides():
+    stepper = tiny_stepper(GAN, r1_weight=1.0, r2_weight=1.0, penalty_every=3)
+    seen = []
+    for _ in range(6):
+        stepper.step()
+        seen.append({"d/r1", "d/r2"} <= set(stepper.stats.means()))
+    assert seen == [False, False, True, False, False, True]
+
+
+def test_rare_penalties_count_the_updates_of_a_stage_that_moves_seldom():
+    stepper = tiny_stepper(MODELS["twostage"], r1_weight=1.0, penalty_every=3, c_every=2)
+    seen = []
+    for step in range(1, 13):
+        stepper.step()
+        means = stepper.stats.means()
+        seen += [(name, step) for name in ("d/r1", "cd/r1") if name in means]
+    assert [step for name, step in seen if name == "d/r1"] == [3, 6, 9, 12]
+    assert [step for name, step in seen if name == "cd/r1"] == [6, 12]
+
+
 def test_noise_on_images_reaches_all_that_the_discriminator_sees():
     _, model = terms_of("gan", instance_noise=0.3)
     assert len(model.discriminator.seen) == 3  # real and fake, and fake for the generator
     for images in model.discriminator.seen:
         assert images.std().item() == pytest.approx(0.3, rel=0.05)
     assert {images.std().item() for images in terms_of("gan")[1].discriminator.seen} == {0.0}
+
+
+def test_all_that_the_discriminator_sees_is_augmented_by_one_function():
+    marked = []
+
+    class Marked(torch.nn.Module):
+        adapts = False
+
+        def forward(self, images):
+            marked.append(images)
+            return images + 5
+
+    model = tiny_model(MODELS["relativistic"], r1_weight=1.0, r2_weight=1.0)
+    model.discriminator, model.augmentation = Sum(1.0), Marked()
+    batch = Batch(torch.zeros(4, 3, 32, 32), z=torch.zeros(4, 100))
+    batch.fake = torch.ones(4, 3, 32, 32)
+    for phase in model.phases():
+        phase.loss(batch)
+    assert [images.mean().item() for images in marked] == [0, 1, 0, 1]  # both, in both phases
+    seen = [images.mean().item() for images in model.discriminator.seen]
+    assert sorted(seen) == [5, 5, 5, 6, 6, 6]  # the penalties of R1 and R2 among them
+
+
+def test_augment_takes_what_people_type_and_keeps_one_order():
+    def kinds(value):
+        return resolve(GAN.Params, [Layer("--set", {"augment": value})]).params.augment
+
+    for typed in ("cutout,color", ("cutout", "color"), ["color", "cutout"], "color, cutout,color"):
+        assert kinds(typed) == ("color", "cutout")
+    assert kinds("color") == kinds(parse_value("color")) == ("color",)
+    assert kinds("none") == kinds(None) == kinds("") == kinds(()) == ()
+    for wrong, near in (("colour", 'Did you mean "color"'), ("color,blur", "cutout"), (3, "tuple")):
+        with pytest.raises(ConfigError, match=near):
+            kinds(wrong)
+    with pytest.raises(ConfigError, match="no augmentation to adapt"):
+        tiny_model(GAN, augment_target=0.6)
+
+
+def test_the_generator_learns_through_the_augmentation():
+    model = tiny_model(GAN, augment=("color", "translation", "cutout"))
+    batch = Batch(torch.zeros(4, 3, 32, 32), z=model.noise(4))
+    model.prepare(batch, ["d", "g"])
+    sum(model.phases()[1].loss(batch).values()).backward()
+    gradients = [parameter.grad for parameter in model.generator.parameters()]
+    assert all(gradient is not None and gradient.abs().max() > 0 for gradient in gradients)
+
+
+def test_a_classifier_with_an_update_of_its_own_sees_augmented_images():
+    model = tiny_model(MODELS["acgan"], architecture="seed002", classifier="separate")
+    plain = Batch(torch.full((4, 3, 32, 32), -1.0), torch.eye(5)[:4], z=model.noise(4))
+    model.augmentation = torch.nn.ReLU()  # black becomes grey
+    before, model.augmentation = model.c_loss(plain)["real_cls"], torch.nn.Identity()
+    assert model.c_loss(plain)["real_cls"] != before
+
+
+def test_colours_are_compared_with_real_ones_that_nobody_augmented():
+    def l1_of(**changes):
+        torch.manual_seed(0)
+        stepper = tiny_stepper(MODELS["twostage"], c_every=1, n_critic=1, **changes)
+        stepper.step()
+        return stepper.stats.means()["cg/l1"]
+
+    assert l1_of(augment=("color",), d_lr=1e-9) == pytest.approx(l1_of(d_lr=1e-9), rel=1e-3)
 
 
 def test_spectral_norm_is_on_every_layer_of_the_discriminator_and_on_no_other():

@@ -1,0 +1,132 @@
+"""AdversarialParams: what every objective over a generator and a discriminator can be told."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from animekit import config
+from animekit.nn.architectures import ARCHITECTURES
+from animekit.nn.augment import KINDS, Kind
+from animekit.text import did_you_mean
+
+Norm = Literal["auto", "batch", "instance", "layer", "none"]
+UpdateRule = Literal["adam", "rmsprop", "sgd"]
+
+
+class AdversarialParams(config.Params):
+    """What every objective over a generator and a discriminator can be told."""
+
+    old_names = {
+        "sample_std": "truncation",
+        "lr_decay": "lr_schedule",
+        "d_noise": "instance_noise",
+    }
+    topics = {
+        "networks": (
+            *("architecture", "g_channels", "d_channels", "g_blocks", "d_blocks", "g_norm"),
+            *("d_norm", "g_activation", "d_activation", "d_pool", "init"),
+        ),
+        "update rule": (
+            *("optimizer", "lr", "betas", "d_optimizer", "d_lr", "d_betas"),
+            *("lr_schedule", "n_critic"),
+        ),
+        "regularisers": (
+            "g_dropout",
+            "spectral_norm",
+            "minibatch_std",
+            *("r1_weight", "r2_weight", "dragan_weight", "penalty_every"),
+        ),
+        "augmentation": ("augment", "augment_strength", "augment_target"),
+        "noise": ("z_dim", "z", "z_std", "truncation", "instance_noise"),
+    }
+
+    architecture: str = Field("dcgan", description="networks: " + ", ".join(ARCHITECTURES))
+    z_dim: int = Field(100, ge=1, description="numbers in the noise vector z")
+    z: Literal["normal", "uniform", "sphere"] = Field("normal", description="distribution of z")
+    z_std: float = Field(1.0, gt=0, description="scale of z")
+    truncation: float = Field(
+        1.0, gt=0, description="factor on z when pictures are made, unless they ask for another"
+    )
+    g_channels: int = Field(64, ge=1, description="width of the generator near the image")
+    d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
+    g_blocks: int | None = Field(None, ge=0, description="residual blocks in G (srresnet: 16)")
+    d_blocks: int | None = Field(
+        None, ge=0, description="residual blocks of a stage of D (srresnet: 4, half in the first)"
+    )
+    g_norm: Norm = Field("auto", description="normalisation in the generator")
+    d_norm: Norm = Field("auto", description="normalisation in the discriminator")
+    g_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
+    d_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
+    d_pool: Literal["auto", "stride", "avg", "max"] = Field(
+        "auto", description="how the discriminator halves the side"
+    )
+    g_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the generator's layers")
+    spectral_norm: bool = Field(False, description="spectral norm in the discriminator")
+    minibatch_std: bool = Field(False, description="minibatch standard deviation map")
+    init: Literal["auto", "normal", "he", "default"] = Field("auto", description="first weights")
+    optimizer: UpdateRule = Field("adam", description="update rule")
+    lr: float = Field(2e-4, gt=0, description="learning rate")
+    betas: tuple[float, float] = Field((0.5, 0.999), description="Adam betas")
+    d_optimizer: UpdateRule | None = Field(None, description="the discriminator's own update rule")
+    d_lr: float | None = Field(None, gt=0, description="the discriminator's own learning rate")
+    d_betas: tuple[float, float] | None = Field(None, description="the discriminator's own betas")
+    lr_schedule: Literal["none", "linear", "exponential"] = Field(
+        "none", description="over the second half of --steps: to zero, or by parts to a hundredth"
+    )
+    n_critic: int = Field(1, ge=1, description="discriminator updates per generator update")
+    r1_weight: float = Field(0.0, ge=0, description="weight of the R1 gradient penalty, on real")
+    r2_weight: float = Field(0.0, ge=0, description="weight of the R2 gradient penalty, on fake")
+    dragan_weight: float = Field(0.0, ge=0, description="weight of the DRAGAN gradient penalty")
+    penalty_every: int = Field(
+        1, ge=1, description="R1, R2 and DRAGAN in steps that it divides, that many times as heavy"
+    )
+    augment: tuple[Kind, ...] = Field(
+        (), description="changes at random to all that D sees: color, translation, cutout"
+    )
+    augment_strength: float = Field(
+        1.0, ge=0, le=1, description="share of the images that each kind of change reaches"
+    )
+    augment_target: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="adapt that share, from augment_strength on: 0, D cannot tell; 1, D always can",
+    )
+    instance_noise: float = Field(
+        0.0, ge=0, description="std of noise on the discriminator's inputs"
+    )
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _kinds_in_order(cls, value: Any) -> Any:
+        # Typed as "color,cutout", or none; kept in the order in which they are done, each once.
+        if value is None or value in ("", "none", ("none",), ["none"]):
+            return ()
+        if not isinstance(value, (str, tuple, list)):
+            return value
+        given = value.split(",") if isinstance(value, str) else list(value)
+        given = [kind.strip() if isinstance(kind, str) else kind for kind in given]
+        known = [kind for kind in KINDS if kind in given]
+        return (*known, *(kind for kind in given if kind not in KINDS))
+
+    @field_validator("architecture")
+    @classmethod
+    def _known_architecture(cls, value: str) -> str:
+        if value not in ARCHITECTURES:
+            near = did_you_mean(value, ARCHITECTURES)
+            raise ValueError(f"known architectures are {', '.join(ARCHITECTURES)}.{near}")
+        return value
+
+    @field_validator("g_activation", "d_activation")
+    @classmethod
+    def _known_activation(cls, value: str) -> str:
+        name, _, slope = value.partition(":")
+        try:
+            float(slope or 0)
+        except ValueError:
+            name = ""
+        if name not in ("auto", "relu", "selu", "lrelu") or (slope and name != "lrelu"):
+            raise ValueError("use auto, relu, selu, lrelu or lrelu:SLOPE")
+        return value

@@ -1,0 +1,29 @@
+"""GAN with the hinge loss (Lim and Ye, 2017)."""
+
+from animekit.data.batch import Batch
+from animekit.hookspecs import hookimpl
+from animekit.models.adversarial import AdversarialModel
+from animekit.models.base import Losses
+from animekit.nn import losses
+
+
+class Hinge(AdversarialModel):
+    """GAN whose discriminator forgets what is beyond a margin (Lim and Ye, 2017)."""
+
+    name = "hinge"
+    notes = "d near 2: D cannot tell; near 0 for long: G has lost; g alone means little."
+
+    def d_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return how far logits are from the right side of the margin."""
+        critic = self.critic(fake.labels)
+        return {"adv": losses.hinge_d(critic(real.images), critic(fake.images))}
+
+    def g_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return minus the discriminator's mean on fake."""
+        return {"adv": losses.hinge_g(self.critic(fake.labels)(fake.images))}
+
+
+@hookimpl
+def animekit_models() -> list[type[AdversarialModel]]:
+    """Return the model of this module."""
+    return [Hinge]

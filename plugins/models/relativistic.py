@@ -1,0 +1,41 @@
+"""Relativistic pairing GAN (Jolicoeur-Martineau, 2018; Huang et al., 2024)."""
+
+from pydantic import Field
+
+from animekit.data.batch import Batch
+from animekit.hookspecs import hookimpl
+from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.base import Losses
+from animekit.nn import losses
+
+
+class RelativisticParams(AdversarialParams):
+    """The penalties without which the pairing loss does not settle, and its update rule."""
+
+    betas: tuple[float, float] = Field((0.0, 0.99), description="Adam betas")
+    r1_weight: float = Field(1.0, ge=0, description="weight of the R1 gradient penalty, on real")
+    r2_weight: float = Field(1.0, ge=0, description="weight of the R2 gradient penalty, on fake")
+
+
+class Relativistic(AdversarialModel):
+    """GAN that scores pairs of a real and a fake image (Huang et al., 2024)."""
+
+    name = "relativistic"
+    Params = RelativisticParams
+    notes = "d and g near 0.69 (ln 2): D cannot tell; d near 0 for long: G has lost."
+
+    def d_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return how little real is above fake."""
+        critic = self.critic(fake.labels)
+        return {"adv": losses.relativistic(critic(real.images), critic(fake.images))}
+
+    def g_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return how little fake is above real."""
+        critic = self.critic(fake.labels)
+        return {"adv": losses.relativistic(critic(fake.images), critic(real.images))}
+
+
+@hookimpl
+def animekit_models() -> list[type[AdversarialModel]]:
+    """Return the model of this module."""
+    return [Relativistic]
