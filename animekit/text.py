@@ -52,14 +52,20 @@ def number(value: float) -> str:
     return f"{value:.3f}" if size >= 0.01 else f"{value:.2g}"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ' Did you mean "x"?' for the nearest known word, or an empty string.
+
+    A word that is known itself is no slip of the pen: then nothing is offered. `cutoff` is how
+    alike two words must be, from 0 to 1.
 
     >>> did_you_mean("wganpg", ["wgangp", "lsgan"])
     ' Did you mean "wgangp"?'
     """
-    lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
+    names = list(known)
+    if word in names:
+        return ""
+    lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=cutoff)
     return f' Did you mean "{lower[near[0]]}"?' if near else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,10 @@ COLUMNS = (
 )
 """All are text when read back; a manifest that a person made needs only `name` and `decision`."""
 
+MAX_BYTES = 256 << 20
+"""Bytes of a manifest: a million pictures have so many."""
+MAX_LINE = 1_000_000
+
 _CODE = "manifest"
 
 
@@ -61,14 +66,17 @@ def read_manifest(path: Path | str) -> pd.DataFrame:
     path = Path(path)
     path = path / FILE if path.is_dir() else path
     try:
-        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise NotFoundError(
             f"no manifest {path}", "make one: animekit clean FOLDER", code="manifest.not_found"
         ) from None
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}", code=_CODE) from None
-    table = _parse(path, text)
+    if len(data) > MAX_BYTES:
+        raise DataError(f"{path} has more than {MAX_BYTES >> 20} MB", _HINT, code=_CODE)
+    table = _parse(path, data.decode("utf-8-sig", "surrogateescape"))
     table["decision"] = table["decision"].str.strip().str.lower()
     _validate(path, table)
     return table
@@ -84,20 +92,38 @@ def _parse(path: Path, text: str) -> pd.DataFrame:
     head = text.partition("\n")[0]
     separator = ";" if head.count(";") > head.count(",") else ","
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        rows = list(csv.reader(_lines(path, text), delimiter=separator, strict=True))
     except csv.Error as error:
         raise DataError(f"{path} is not a CSV file: {error}", _HINT, code=_CODE) from None
     header = rows[0] if rows else []
     for column in ("name", "decision"):
         if column not in header:
             raise DataError(f'{path} has no column "{column}"', _HINT, code=_CODE)
+    for column in COLUMNS:
+        if header.count(column) > 1:
+            raise DataError(
+                f'{path} has {header.count(column)} columns "{column}"',
+                "keep the one that is right",
+                code=_CODE,
+            )
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             raise DataError(
                 f"{path}, row {number} has {len(row)} cells, not {len(header)}", _HINT, code=_CODE
             )
-    table = pd.DataFrame(rows[1:], columns=header, dtype=object)
-    return table.reindex(columns=list(COLUMNS), fill_value="")
+    table = pd.DataFrame(rows[1:], dtype=object)
+    known = {name: header.index(name) for name in COLUMNS if name in header}
+    return pd.DataFrame(
+        {name: table[known[name]] if name in known else "" for name in COLUMNS}, dtype=object
+    )
+
+
+def _lines(path: Path, text: str) -> Iterator[str]:
+    """Yield the lines of a text; one that no manifest has would fill the memory as cells."""
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if len(line) > MAX_LINE:
+            raise DataError(f"{path}, line {number} has {len(line):,} letters", _HINT, code=_CODE)
+        yield line
 
 
 def _validate(path: Path, table: pd.DataFrame) -> None:

@@ -19,7 +19,7 @@ from animekit.generation.plan import FILL, ROWS, GeneratePlan, attrs_of, crossed
 from animekit.generation.recipe import Layout, NoiseFile, Recipe
 from animekit.generation.request import GenerateRequest, check_grid
 from animekit.labels.attributes import Attributes, Attrs
-from animekit.labels.prompt import Prompt, parse_prompts
+from animekit.labels.lines import Prompt, parse_prompts
 from animekit.models import sampling, tagger
 from animekit.runs.run import Loaded
 from animekit.seeds import format_seeds

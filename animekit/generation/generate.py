@@ -17,7 +17,7 @@ from animekit.generation.interpolation import Interpolation
 from animekit.generation.plan import GeneratePlan
 from animekit.generation.request import GenerateRequest, Noise, Seeds, Where, sweep_of
 from animekit.generation.result import Generated
-from animekit.labels.prompt import Prompts
+from animekit.labels.lines import Prompts
 from animekit.runs.run import Loaded, load_model
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from animekit.errors import UsageError
 from animekit.labels import conditions
 from animekit.labels.attributes import Attributes, Attrs
-from animekit.labels.prompt import Prompt
+from animekit.labels.lines import Prompt
 from animekit.seeds import MAX_IMAGES
 
 FILL = 25  # images of a picture by default: the cells of the course's 5x5 figure

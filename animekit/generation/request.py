@@ -14,7 +14,7 @@ from torch import Tensor
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.recipe import MAX_CANDIDATES, MAX_TRUNCATION
-from animekit.labels.prompt import Prompts
+from animekit.labels.lines import Prompts
 from animekit.runs.run import Loaded, Run
 from animekit.seeds import MAX_IMAGES, check_seeds, parse_seeds
 

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
 from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from animekit.errors import ConfigError, DataError, NotFoundError
+from animekit.errors import ConfigError
 from animekit.labels import tags
 from animekit.labels.vocabulary import COURSE, Vocabulary
-from animekit.labels.words import NEGATIONS, Words, shown, words_of, words_with_denials
+from animekit.labels.words import NEGATIONS, Words, shown, words_with_denials
 from animekit.text import did_you_mean
 
+CUTOFF = 0.7  # how alike a misspelt word and a known one are: "long" is no "orange"
 LONGEST = 100  # letters of a misspelt text that are compared with the known ones
 
-_CODE = "config.prompt"
+MAX_BYTES = 1_000_000  # of a prompt or a file of them; what is larger is something else
+
+CODE = "config.prompt"
+_COLOURS = frozenset((*tags.HAIR, *tags.EYES))
+COMMAS = str.maketrans("，、；;", ",,,,")  # commas of other keyboards part as "," does
+_SIGNS = "a comma parts an id from its prompt: 1,blue hair"
+_SYNONYMS = {
+    word: tuple(colours.split())
+    for colours, words in {
+        "white gray": "silver platinum ash ashen",
+        "white": "snow ivory cream",
+        "gray": "slate charcoal",
+        "blonde yellow": "gold golden yellow blonde flaxen",
+        "yellow orange": "amber",
+        "orange red": "ginger copper",
+        "brown": "brunette chestnut hazel auburn tan chocolate",
+        "red": "crimson scarlet ruby maroon burgundy",
+        "pink": "rose magenta salmon peach",
+        "purple": "violet lavender lilac indigo mauve",
+        "blue": "navy azure sapphire cobalt",
+        "aqua blue": "cyan turquoise teal aquamarine",
+        "green": "emerald lime mint olive",
+        "black": "ebony raven dark jet",
+    }.items()
+    for word in words.split()
+}
+"""Colours that a word of other vocabularies may mean."""
 
 
 def parse(
@@ -41,10 +65,14 @@ def parse(
         raise ConfigError(
             "the model has no labels, so it takes no prompt",
             "name a model that was trained on labelled images",
-            code=_CODE,
+            code=CODE,
+        )
+    if len(text) > MAX_BYTES:
+        raise ConfigError(
+            f"{where} has {len(text):,} letters: no prompt is so long", "blue hair", code=CODE
         )
     reading = Reading(vocabulary, where)
-    for part in text.split(","):
+    for part in text.translate(COMMAS).split(","):
         reading.read(part)
     return reading.end()
 
@@ -129,9 +157,10 @@ class Reading:
         if known is None:
             raise self._left_over()
         words = tuple(word for word, _ in self._waiting)
+        longest = max(map(len, known))
         at = 0
         while at < len(words):
-            ends = range(len(words), at, -1)
+            ends = range(min(len(words), at + longest), at, -1)
             end = next((end for end in ends if words[at:end] in known), None)
             if end is None:
                 raise self._unknown(words[at], noun)
@@ -147,7 +176,7 @@ class Reading:
             raise ConfigError(
                 f'{self.where} says no "{name}", which is one of several values',
                 f"say which one it is: {values}",
-                code=_CODE,
+                code=CODE,
             )
         if columns.stop - columns.start == 1 and self.mask[place] and self.labels[place] == denied:
             raise self._error(f'{self.where} says "{name}" and no "{name}"')
@@ -158,12 +187,12 @@ class Reading:
         """Return the error for a word that no label has before its last one."""
         if f"{word} {noun}" in tags.NAMES:
             return self._not_in_model(f"{word} {noun}", noun)
-        near = did_you_mean(word[:LONGEST], self._candidates(noun))
-        if self.vocabulary.is_colour(noun):
+        near = self._near(word, noun)
+        if self.vocabulary.is_colour(noun) and (near or word in _COLOURS):
             what = f'unknown {noun.removesuffix("s")} colour "{shown(word)}"'
-        else:
-            what = f'unknown word "{shown(word)}" before "{noun}"'
-        return self._error(f"{what} in {self.where}. {near}".rstrip(), noun)
+            return self._error(f"{what} in {self.where}. {near}".rstrip(), noun)
+        what = f'unknown word "{shown(word)}" before "{noun}" in {self.where}.'
+        return self._error(f"{what} {near}".rstrip(), noun if near else None, word)
 
     def _left_over(self) -> ConfigError:
         """Return the error for words that no label ends."""
@@ -177,10 +206,24 @@ class Reading:
         if nouns and not strange:
             behind = " or ".join(f'"{noun}"' for noun in nouns)
             return self._error(f'{self.where} says "{words[-1]}" without {behind} behind it')
-        near = did_you_mean(" ".join(words)[:LONGEST], self.vocabulary.texts)
+        near = did_you_mean(" ".join(words)[:LONGEST], self.vocabulary.texts, CUTOFF)
         word = strange[0] if strange else words[-1]
-        near = near or did_you_mean(word[:LONGEST], self._candidates())
-        return self._error(f'unknown word "{shown(word)}" in {self.where}. {near}'.rstrip())
+        near = near or self._near(word)
+        what = f'unknown word "{shown(word)}" in {self.where}. {near}'.rstrip()
+        return self._error(what, None, word)
+
+    def _near(self, word: str, noun: str | None = None) -> str:
+        """Return a did-you-mean for a word: what it means elsewhere, or how it may be spelt."""
+        known = self.vocabulary.modifiers
+        means = [
+            f'"{colour}"' if noun else f'"{colour} {each}"'
+            for each in ([noun] if noun in known else known)
+            for colour in _SYNONYMS.get(word, ())
+            if (colour,) in known[each]
+        ]
+        if means:
+            return f" Did you mean {' or '.join(means[:4])}?"
+        return did_you_mean(word[:LONGEST], self._candidates(noun), CUTOFF)
 
     def _not_in_model(self, name: str, noun: str | None = None) -> ConfigError:
         return self._error(f'the model does not know "{name}", which {self.where} asks for', noun)
@@ -192,136 +235,7 @@ class Reading:
         words = [" ".join(each) for modifiers in before for each in modifiers]
         return [*words, *known, *([] if noun in known else self.vocabulary.texts)]
 
-    def _error(self, message: str, noun: str | None = None) -> ConfigError:
-        return ConfigError(message, self.vocabulary.about(noun), code=_CODE)
-
-
-MAX_PROMPTS = 25  # lines of one testing text: as many as the course's 5x5 figure holds
-MAX_BYTES = 1_000_000  # a testing text is smaller; what is larger is some other file
-
-
-class Prompt(NamedTuple):
-    """One line of a testing text: id, text, labels and mask, both uint8 [L]."""
-
-    id: str
-    text: str
-    labels: np.ndarray
-    mask: np.ndarray
-
-
-@dataclass(frozen=True)
-class PromptFile:
-    """The bytes of a testing text, and what errors call it: a path, or "stdin"."""
-
-    name: str
-    data: bytes
-
-    @classmethod
-    def read(cls, path: Path | str) -> PromptFile:
-        """Read a file; NotFoundError, DataError or ConfigError if it cannot be one."""
-        path = Path(path)
-        try:
-            _check_size(str(path), path.stat().st_size)
-            return cls(str(path), path.read_bytes())
-        except FileNotFoundError:
-            raise NotFoundError(f"no file {path}", "give the path of a text file") from None
-        except IsADirectoryError:
-            raise DataError(f"{path} is a folder, not a testing text", "give a text file") from None
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}") from None
-
-    def lines(self, limit: int = MAX_PROMPTS) -> list[tuple[int, str]]:
-        """Return the numbers and texts of the lines that are not empty, at most `limit`."""
-        _check_size(self.name, len(self.data))
-        try:
-            text = self.data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise DataError(
-                f"{self.name} is not a text file in UTF-8", "save it as UTF-8"
-            ) from None
-        if "\0" in text:
-            raise DataError(f"{self.name} is not a text file", "give one in UTF-8")
-        rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        lines = [(number, row.strip()) for number, row in enumerate(rows, start=1) if row.strip()]
-        if not lines:
-            raise ConfigError(
-                f"{self.name} holds no prompt", "lines: 1,blue hair green eyes", code=_CODE
-            )
-        if len(lines) > limit:
-            raise ConfigError(
-                f"{self.name} holds {len(lines):,} prompts, more than {limit}",
-                f"keep at most {limit} lines",
-                code=_CODE,
-            )
-        return lines
-
-
-def _check_size(name: str, size: int) -> None:
-    if size > MAX_BYTES:
-        raise ConfigError(
-            f"{name} has {size:,} bytes: no testing text is so large",
-            f"give a text of at most {MAX_PROMPTS} lines such as 1,blue hair green eyes",
-            code=_CODE,
-        )
-
-
-Prompts = str | Path | PromptFile | Iterable[str]
-"""One prompt, several, or a file of them (a Path)."""
-
-
-def parse_prompts(prompts: Prompts, vocabulary: Vocabulary = COURSE) -> list[Prompt]:
-    """Return prompts with their labels, as many as there are.
-
-    Raises ConfigError for what the vocabulary does not know and for none at all; for a file,
-    what `read_prompts` raises.
-    """
-    if isinstance(prompts, (Path, PromptFile)):
-        return read_prompts(prompts, vocabulary)
-    texts = [prompts] if isinstance(prompts, str) else list(prompts)
-    if not texts:
-        raise ConfigError("no prompt", "write one such as blue hair", code=_CODE)
-    found = []
-    for number, text in enumerate(texts, start=1):
-        where = "the prompt" if len(texts) == 1 else f"prompt {number}"
-        found.append(Prompt(str(number), text.strip(), *parse(text, vocabulary, where)))
-    return found
-
-
-def read_prompts(
-    file: Path | str | PromptFile, vocabulary: Vocabulary = COURSE, limit: int = MAX_PROMPTS
-) -> list[Prompt]:
-    """Read a testing text, whose lines are such as `1,blue hair green eyes`.
-
-    There may be at most `limit` of them. The id may be any word, but not one twice; it may be
-    missing: then it is the line's number. Empty lines do not count. Raises NotFoundError if there
-    is no such file, DataError if it is no text, and ConfigError for lines that cannot be read, too
-    many lines and none.
-    """
-    file = file if isinstance(file, PromptFile) else PromptFile.read(file)
-    prompts: list[Prompt] = []
-    first: dict[str, int] = {}  # the line of each id
-    for number, line in file.lines(limit):
-        where = f"line {number} of {Path(file.name).name}"
-        name, text = _split(line, number, vocabulary)
-        if name in first:
-            raise ConfigError(
-                f'{where} has the id "{shown(name)}", which line {first[name]} has already',
-                "give each line an id of its own",
-                code=_CODE,
-            )
-        first[name] = number
-        prompts.append(Prompt(name, text, *parse(text, vocabulary, where)))
-    return prompts
-
-
-def _split(line: str, number: int, vocabulary: Vocabulary) -> tuple[str, str]:
-    """Return the id and the prompt of a line; what names a label is no id."""
-    name, comma, text = (part.strip() for part in line.partition(","))
-    words = words_of(name)
-    if comma and not name.isdecimal():
-        known = {words} | {(word,) for word in words}
-        is_prompt = bool(known & vocabulary.places.keys())
-        is_prompt |= any(word in vocabulary.modifiers for word in words)
-        is_prompt |= bool(words) and words[0] in NEGATIONS and len(words) > 1
-        comma = "" if is_prompt or name in vocabulary.odd else comma
-    return (name, text) if comma and name else (str(number), text if comma else line)
+    def _error(self, message: str, noun: str | None = None, word: str = "") -> ConfigError:
+        """Return an error whose hint is the words that there are, and how ids are written."""
+        signs = f"; {_SIGNS}" if re.match(r"\d|.*[:：|]", word[:LONGEST]) else ""
+        return ConfigError(message, self.vocabulary.about(noun) + signs, code=CODE)

@@ -201,6 +201,9 @@ def _name(labels: Iterable[Words], taken: Iterable[str]) -> str:
     last = Counter(words[-1] for words in labels if len(words) > 1)
     if not last:
         return "class"
+    begins = {words[:-1] for words in labels}
+    if len(begins) == 1 and len(last) > 1:
+        return " ".join(begins.pop())  # "class 0", "class 1"
     noun, count = last.most_common(1)[0]
     return noun if count == len(labels) and noun not in taken else f"{noun} style"
 

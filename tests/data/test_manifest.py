@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from animekit.data import manifest
 from animekit.data.manifest import (
     COLUMNS,
     clean_folder,
@@ -45,6 +46,29 @@ def written(folder: Path, text: str) -> Path:
     path = folder / "manifest.csv"
     path.write_bytes(text.encode("utf-8"))
     return path
+
+
+@pytest.mark.parametrize("column", ["name", "decision", "note"])
+def test_a_column_twice_is_an_error_that_names_it(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text(f"name,decision,note,{column}\na.png,keep,x,y\n")
+    with pytest.raises(DataError, match=f'has 2 columns "{column}"'):
+        read_manifest(path)
+    path.write_text("name,decision,mine,mine,,\na.png,keep,x,y,,\n")  # columns of their own may be
+    assert read_manifest(path)["decision"].tolist() == ["keep"]
+
+
+def test_a_manifest_has_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "MAX_BYTES", 100)
+    path = tmp_path / "manifest.csv"
+    path.write_text("name,decision\n" + "a.png,keep\n" * 20)
+    with pytest.raises(DataError, match="has more than 0 MB"):
+        read_manifest(path)
+    monkeypatch.setattr(manifest, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(manifest, "MAX_LINE", 100)
+    path.write_text("name,decision\n" + "a," * 200)
+    with pytest.raises(DataError, match="line 2 has 400 letters"):
+        read_manifest(path)
 
 
 def test_every_name_that_a_file_can_have_is_read_back(tmp_path: Path) -> None:

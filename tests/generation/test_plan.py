@@ -15,7 +15,7 @@ from animekit.generation.interpolation import Interpolation
 from animekit.generation.plan import Cell, attrs_of, paired
 from animekit.generation.recipe import Layout
 from animekit.labels.attributes import Attributes
-from animekit.labels.prompt import parse_prompts
+from animekit.labels.lines import parse_prompts
 from animekit.labels.vocabulary import Vocabulary
 from animekit.models import sampling
 from tests.generation.weights import REGISTRY, make, size_of

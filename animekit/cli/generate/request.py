@@ -14,7 +14,8 @@ from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.recipe import check_pixels
 from animekit.generation.request import GenerateRequest
-from animekit.labels.prompt import PromptFile
+from animekit.labels.lines import PromptFile
+from animekit.labels.prompt import MAX_BYTES
 from animekit.text import clipped
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class GenerateOptions:
             raise UsageError(f"cannot make {self.num} images", "ask for --num 1 or more")
         prompts: Any = self.prompt or None
         if self.prompts is not None and str(self.prompts) == "-":
-            prompts = PromptFile("stdin", sys.stdin.buffer.read())
+            prompts = PromptFile("stdin", sys.stdin.buffer.read(MAX_BYTES + 1))
         elif self.prompts is not None:
             prompts = PromptFile.read(self.prompts)
         path = None
