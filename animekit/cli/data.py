@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from animekit.cli._commands import DefaultGroup
+from animekit.cli._data_rows import NAMED, rows_of, show_tags
 from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
 
 if TYPE_CHECKING:
-    from animekit.data.info import DataInfo
-    from animekit.data.tag_report import TagTable
     from animekit.hub.catalog import Entry
 
 SEED = CHANCE[0]
 PATH = argument("path", help="Folder or .zip of pictures, or synthetic:N; left out, data/faces.")
-TAGS = option("tags", Path, metavar="FILE", help="Labels, if not from tags.csv in the folder.")
+TAGS = option("tags", Path, metavar="FILE", help="Labels: a file, or a folder of captions.")
 SIZE = option("size", int, metavar="PX", help="Side of the pictures.", default=64)
 SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
 NUMBER = option("num", int, metavar="N", help="How many pictures.", default=1000)
@@ -29,8 +28,6 @@ TABLE = [
     option("strict", bool, help="Export only rows with one hair and one eye colour."),
 ]
 PLACE = option("out", Path, "--out", "-o", metavar="DIR", help="New folder; left out, data/NAME.")
-MOST = 8  # sizes, colours or tags that are listed on the screen
-NAMED = 5  # files that are named on the screen
 ROW = {
     "name",
     "summary",
@@ -74,7 +71,7 @@ def info(common: Common, path: str | None, tags: Path | None) -> dict[str, Any]:
     with counting(common.screen, "reading") as progress:
         found = describe(where, tags=tags, registry=common.registry(), progress=progress)
     common.screen.say(f"{where}  {found.description}")
-    common.screen.table(("what", "seen"), _rows(found))
+    common.screen.table(("what", "seen"), rows_of(found))
     return found.facts()
 
 
@@ -173,7 +170,7 @@ def tags(
         raise UsageError("--strict is about what is exported", "add --export tags.csv")
     with common.screen.busy("reading"):
         table = tag_table(path, images)
-    _show_tags(common, table)
+    show_tags(common.screen, table)
     facts = table.facts() | {"exported": None}
     if common.dry_run:
         return facts
@@ -222,77 +219,6 @@ def _default() -> str:
     from animekit.training.recipe import TrainOptions
 
     return str(TrainOptions.model_fields["data"].default)
-
-
-def _rows(found: DataInfo) -> list[tuple[str, str]]:
-    """Return what is known of a data set, as rows of a table."""
-    rows = [("pictures", f"{found.images:,}")]
-    rows += [("format", f"{name} {count:,}") for name, count in found.formats.items()]
-    rows += [("size", f"{words} {count:,}") for words, count in _most(found.sizes)]
-    if len(found.sizes) > 1:
-        rows += [("shorter side", f"{words} {count:,}") for words, count in found.sides.items()]
-    if found.copies is not None:
-        rows.append(("copies", f"{found.copies:,} repeat another file"))
-    for words, names in (
-        ("not readable", found.unreadable),
-        ("left out", [f"{item.name} ({item.reason})" for item in found.skipped]),
-    ):
-        if names:
-            shown = ", ".join(ascii(name)[1:-1] for name in names[:NAMED])
-            rows.append((words, f"{len(names):,}: {shown}{' ...' if names[NAMED:] else ''}"))
-    if found.labels and found.labelled is not None:
-        rows.append(("with labels", f"{found.labelled:,}"))
-        counts = {name: count or 0 for name, count in found.labels.items()}
-        rows += [("label", f"{name} {count:,}") for name, count in counts.items() if count]
-        absent = [name for name, count in counts.items() if not count]
-        rows += [("label", f"{', '.join(absent)} 0")] if absent else []
-    elif found.labels:
-        rows.append(("labels", ", ".join(found.labels)))
-    if found.manifest is not None:
-        counts = {name: found.manifest[name] for name in ("keep", "review", "reject")}
-        told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        rows.append(("manifest", f"{found.manifest['number']}: {told}"))
-    return [*rows, ("fingerprint", found.fingerprint)]
-
-
-def _most(counts: dict[str, int]) -> list[tuple[str, int]]:
-    """Return the first counts, and one for all others."""
-    items = list(counts.items())
-    others = items[MOST:]
-    rest = [(f"{len(others):,} others", sum(count for _, count in others))] if others else []
-    return items[:MOST] + rest
-
-
-def _show_tags(common: Common, table: TagTable) -> None:
-    """Write the counts of a tag file, the table of pairs, and what was passed over."""
-    facts, screen = table.facts(), common.screen
-    quirks = f" ({', '.join(table.quirks)})" if table.quirks else ""
-    screen.say(f"{table.path}  {table.form}{quirks}")
-    screen.say(
-        f"{table.rows:,} rows, {len(table.tags):,} with a colour: {table.both:,} with one hair and"
-        f" one eye colour, {table.only_hair:,} with hair alone, {table.only_eyes:,} with eyes"
-        f" alone, {table.several:,} with several"
-    )
-    if table.pictures is not None:
-        seen = table.pictures
-        screen.say(
-            f"{seen['found']:,} pictures, {seen['with_tags']:,} with tags;"
-            f" {seen['tags_without_picture']:,} rows without a picture"
-        )
-    eyes = list(facts["eyes"])
-    rows = [
-        (hair, *row.values(), sum(row.values()), facts["hair"][hair])
-        for hair, row in facts["pairs"].items()
-    ]
-    sums = [sum(row[eye] for row in facts["pairs"].values()) for eye in eyes]
-    rows.append(("one of each", *sums, table.both, ""))
-    rows.append(("any row", *facts["eyes"].values(), "", ""))
-    screen.table(("hair / eyes", *eyes, "one of each", "any row"), rows)
-    passed = [("row skipped", words, f"{count:,}") for words, count in table.skipped.items()]
-    passed += [("tag ignored", words, f"{count:,}") for words, count in _most(table.ignored)]
-    if passed:
-        screen.say("")
-        screen.table(("passed over", "why or what", "times"), passed)
 
 
 def _list(common: Common) -> list[dict[str, Any]]:

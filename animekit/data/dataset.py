@@ -15,6 +15,7 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, NotFoundError
 from animekit.images.decode import EXTENSIONS, Header
 from animekit.images.pixels import resize
+from animekit.labels.ids import LabelUse
 from animekit.plugins import NAME, Component, broken
 from animekit.text import did_you_mean
 
@@ -34,6 +35,7 @@ class Dataset(Component):
     """Images, with or without labels, that can be counted, read and recognised.
 
     `where` is the path, or what follows `NAME:`. `skipped` lists what was found and left out.
+    `label_use` says what became of the rows of a label file, `label_notes` which others were seen.
     """
 
     must_define = ("__len__", "__getitem__", "fingerprint")
@@ -43,6 +45,8 @@ class Dataset(Component):
         self.params = params if params is not None else self.Params()
         self.tags = tags
         self.skipped: list[Skipped] = []
+        self.label_use: LabelUse | None = None
+        self.label_notes: list[str] = []
 
     @classmethod
     def matches(cls, where: str) -> bool:
@@ -132,7 +136,7 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
     be used; both say what was seen.
     """
     where = str(where)
-    if tags is not None and not Path(tags).is_file():
+    if tags is not None and not Path(tags).exists():
         raise NotFoundError(
             f"no tags file {tags}", _siblings(Path(tags)) or "give --tags a CSV file"
         )

@@ -20,6 +20,7 @@ from animekit.data.manifest import DECISIONS, newest_manifest, read_manifest
 from animekit.errors import DataError
 from animekit.files import Progress, cores
 from animekit.images.decode import Header, ImageError, header, read_image_file
+from animekit.labels.ids import LabelUse
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -36,8 +37,10 @@ class DataInfo:
 
     `sizes` and `formats` count what the files say of themselves, `sides` their shorter sides, by
     the words of the bar; `unreadable` are files that say nothing. `labels` counts pictures, None
-    where they are drawn by code. `copies` counts files that repeat another one, byte for byte; None
-    where the files cannot be read one by one. Pictures that the manifest leaves out do not count.
+    where they are drawn by code. `rows` says what became of the rows of the file that labels come
+    from, `notes` which other files of labels were seen, and why they are not used. `copies` counts
+    files that repeat another one, byte for byte; None where the files cannot be read one by one.
+    Pictures that the manifest leaves out do not count.
     """
 
     where: str
@@ -52,6 +55,8 @@ class DataInfo:
     copies: int | None = None
     labelled: int | None = None
     labels: dict[str, int | None] = field(default_factory=dict)
+    rows: LabelUse | None = None
+    notes: list[str] = field(default_factory=list)
     manifest: dict[str, Any] | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -74,6 +79,7 @@ def describe(
     registry = plugins.load() if registry is None else registry
     dataset = open_dataset(str(where), registry, tags)
     info = DataInfo(str(where), dataset.description, len(dataset), skipped=list(dataset.skipped))
+    info.rows, info.notes = dataset.label_use, list(dataset.label_notes)
     vocabulary = dataset.spec(SIDES[0]).labels
     labels = np.zeros(len(vocabulary), np.int64)
     looks = list(_looks(dataset, progress or (lambda done, total: None)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,18 @@ from animekit.errors import AnimekitError, NotFoundError, UnusableError
 from animekit.files import write_atomic
 from animekit.images.decode import ImageError, decode
 from animekit.images.pixels import resize
+from animekit.labels import sources
+from animekit.labels.ids import LabelUse, Told, match
+from animekit.labels.rows import is_picture
+from animekit.labels.sources import TAG_FILE
+from animekit.labels.tables import agreeing
 from animekit.labels.tags import EYES, HAIR, Tags, format_labels, read_tags
+from animekit.labels.words import shown
 
-TAG_FILE = "tags.csv"
 TEXTS = (".csv", ".txt", ".tsv")
 FORMS = ("Python dict", "rows of 0 and 1", "tags with counts", "hair and eyes in words")
+FOUND = "captions or metadata"
+"""The form of what a folder holds instead of a tag file."""
 SAMPLE = 50
 """Rows that the form of a file is told from."""
 SIDE = 64
@@ -36,7 +43,7 @@ class TagTable:
     `pairs` int [12, 11] counts the rows with one hair and one eye colour, `only_hair`, `only_eyes`
     and `several` the others; `skipped` counts the rows without any label by reason, `ignored` the
     hair and eye tags that name no known colour. `quirks` say how the bytes differ from a plain
-    table. `pictures` compares the ids with a folder.
+    table. `pictures` compares the ids with a folder, and `use` says what became of each row there.
     """
 
     path: Path
@@ -50,6 +57,7 @@ class TagTable:
     ignored: dict[str, int]
     quirks: list[str]
     pictures: dict[str, int] | None = None
+    use: LabelUse | None = None
     examples: dict[Cell, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -61,6 +69,30 @@ class TagTable:
     def both(self) -> int:
         """How many rows have one hair and one eye colour."""
         return int(self.pairs.sum())
+
+    @property
+    def doubled(self) -> Told:
+        """Rows of an id that is already there, and whether they say the same."""
+        told = Told()
+        for each in self.tags.doubled:
+            words = "as" if each.same else "with other labels than"
+            told.add(f'row {each.row}: "{shown(each.id)}" {words} in row {each.first}')
+        return told
+
+    @property
+    def passed(self) -> Told:
+        """Rows that give no label, and why."""
+        told = Told()
+        twice = {each.row for each in self.tags.doubled}
+        for row in self.tags.skipped:
+            if row.row not in twice:
+                told.add(f"row {row.row}: {row.reason}")
+        return told
+
+    @property
+    def contradicting(self) -> int:
+        """How many rows say other things than an earlier row of their id."""
+        return sum(not each.same for each in self.tags.doubled)
 
     def facts(self) -> dict[str, Any]:
         """Return the counts as plain values."""
@@ -83,22 +115,30 @@ class TagTable:
             "skipped": self.skipped,
             "ignored": self.ignored,
             "quirks": self.quirks,
+            "doubled": asdict(self.doubled) | {"contradicting": self.contradicting},
+            "passed": asdict(self.passed),
             "pictures": self.pictures,
+            "unmatched": None if self.use is None else asdict(self.use.unmatched),
         }
 
 
 def tag_table(path: Path | str, images: Path | str | None = None) -> TagTable:
-    """Read a tag file, or the one of a folder, and count what it says.
+    """Read a tag file, or what a folder has for one, and count what it says.
 
     `images` is a folder of pictures to compare the ids with and to take examples from; for a
     folder with tags it is that folder. Raises as `read_tags`.
     """
     path = Path(path)
-    if path.is_dir() and images is None:
-        images = path
-    path = find_tags(path)
-    tags = read_tags(path)
-    data = path.read_bytes()
+    data, exactly = b"", False
+    if path.is_dir():
+        images = path if images is None else images
+        path = find_tags(path)
+    if path.is_dir() or path.suffix.lower() in (".jsonl", ".json"):
+        pictures = [file.name for file in survey(path).files] if path.is_dir() else None
+        tags, source = sources.tags_of_folder(path, pictures)
+        exactly = source.exactly
+    else:
+        tags, data = read_tags(path), path.read_bytes()
     labels = tags.frame.to_numpy()
     hair, eyes = labels[:, : len(HAIR)], labels[:, len(HAIR) :]
     many_hair, many_eyes = hair.sum(axis=1), eyes.sum(axis=1)
@@ -106,7 +146,7 @@ def tag_table(path: Path | str, images: Path | str | None = None) -> TagTable:
     only_hair, only_eyes = int((many_eyes == 0).sum()), int((many_hair == 0).sum())
     table = TagTable(
         path,
-        form_of(data.decode("utf-8-sig")),
+        form_of(data.decode("utf-8-sig")) if data else FOUND,
         tags,
         hair[one].T.astype(np.int64) @ eyes[one].astype(np.int64),
         only_hair,
@@ -114,31 +154,38 @@ def tag_table(path: Path | str, images: Path | str | None = None) -> TagTable:
         len(tags) - int(one.sum()) - only_hair - only_eyes,
         dict(Counter(_kind(row.reason) for row in tags.skipped).most_common()),
         dict(tags.ignored.most_common()),
-        _quirks(data, tags),
+        _quirks(data, tags) if data else [],
     )
     if images is not None:
-        _compare(table, Path(images))
+        _compare(table, Path(images), exactly=exactly)
     return table
 
 
 def find_tags(path: Path) -> Path:
     """Return a tag file: the one that is named, or the one in a folder.
 
-    In a folder it is tags.csv, or else the only text that can be read as tags; raises NotFoundError
-    where there is none, and UnusableError that names them where there are several.
+    In a folder it is tags.csv, or else the only text that can be read as tags; the folder itself
+    where its pictures have captions or metadata instead. Raises NotFoundError where there is
+    nothing, and UnusableError that names the files where there are several.
     """
     if not path.is_dir():
         return path
     if (path / TAG_FILE).is_file():
         return path / TAG_FILE
-    texts = [each for each in sorted(path.iterdir()) if each.suffix.lower() in TEXTS]
+    files = sorted(path.iterdir())
+    pictures = {each.stem for each in files if is_picture(each.name)}
+    texts = [each for each in files if each.suffix.lower() in TEXTS and each.stem not in pictures]
+    texts = [each for each in texts if each.name not in sources.METADATA]
     found = [each for each in texts if each.is_file() and _has_tags(each)]
     if len(found) == 1:
         return found[0]
     names = " ".join(each.name for each in found)
     if found:
         raise UnusableError(f"{path} holds {len(found)} tag files: {names}", "name one of them")
-    raise NotFoundError(f"no tag file in {path}", f"looked for {TAG_FILE}; or name a file")
+    beside = [each.name for each in files if is_picture(each.name)]
+    if sources.inside(sources.files_of(path), beside, str(path)):
+        return path
+    raise NotFoundError(f"no tag file in {path}", f"looked for {sources.ORDER}; or name a file")
 
 
 def form_of(text: str) -> str:
@@ -166,8 +213,10 @@ def export_simple(tags: Tags, path: Path, *, strict: bool = False, overwrite: bo
     """Write tags as `0,blue hair red eyes`, the course's simple form; count the rows.
 
     With `strict`, only rows with one hair and one eye colour. A file that is there with other
-    content is replaced only if `overwrite` is true.
+    content is replaced only if `overwrite` is true. Raises DataError where two rows of an id
+    contradict each other: nobody can say which is right.
     """
+    agreeing("the tags", tags)
     labels = tags.frame.to_numpy()
     one = (labels[:, : len(HAIR)].sum(axis=1) == 1) & (labels[:, len(HAIR) :].sum(axis=1) == 1)
     lines = [
@@ -227,16 +276,17 @@ def _is_header(row: bytes) -> bool:
     return not key.strip().isdecimal() or not any(letter.isalpha() for letter in rest)
 
 
-def _compare(table: TagTable, folder: Path) -> None:
+def _compare(table: TagTable, folder: Path, *, exactly: bool = False) -> None:
     """Count the pictures that have tags, and take an example for each cell."""
     names = [file.name for file in survey(folder).files]
-    found = {name: pair[0] for name in names if (pair := table.tags.labels(name)) is not None}
-    used = {Path(name).stem for name in found} | {Path(name).name for name in found} | set(found)
+    home = folder.absolute().as_posix()
+    pairs, table.use = match(table.tags, names, file=str(table.path), home=home, exactly=exactly)
+    found = {name: labels for name, (labels, _) in pairs.items()}
     table.pictures = {
         "found": len(names),
         "with_tags": len(found),
         "without_tags": len(names) - len(found),
-        "tags_without_picture": sum(key not in used for key in table.tags.frame.index),
+        "tags_without_picture": table.use.unmatched.count,
     }
     table.examples = _examples(folder, found)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animekit.errors import DataError
-from animekit.labels.tags import NAMES, Tags, find_row, has_colour, read_tags, read_text
+from animekit.labels.ids import find_row
+from animekit.labels.rows import BLANK, Doubled, Sheet, numbered, sheet_of, tag_rows, too_large
+from animekit.labels.tags import (
+    NAMES,
+    TEXT_COLUMNS,
+    SkippedRow,
+    Tags,
+    parse_tags,
+    read_text,
+    tag_columns,
+    tags_of,
+)
 from animekit.labels.words import shown, words_of
 
 if TYPE_CHECKING:
@@ -21,12 +31,12 @@ if TYPE_CHECKING:
 
 YES = frozenset(("1", "1.0", "yes", "y", "true", "t"))
 NO = frozenset(("0", "0.0", "-1", "-1.0", "no", "n", "false", "f"))
-BLANK = frozenset(("", "?", "nan", "na", "n/a", "null", "unknown"))
 MAX_VALUES = 100
 """Values of one attribute; a column of more is something else: a name, a measure."""
 
+MAX_CELLS = 20_000_000  # twice those of CelebA's list
+_CLASSES = ("label", "labels", "class", "category")  # in metadata the value alone is the label
 _KINDS = ("colour", "color", "style", "type", "tone")  # "hair style": the noun is "hair"
-_SAMPLE = 200  # rows from which the form of a file is told
 
 
 @dataclass(frozen=True)
@@ -34,19 +44,27 @@ class AttributeTable:
     """Labels of images by id, their names and groups, and what was read.
 
     `rows` holds (labels, mask), both uint8 [L], with a mask of 0 on all values of an attribute
-    whose cell was blank. `words` say for the user what kind of file it was.
+    whose cell was blank. `words` say for the user what kind of file it was. `numbers` are the rows
+    of the ids, from 1; `doubled` are later rows of an id that say the same.
     """
 
     names: tuple[str, ...]
     groups: tuple[int, ...]
     rows: dict[str, tuple[np.ndarray, np.ndarray]]
     words: str
+    numbers: dict[str, int] = field(default_factory=dict)
+    doubled: list[Doubled] = field(default_factory=list)
+    skipped: list[SkippedRow] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    def row(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return (labels, mask), both uint8 [L], of an id."""
+        return self.rows[key]
+
     def labels(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return (labels, mask) of an image, found as by `Tags`; None without."""
+        """Return (labels, mask) of an image, found as by `Tags.labels`; None without."""
         key = find_row(name, self.rows)
         return None if key is None else self.rows[key]
 
@@ -61,6 +79,7 @@ class _Columns:
     masks: list[np.ndarray] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    bare: bool = False
 
 
 def read_labels(path: Path | str) -> Tags | AttributeTable:
@@ -68,103 +87,166 @@ def read_labels(path: Path | str) -> Tags | AttributeTable:
 
     A first line that is a number, with a line of names below it, is CelebA's list. A first row
     whose first cell is neither a number nor an image file names the columns of a table, unless all
-    of them hold hair and eye tags. Everything else is one of the tag files of `read_tags`. Raises
-    NotFoundError without the file, and DataError that names the row or the column.
+    of them hold hair and eye tags, or one does that is called tags, text or caption. Everything
+    else is one of the tag files of `read_tags`. Which column names the pictures, `rows.sheet_of`
+    says. Raises NotFoundError without the file, and DataError that names the row or the column.
     """
-    path = Path(path)
-    text = read_text(path)
+    return parse_labels(str(path), read_text(Path(path)))
+
+
+def parse_labels(where: str, text: str) -> Tags | AttributeTable:
+    """Read the text of a file of labels, which messages call `where`; as `read_labels`."""
     if "\0" in text:
-        raise DataError(f"{path} is not a text file", "give a CSV file or CelebA's list")
-    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()]
-    if not lines or text.lstrip().startswith("{"):
-        return read_tags(path)
-    if len(lines) > 1 and lines[0].strip().isdecimal():
-        return _read_celeba(path, lines)
-    separator = max("\t,;", key=lines[0].count)
-    width = lines[0].count(separator) + 1
-    if len(lines) < 2 or width < 2 or _is_id(re.split(r"[\t,;]", lines[0])[0].strip(' "')):
-        return read_tags(path)
-    if _holds_tags(lines[1:_SAMPLE], separator, width):
-        return read_tags(path)
-    return _read_table(path, "\n".join(lines), separator)
+        raise DataError(f"{where} is not a text file", "give a CSV file or CelebA's list")
+    if text.lstrip().startswith("{"):
+        return agreeing(where, parse_tags(where, text))
+    lines = numbered(where, text)
+    if len(lines) > 1 and lines[0][1].strip().isdecimal():
+        return _read_celeba(where, [line for _, line in lines])
+    return labels_of(sheet_of(where, lines))
 
 
-def _is_id(cell: str) -> bool:
-    """Say whether a cell is an id or a file, and not the name of a column."""
-    return cell.isdecimal() or bool(re.search(r"\.(png|jpe?g|webp|bmp|gif)$", cell.lower()))
+def labels_of(sheet: Sheet) -> Tags | AttributeTable:
+    """Return the labels of a sheet: of hair and eye tags, or of named columns."""
+    columns = tag_columns(sheet)
+    if columns is None:
+        return _read_table(sheet)
+    return agreeing(sheet.where, tags_of(sheet.where, tag_rows(sheet, columns), sheet.said))
 
 
-def _holds_tags(lines: list[str], separator: str, width: int) -> bool:
-    """Say whether every column behind the first holds hair or eye tags in most of its cells.
-
-    Where there is but one such column, its tags may be parted by the separator as well.
-    """
-    rows = [line.split(separator, 1 if width == 2 else -1)[1:] for line in lines]
-    for column in range(width - 1):
-        cells = [row[column].strip().strip('"') for row in rows if len(row) > column]
-        filled = [cell for cell in cells if cell.lower() not in BLANK]
-        if 2 * sum(map(has_colour, filled)) <= len(filled):
-            return False
-    return True
+def agreeing(where: str, tags: Tags) -> Tags:
+    """Return tags in which no id has two rows that contradict each other; DataError else."""
+    wrong = [each for each in tags.doubled if not each.same]
+    if wrong:
+        more = f" ({len(wrong) - 1:,} more such rows)" if len(wrong) > 1 else ""
+        raise _given_twice(where, wrong[0], more)
+    return tags
 
 
-def _read_celeba(path: Path, lines: list[str]) -> AttributeTable:
+def _given_twice(where: str, each: Doubled, more: str = "") -> DataError:
+    return DataError(
+        f'{where}, row {each.row}: id "{shown(each.id)}" was already given in row {each.first},'
+        f" with other labels{more}",
+        "keep the row that is right",
+    )
+
+
+def _read_celeba(where: str, lines: list[str]) -> AttributeTable:
     """Read a count, which is not trusted, a line of names, and rows of a file and 1 or -1."""
     names = lines[1].split()
     if len(lines) < 3:
-        raise DataError(f"{path} names {len(names)} attributes and holds no row", "add the rows")
-    _refuse_twins(path, names)
-    frame = _frame(
-        path, "\n".join(line.strip() for line in lines[2:]), r"\s+", len(names) + 1, first=3
-    )
-    values = frame.iloc[:, 1:].to_numpy()
+        raise DataError(f"{where} names {len(names)} attributes and holds no row", "add the rows")
+    _refuse_twins(where, names)
+    rows = ((number, line.split()) for number, line in enumerate(lines[2:], start=3))
+    kept, numbers, doubled = _checked(where, rows, len(names) + 1, 0)
+    values = np.array([row[1:] for row in kept])
     wrong = np.argwhere((values != "1") & (values != "-1"))
     if len(wrong):
         row, column = wrong[0]
         raise DataError(
-            f'{path}, row {row + 3}: {names[column]} is "{shown(str(values[row, column]))}"',
+            f"{where}, row {numbers[kept[row][0]]}: {names[column]} is"
+            f' "{shown(str(values[row, column]))}"',
             "attributes are 1 or -1",
         )
     labels = (values == "1").astype(np.uint8)
     known = np.ones(len(names), np.uint8)
-    ids = _ids(path, frame[0], first=3)
-    rows = {key: (vector, known) for key, vector in zip(ids, labels, strict=True)}
+    table = {row[0]: (vector, known) for row, vector in zip(kept, labels, strict=True)}
     words = f"CelebA's list: {len(names)} yes or no"
-    if int(lines[0]) != len(rows):
-        words += f"; it announces {int(lines[0]):,} rows and holds {len(rows):,}"
-    return AttributeTable(tuple(names), (1,) * len(names), rows, words)
+    total = len(kept) + len(doubled)
+    if int(lines[0]) != total:
+        words += f"; it announces {int(lines[0]):,} rows and holds {total:,}"
+    return AttributeTable(tuple(names), (1,) * len(names), table, words, numbers, doubled)
 
 
-def _read_table(path: Path, text: str, separator: str) -> AttributeTable:
+def _read_table(sheet: Sheet) -> AttributeTable:
     """Read a header of column names, and rows of an id and a cell for each column."""
-    frame = _frame(path, text, separator, None, first=1)
-    header = [str(cell).strip() for cell in frame.iloc[0]]
-    cells = frame.iloc[1:]
-    if cells.empty:
-        raise DataError(f"{path} names columns and holds no row", "rows: 0.png,1,0,long")
-    ids = _ids(path, cells[0], first=2)
-    named = [i for i in range(1, len(header)) if header[i] or cells[i].str.strip().any()]
-    for i in named:
-        if not header[i]:
-            raise DataError(f"{path}: column {i + 1} has no name", "name it in the first row")
-    _refuse_twins(path, [header[i] for i in named])
-    columns = _Columns()
-    for i in named:
-        _add(path, columns, header[i], cells[i].str.strip())
+    import pandas as pd
+
+    where, header = sheet.where, sheet.header
+    rows, numbers, doubled = _checked(where, _whole(sheet), len(header), sheet.column)
+    cells = pd.DataFrame(rows, index=list(numbers.values()), dtype=str)
+    columns = _Columns(
+        left_out=[f"{header[j] or 'column 1'} (counts rows)" for j in sheet.dropped],
+        bare=sheet.is_metadata,
+    )
+    texts = [j for j in range(len(header)) if header[j].lower() in TEXT_COLUMNS]
+    columns.left_out += [f"{header[j]} (sentences, or tags without hair and eyes)" for j in texts]
+    passed = {sheet.column, *sheet.dropped, *texts}
+    others = (j for j in range(len(header)) if j not in passed)
+    named = [j for j in others if header[j] or cells[j].any()]
+    for j in named:
+        if not header[j]:
+            raise DataError(f"{where}: column {j + 1} has no name", "name it in the first row")
+    _refuse_twins(where, [header[j] for j in named])
+    for j in named:
+        _add(where, columns, header[j], cells[j])
     if not columns.names:
-        raise DataError(f"{path} has no column that tells images apart", "cells: 1 0 yes no, words")
+        raise DataError(
+            f"{where} has no column that tells images apart"
+            + (f": left out {' and '.join(columns.left_out)}" if columns.left_out else ""),
+            "cells: 1 0 yes no, words; tags: blue_hair, red_eyes",
+        )
     twice = {name for name in columns.names if columns.names.count(name) > 1}
     if twice:
         raise DataError(
-            f'{path}: two columns give the label "{min(twice)}"', "rename one of the columns"
+            f'{where}: two columns give the label "{min(twice)}"', "rename one of the columns"
         )
     labels, masks = np.stack(columns.labels, 1), np.stack(columns.masks, 1)
-    rows = {key: (labels[row], masks[row]) for row, key in enumerate(ids)}
-    words = "table: " + ", ".join(_said(columns))
-    return AttributeTable(tuple(columns.names), tuple(columns.groups), rows, words)
+    table = {row[sheet.column]: (labels[i], masks[i]) for i, row in enumerate(rows)}
+    words = "; ".join(filter(None, ("table: " + ", ".join(_said(columns)), sheet.said)))
+    return AttributeTable(
+        tuple(columns.names), tuple(columns.groups), table, words, numbers, doubled
+    )
 
 
-def _add(path: Path, columns: _Columns, name: str, cells: pd.Series) -> None:
+def _whole(sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a table; a cell in quotes may go over several lines."""
+    text = "\n".join(line for _, line in sheet.lines[1:])
+    at = 1
+    reader = csv.reader(io.StringIO(text), delimiter=sheet.separator, strict=True)
+    try:
+        for row in reader:
+            yield sheet.lines[at][0], [cell.strip() for cell in row]
+            at = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{sheet.where} is no table: {error}", "look at its quotes") from None
+
+
+def _checked(
+    where: str, rows: Iterable[tuple[int, list[str]]], width: int, column: int
+) -> tuple[list[list[str]], dict[str, int], list[Doubled]]:
+    """Return the rows, the number of each by its id, and those that are there twice.
+
+    Raises DataError for a row with another number of cells, without an id, or that contradicts an
+    earlier one.
+    """
+    kept: dict[str, list[str]] = {}
+    numbers: dict[str, int] = {}
+    doubled: list[Doubled] = []
+    words: dict[str, str] = {}  # each word once in memory
+    for number, row in rows:
+        if len(row) != width:
+            raise DataError(
+                f"{where}, row {number}: {len(row)} cells, where {width} are due",
+                "give each row an id and a cell for every column; a blank one is unknown",
+            )
+        if width * len(kept) > MAX_CELLS:
+            raise too_large(where, f"more than {MAX_CELLS:,} cells")
+        key = row[column]
+        if not key:
+            raise DataError(f"{where}, row {number}: no id", "begin each row with a file name")
+        if key in kept:
+            each = Doubled(key, number, numbers[key], row == kept[key])
+            if not each.same:
+                raise _given_twice(where, each)
+            doubled.append(each)
+            continue
+        kept[key] = [words.setdefault(cell, cell) for cell in row]
+        numbers[key] = number
+    return list(kept.values()), numbers, doubled
+
+
+def _add(where: str, columns: _Columns, name: str, cells: pd.Series) -> None:
     """Add the labels of one column: a yes or no, or the words that stand in it."""
     lower = cells.str.lower()
     yes, no = lower.isin(YES).to_numpy(), lower.isin(NO).to_numpy()
@@ -173,7 +255,7 @@ def _add(path: Path, columns: _Columns, name: str, cells: pd.Series) -> None:
     if not strange.any():
         if lower.isin({"0", "0.0"}).any() and lower.isin({"-1", "-1.0"}).any():
             raise DataError(
-                f'{path}: column "{name}" holds both 0 and -1', "write no as one of them"
+                f'{where}: column "{name}" holds both 0 and -1', "write no as one of them"
             )
         if not known.any():
             columns.left_out.append(f"{name} (blank)")
@@ -186,15 +268,15 @@ def _add(path: Path, columns: _Columns, name: str, cells: pd.Series) -> None:
     if (yes | no).any() or _all_numbers(cells[strange]):
         row = int(np.flatnonzero(strange)[0])
         raise DataError(
-            f'{path}, row {row + 2}: column "{name}" holds "{shown(cells.iloc[row])}"'
+            f'{where}, row {cells.index[row]}: column "{name}" holds "{shown(cells.iloc[row])}"'
             + (" beside yes and no" if (yes | no).any() else ", and numbers are no labels"),
             "cells: 1 0, 1 -1, yes no, true false; or words alone; else remove the column",
         )
-    _add_words(path, columns, name, cells, known)
+    _add_words(where, columns, name, cells, known)
 
 
 def _add_words(
-    path: Path, columns: _Columns, name: str, cells: pd.Series, known: np.ndarray
+    where: str, columns: _Columns, name: str, cells: pd.Series, known: np.ndarray
 ) -> None:
     """Add one of several values; "red|blue" in a cell is both."""
     parts = cells.where(known, "").str.split("|")
@@ -202,13 +284,14 @@ def _add_words(
     values = sorted(set().union(*said))
     if len(values) > MAX_VALUES:
         raise DataError(
-            f'{path}: column "{name}" has {len(values):,} values, more than {MAX_VALUES}',
+            f'{where}: column "{name}" has {len(values):,} values, more than {MAX_VALUES}',
             "it is no attribute of a picture: remove the column",
         )
     if len(values) < 2:
         columns.left_out.append(f"{name} (one value)")
         return
-    names = {value: _label(value, name) for value in values}
+    bare = columns.bare and name.lower() in _CLASSES
+    names = {value: value if bare else _label(value, name) for value in values}
     if set(names.values()) & set(columns.names):
         names = {value: f"{value} {' '.join(words_of(name))}" for value in values}
     order = {label: place for place, label in enumerate(NAMES)}
@@ -247,56 +330,15 @@ def _all_numbers(cells: pd.Series) -> bool:
     return bool(cells.str.fullmatch(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", case=False).all())
 
 
-def _frame(path: Path, text: str, separator: str, width: int | None, first: int) -> pd.DataFrame:
-    """Return all cells as text; raises DataError for a row with another number of cells.
-
-    `width` is the number that is due, that of the first row by default; `first` is the number of
-    the first row, for messages.
-    """
-    import pandas as pd
-
-    rows: Iterator[list[str]] = (line.split() for line in text.split("\n"))
-    if len(separator) == 1:
-        rows = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
-    try:
-        for number, row in enumerate(rows, start=first):
-            width = width or len(row)
-            if len(row) != width:
-                raise DataError(
-                    f"{path}, row {number}: {len(row)} cells, where {width} are due",
-                    "give each row an id and a cell for every column; a blank one is unknown",
-                )
-    except csv.Error as error:
-        raise DataError(f"{path} is no table: {error}", "look at its quotes") from None
-    return pd.read_csv(
-        io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False
-    )
-
-
-def _ids(path: Path, cells: pd.Series, first: int) -> list[str]:
-    ids = [str(cell).strip() for cell in cells]
-    seen: dict[str, int] = {}
-    for row, key in enumerate(ids, start=first):
-        if not key:
-            raise DataError(f"{path}, row {row}: no id", "begin each row with a file name")
-        if key in seen:
-            raise DataError(
-                f'{path}, row {row}: id "{shown(key)}" was already given in row {seen[key]}',
-                "keep one of the two rows",
-            )
-        seen[key] = row
-    return ids
-
-
-def _refuse_twins(path: Path, names: list[str]) -> None:
+def _refuse_twins(where: str, names: list[str]) -> None:
     """Raise DataError where two columns have one name, as a prompt would say it."""
     seen: dict[tuple[str, ...], str] = {}
     for name in names:
         words = words_of(name)
-        if not words:
-            raise DataError(f'{path}: column "{shown(name)}" is no word', "name it with letters")
+        if not words or not any(map(str.isalpha, name)):
+            raise DataError(f'{where}: column "{shown(name)}" is no word', "name it with letters")
         if words in seen:
             raise DataError(
-                f'{path}: columns "{seen[words]}" and "{name}" have one name', "rename one"
+                f'{where}: columns "{seen[words]}" and "{name}" have one name', "rename one"
             )
         seen[words] = name

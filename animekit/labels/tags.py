@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from animekit.errors import AnimekitError, DataError, NotFoundError
+from animekit.errors import DataError, NotFoundError
+from animekit.labels.ids import find_row
+from animekit.labels.rows import (
+    BLANK,
+    MAX_BYTES,
+    MAX_LINE,
+    MAX_ROWS,
+    Doubled,
+    Row,
+    Sheet,
+    open_sheet,
+    tag_rows,
+    too_large,
+)
+from animekit.labels.words import shown, words_with_denials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,12 +66,19 @@ NAMES = tuple(f"{colour} hair" for colour in HAIR) + tuple(f"{colour} eyes" for 
 _INDEX = {name: i for i, name in enumerate(NAMES)}
 _VOCABULARY = {"hair": HAIR, "eyes": EYES}
 _NOUNS = {"hair": "hair", "eyes": "eyes", "eye": "eyes"}
-_SPELLINGS = {"grey": "gray", "blond": "blonde", "eye": "eyes"}
 # Words that stand beside a colour in real tags without changing what the colour is.
 _QUALIFIERS = frozenset(
     ("long", "short", "medium", "very", "bicolored", "multicolored", "damage", "pubic")
 )
+TEXT_COLUMNS = ("tags", "tag", "tag_string", "text", "caption", "captions", "prompt")
+"""Columns of tags or sentences, as tables of pictures call them."""
 _COUNT = re.compile(r":\d+$")
+_TEXT = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
+_LIST = rf"[\[(]\s*(?:{_TEXT}\s*,?\s*)*+[\])]"
+_ENTRY = re.compile(
+    rf"\s*(?P<key>-?\d{{1,19}}|{_TEXT})\s*:\s*(?P<tags>{_TEXT}|{_LIST}|-?\d{{1,19}}|None)\s*(?:,|(?=\}}$))"
+)
+_CLOSED = re.compile(r"\s*\}")
 _ONE_HOT = re.compile(r"[01]" + r",[01]" * (len(NAMES) - 1))
 
 
@@ -71,12 +93,19 @@ class SkippedRow(NamedTuple):
 class Tags:
     """Hair and eye labels by image id, as a table of 23 columns of 0 and 1.
 
-    `ignored` counts the hair and eye tags that name no known colour ("long hair", "teal hair").
+    `numbers` are the rows of the ids, from 1. `ignored` counts the hair and eye tags that name no
+    known colour ("long hair", "teal hair"). `doubled` are later rows of an id, which are skipped;
+    `unknown` says by id why a row gives no label.
+    `words` say what is odd about the file.
     """
 
     frame: pd.DataFrame
     skipped: list[SkippedRow] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    numbers: dict[str, int] = field(default_factory=dict)
+    doubled: list[Doubled] = field(default_factory=list)
+    words: str = ""
+    unknown: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,27 +120,26 @@ class Tags:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def labels(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return (labels, mask), both uint8 [23], of an image; None if it has no tags.
+    def row(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return (labels, mask), both uint8 [23], of an id.
 
-        The image is found by its name as given, then by its file name, then without the extension.
         The mask is 1 on all hair entries if a hair colour is known, and the same for the eyes.
         """
-        key = find_row(name, self.frame.index)
-        if key is None:
-            return None
         labels = self.frame.loc[key].to_numpy(dtype=np.uint8, copy=True)
         return labels, known(labels)
+
+    def labels(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return (labels, mask) of one image; None if it has no tags.
+
+        The image is found by its name as given, then by its file name, then without the extension.
+        For the images of a folder, `ids.match` sees also where one id may name two of them.
+        """
+        key = find_row(name, self.numbers)
+        return None if key is None else self.row(key)
 
     def counts(self) -> dict[str, int]:
         """Return how many images have each label."""
         return {str(name): int(count) for name, count in self.frame.sum().items()}
-
-
-def find_row(name: str, ids: Container[str]) -> str | None:
-    """Return the id of an image: its name, its file name, or its stem."""
-    path = PurePath(name)
-    return next((key for key in (name, path.name, path.stem) if key in ids), None)
 
 
 def has_colour(text: str) -> bool:
@@ -138,31 +166,76 @@ def read_tags(path: Path | str) -> Tags:
 
     `0,touhou:17705\tblonde hair:25457\t` (tags with counts, between tabs or commas);
     `0,aqua hair aqua eyes`; rows of 0 and 1 (id, 11 eye colours, 12 hair colours); and one Python
-    dict `{0: 'blonde long hair and red eyes'}`. Rows without a known hair or eye colour, and later
-    rows of an id that is already there, are skipped and listed. Raises NotFoundError if there is no
-    such file and DataError if no row gives a label.
+    dict `{0: 'blonde long hair and red eyes'}`. Underscores are spaces. The id may stand in another
+    column, if picture files or a header tell which. Rows without a known hair or eye colour, and
+    later rows of an id that is already there, are skipped and listed. Raises NotFoundError if there
+    is no such file and DataError if no row gives a label, or if two columns may be the id.
     """
+    return parse_tags(str(path), read_text(Path(path)))
+
+
+def parse_tags(where: str, text: str) -> Tags:
+    """Read the text of a tag file, which messages call `where`; as `read_tags`."""
+    if text.lstrip().startswith("{"):
+        return tags_of(where, _entries(where, text))
+    sheet = open_sheet(where, text)
+    return tags_of(where, tag_rows(sheet, tag_columns(sheet) or ()), sheet.said)
+
+
+def tags_of(where: str, rows: Iterable[Row], words: str = "") -> Tags:
+    """Return the labels of rows; DataError if none gives any."""
     import pandas as pd
 
-    path = Path(path)
-    rows: dict[str, np.ndarray] = {}
+    found: dict[str, np.ndarray] = {}
     first: dict[str, int] = {}
     skipped: list[SkippedRow] = []
+    doubled: list[Doubled] = []
     ignored: Counter[str] = Counter()
-    for number, key, tags in _rows(path, read_text(path)):
-        if key in first:
-            skipped.append(SkippedRow(number, f'id "{key}" was already given in row {first[key]}'))
+    unknown: dict[str, str] = {}
+    for number, key, tags, problem in rows:
+        labels = np.zeros(len(NAMES), np.uint8) if problem else _labels_of(tags, ignored)
+        if key in first and not problem:
+            same = not labels.any() or np.array_equal(labels, found[key])
+            doubled.append(Doubled(key, number, first[key], bool(same)))
+            problem = f'id "{shown(key)}" was already given in row {first[key]}'
+        elif not problem and not (key and labels.any()):
+            problem = unknown[key] = _why_skipped(key, tags)
+        if problem:
+            skipped.append(SkippedRow(number, problem))
             continue
-        labels = _labels_of(tags, ignored)
-        if not key or not labels.any():
-            skipped.append(SkippedRow(number, _why_skipped(key, tags)))
-            continue
-        rows[key], first[key] = labels, number
-    if not rows:
+        found[key], first[key] = labels, number
+    if not found:
         seen = f"row {skipped[0].row}: {skipped[0].reason}" if skipped else "the file is empty"
-        raise DataError(f"no hair or eye colours in {path}: {seen}", "rows: 0,aqua hair red eyes")
-    frame = pd.DataFrame(np.stack(list(rows.values())), index=list(rows), columns=list(NAMES))
-    return Tags(frame, skipped, ignored)
+        raise DataError(f"no hair or eye colours in {where}: {seen}", "rows: 0,aqua hair red eyes")
+    frame = pd.DataFrame(np.stack(list(found.values())), index=list(found), columns=list(NAMES))
+    return Tags(frame, skipped, ignored, first, doubled, words, unknown)
+
+
+def tag_columns(sheet: Sheet) -> tuple[int, ...] | None:
+    """Return the columns of a table that hold tags, () for all but the id; None for another table.
+
+    A table is one of tags if all its columns hold hair or eye tags in most of their cells, or the
+    one that is called tags, text or caption does. Where there is one, its tags may be parted by the
+    separator as well.
+    """
+    if not sheet.header:
+        return ()
+    places = [j for j in range(len(sheet.header)) if j != sheet.column and j not in sheet.dropped]
+    if not places:
+        return ()
+    filled, coloured = Counter[int](), Counter[int]()
+    for _, cells in sheet.rows():
+        if len(cells) > len(sheet.header) and places[-1] == len(sheet.header) - 1:
+            cells = [*cells[: places[-1]], sheet.separator.join(cells[places[-1] :])]
+        for j in places:
+            cell = cells[j] if j < len(cells) else ""
+            filled[j] += cell.lower() not in BLANK
+            coloured[j] += has_colour(cell)
+    holding = [j for j in places if 2 * coloured[j] > filled[j] > 0]
+    if holding and len(holding) == sum(filled[j] > 0 for j in places):
+        return ()
+    texts = [j for j in places if coloured[j] and sheet.header[j].lower() in TEXT_COLUMNS]
+    return (texts[0],) if len(texts) == 1 else None
 
 
 def format_labels(labels: Sequence[int] | np.ndarray) -> str:
@@ -179,50 +252,54 @@ def format_labels(labels: Sequence[int] | np.ndarray) -> str:
     return " ".join(parts)
 
 
-def words_of(text: str) -> tuple[str, ...]:
-    """Return the words of a tag in lower case and in one spelling, without "and".
-
-    >>> words_of("Blond hair and grey eye")
-    ('blonde', 'hair', 'gray', 'eyes')
-    """
-    return tuple(_SPELLINGS.get(word, word) for word in text.lower().split() if word != "and")
-
-
 def read_text(path: Path) -> str:
     """Return the text of a file in UTF-8; NotFoundError or DataError else."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            return decoded(str(path), file.read(MAX_BYTES + 1))
     except FileNotFoundError:
         raise NotFoundError(f"no file {path}", "give the path of a text file") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not a text file in UTF-8", "save it as UTF-8") from None
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _rows(path: Path, text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield (row number, id, tags) of each row that is not empty; an id "" is a broken row."""
-    if text.lstrip().startswith("{"):
-        for number, (key, tags) in enumerate(_read_dict(path, text).items(), start=1):
-            yield number, str(key), str(tags)
-        return
-    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
-        if line.strip():
-            key, comma, tags = line.partition(",")
-            yield (number, key.strip().strip('"'), tags) if comma else (number, "", line)
-
-
-def _read_dict(path: Path, text: str) -> dict[object, object]:
-    problem: AnimekitError = DataError(
-        f"{path} starts like a Python dict but is not one", "{0: 'blonde hair and red eyes'}"
-    )
+def decoded(where: str, data: bytes) -> str:
+    """Return bytes of a label file as text; DataError if they are none, or too many."""
+    if len(data) > MAX_BYTES:
+        raise too_large(where, f"more than {MAX_BYTES >> 20} MB")
     try:
-        value = ast.literal_eval(text.strip())
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        raise problem from None
-    if not isinstance(value, dict):
-        raise problem
-    return value
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{where} is not a text file in UTF-8", "save it as UTF-8") from None
+
+
+def _entries(where: str, text: str) -> Iterator[Row]:
+    """Yield the entries of a Python dict, or a JSON object, one by one and never as a whole."""
+    text = text.strip()
+    at, number = 1, 0
+    while not _CLOSED.fullmatch(text, at):
+        entry = _ENTRY.match(text, at)
+        if entry is None or number == MAX_ROWS or len(entry[0]) > MAX_LINE:
+            raise DataError(
+                f"{where} starts like a Python dict but is not one (entry {number + 1})",
+                "{0: 'blonde hair and red eyes'}",
+            )
+        at, number = entry.end(), number + 1
+        key, tags = (_value(part) for part in entry.group("key", "tags"))
+        said = ",".join(map(str, tags)) if isinstance(tags, (list, tuple)) else str(tags)
+        yield Row(number, str(key), said)
+
+
+def _value(part: str) -> object:
+    """Return what a key or a value is; text with an escape that Python has not is left as it is."""
+    if part[0] in "'\"" and "\\" not in part:
+        return part[1:-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an escape such as \\( in a tag
+        try:
+            return ast.literal_eval(part)
+        except (ValueError, SyntaxError):
+            return part
 
 
 def _labels_of(tags: str, ignored: Counter[str]) -> np.ndarray:
@@ -231,7 +308,7 @@ def _labels_of(tags: str, ignored: Counter[str]) -> np.ndarray:
     if _ONE_HOT.fullmatch(tags):
         columns = np.array(tags.split(","), dtype=np.uint8)
         return np.roll(columns, len(HAIR))  # the file has the eye columns first
-    for tag in re.split(r"\t" if "\t" in tags else ",", tags):
+    for tag in re.split(r"\t" if "\t" in tags else "[,;]", tags):
         positions, unknown = _read_tag(_COUNT.sub("", tag.strip(' "')))
         labels[list(positions)] = 1
         ignored.update(unknown)
@@ -244,7 +321,7 @@ def _read_tag(tag: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
     positions: list[int] = []
     unknown: list[str] = []
     phrase: list[str] = []
-    for word in words_of(tag):
+    for word in words_with_denials(tag):
         if word not in _NOUNS:
             phrase.append(word)
             continue
@@ -261,8 +338,5 @@ def _read_tag(tag: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
 
 
 def _why_skipped(key: str, tags: str) -> str:
-    shown = tags.strip()
-    shown = shown if len(shown) <= 40 else shown[:37] + "..."
-    if not key:
-        return f'no "id," before "{shown}"'
-    return f'no known hair or eye colour in "{shown}"'
+    words = shown(" ".join(tags.split()))
+    return f'no known hair or eye colour in "{words}"' if key else f'no "id," before "{words}"'

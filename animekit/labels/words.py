@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from animekit.labels import tags
-
 NEGATIONS = frozenset(("no", "not", "without"))
 
 
 Words = tuple[str, ...]
 
 
+_SPELLINGS = {"grey": "gray", "blond": "blonde", "eye": "eyes"}
 _EDGES = "\"'.;:!?()"  # what may stand around a word and says nothing
 
 
 def words_of(text: str) -> Words:
-    """Return the words of a label or a text, in lower case and in one spelling.
+    """Return the words of a label or a text, in lower case and in one spelling, without "and".
 
-    >>> words_of("Grey-eye"), words_of("5_o_Clock_Shadow")
-    (('gray', 'eyes'), ('5', 'o', 'clock', 'shadow'))
+    >>> words_of("Grey-eye"), words_of("Blond hair and 5_o_Clock_Shadow")
+    (('gray', 'eyes'), ('blonde', 'hair', '5', 'o', 'clock', 'shadow'))
     """
     parts = (part.strip(_EDGES) for part in text.replace("_", " ").replace("-", " ").split())
-    return tags.words_of(" ".join(parts))
+    words = " ".join(parts).lower().split()
+    return tuple(_SPELLINGS.get(word, word) for word in words if word != "and")
 
 
 def shown(text: str, limit: int = 40) -> str:

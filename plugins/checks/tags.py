@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from animekit.cleaning.check import Check, Context, Finding, Reason
 from animekit.config import Params
+from animekit.data.survey import survey
 from animekit.errors import AnimekitError, ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.labels.tags import GROUPS, NAMES, read_tags
+from animekit.labels.ids import find_row, match
+from animekit.labels.sources import tags_of_folder
+from animekit.labels.tags import GROUPS, NAMES, Tags, read_tags
 from animekit.labels.vocabulary import parts
 
 if TYPE_CHECKING:
@@ -36,8 +38,10 @@ class TagProblems(Check):
 
     def __init__(self, params: Params | None = None) -> None:
         super().__init__(params)
-        self._labels: dict[str, np.ndarray] = {}
-        self._unknown: dict[str, str] = {}
+        self._tags: Tags
+        self._context: Context
+        self._exactly = False
+        self._twice: dict[str, str] = {}
 
     def missing(self, context: Context) -> AnimekitError | None:
         """Return an error where no tags file was given."""
@@ -48,13 +52,12 @@ class TagProblems(Check):
     def begin(self, context: Context) -> None:
         """Read the tags file, and say what of it could not be used."""
         assert context.tags is not None, "missing comes first"
-        tags = read_tags(context.tags)
-        self._labels = dict(zip(tags.frame.index, tags.frame.to_numpy(np.uint8), strict=True))
-        ids = _ids_by_row(context.tags)
-        self._unknown = {
-            ids[skipped.row]: skipped.reason
-            for skipped in tags.skipped
-            if "no known" in skipped.reason and skipped.row in ids
+        tags, self._exactly = _read(context.tags)
+        self._tags, self._context = tags, context
+        self._twice = {
+            each.id: f"row {each.first} and row {each.row} say other things"
+            for each in tags.doubled
+            if not each.same
         }
         if tags.skipped:
             first = tags.skipped[0]
@@ -68,21 +71,30 @@ class TagProblems(Check):
 
     def judge(self, table: pd.DataFrame) -> list[Finding]:
         """Return the pictures whose row is missing, empty or in conflict with itself."""
-        found = []
         readable = table[table["width"] > 0]
+        labels, use = match(
+            self._tags,
+            [file.name for file in survey(self._context.folder).files],  # of all shards
+            file=str(self._context.tags),
+            home=self._context.folder.absolute().as_posix(),
+            exactly=self._exactly,
+        )
+        if use.unmatched.count:
+            self._context.warnings.append(f"rows that name no picture here {use.unmatched}")
+        found = []
         for row, name in zip(readable.index, readable["name"], strict=True):
-            verdict = self._verdict(name)
+            verdict = self._verdict(name, labels[name][0] if name in labels else None)
             if verdict is not None:
                 found.append(Finding(row, self.reason(verdict[0]), note=verdict[1]))
         return found
 
-    def _verdict(self, name: str) -> tuple[str, str] | None:
-        path = PurePosixPath(name)
-        keys = (name, path.name, path.stem)  # as Tags.labels looks an image up
-        labels = next((self._labels[key] for key in keys if key in self._labels), None)
+    def _verdict(self, name: str, labels: np.ndarray | None) -> tuple[str, str] | None:
+        twice = find_row(name, self._twice)
+        if twice is not None:
+            return "tag_conflict", self._twice[twice]
         if labels is None:
-            reason = next((self._unknown[key] for key in keys if key in self._unknown), None)
-            return ("tag_missing", "") if reason is None else ("tag_unknown", reason)
+            key = find_row(name, self._tags.unknown)
+            return ("tag_missing", "") if key is None else ("tag_unknown", self._tags.unknown[key])
         unknown = []
         for part, noun in zip(parts(GROUPS), ("hair", "eyes"), strict=True):
             on = np.flatnonzero(labels[part]) + part.start
@@ -93,11 +105,12 @@ class TagProblems(Check):
         return ("tag_half", f"no known {unknown[0]} colour") if unknown else None
 
 
-def _ids_by_row(path: Path) -> dict[int, str]:
-    """Return the id of each row of a tags file that has one row a line, counted from 1."""
-    text = path.read_bytes().decode("utf-8-sig")
-    lines = enumerate(re.split(r"\r\n|\n|\r", text), start=1)
-    return {number: line.partition(",")[0].strip().strip('"') for number, line in lines}
+def _read(path: Path) -> tuple[Tags, bool]:
+    """Return the tags of a file, or of what a folder holds, and whether ids are whole paths."""
+    if path.is_dir() or path.suffix.lower() in (".jsonl", ".json"):
+        tags, source = tags_of_folder(path)
+        return tags, source.exactly
+    return read_tags(path), False  # an id with two rows is a finding here, no error
 
 
 @hookimpl

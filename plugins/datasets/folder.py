@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,11 +16,10 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import DataError
 from animekit.hookspecs import hookimpl
 from animekit.images.decode import Header, ImageError, decode, header
-from animekit.labels.tables import AttributeTable, read_labels
-from animekit.labels.tags import Tags
+from animekit.labels import sources
+from animekit.labels.ids import LabelUse, match
+from animekit.labels.tables import AttributeTable
 from animekit_plugins.datasets._files import Archive, Files, FileSource
-
-TAG_FILE = "tags.csv"
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Labels:
     names: tuple[str, ...] = ()
     groups: tuple[int, ...] = ()
     rows: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    use: LabelUse | None = None
 
 
 class Folder(Dataset):
@@ -38,10 +38,12 @@ class Folder(Dataset):
 
     Every image counts, at any depth; hidden files and folders do not. If the folder was cleaned, an
     image that its newest manifest knows counts only if the decision there is keep. Labels come from
-    the file that is given, else from the tags.csv in the folder (it speaks of the images at its
-    side and below), else from tags.csv beside the folder, if that names any of these images. Such a
-    file holds hair and eye tags, CelebA's list of attributes, or a table with named columns.
-    Without one, where every image lies in a first-level folder, the folders' names are the labels.
+    the file or folder that is given, else from the first of these that names any image: tags.csv in
+    the folder (it speaks of the images at its side and below), tags.csv beside the folder,
+    metadata.jsonl, metadata.csv, dataset.json, a .txt beside each image. Such a file holds hair and
+    eye tags, CelebA's list of attributes, or a table with named columns. What was found and could
+    not be used is said. Without any, where every image lies in a first-level folder, the folders'
+    names are the labels.
     """
 
     name = "folder"
@@ -57,6 +59,7 @@ class Folder(Dataset):
             raise self._empty()
         self._names, self._cleaned = self._kept()
         self._labels = self._find_labels()
+        self.label_use = self._labels.use
 
     @classmethod
     def matches(cls, where: str) -> bool:
@@ -141,51 +144,53 @@ class Folder(Dataset):
 
     def _find_labels(self) -> Labels:
         if self.tags is not None:
-            labels = self._match(read_labels(self.tags))
-            if labels is None:
-                raise DataError(
-                    f"{self.tags} has no row for any of the {len(self):,} images in {self.where}",
-                    "its ids must be file names without the extension, such as"
-                    f" {PurePosixPath(self._names[0]).stem}",
-                )
-            return labels
-        problem = ""
-        for found in (self._tags_inside, self._tags_beside):
+            return self._match(sources.given(self.tags))
+        beside = sources.beside(self.path)
+        found = sources.inside(self._source, self._source.names, self.where)
+        if not found or found[0].name != sources.TAG_FILE:
+            found = beside + found
+        else:
+            found[1:1] = beside
+        words, classes = "", True
+        for place, source in enumerate(found):
             try:
-                labels = found()
+                labels = self._match(source)
             except DataError as error:
                 # Nobody asked for this file, so it must not stop a training without labels.
-                problem = f" ({TAG_FILE} is not used: {error.message.splitlines()[0]})"
+                words += f" ({source.name} is not used: {error.message.splitlines()[0]})"
+                self.label_notes.append(f"{source.name}: {error.message}; {error.hint}")
+                classes &= not source.is_all
                 continue
-            if labels is not None:
-                return labels
-        return self._class_folders(problem)
+            self.label_notes += [
+                f"{each.name}: read only without {source.name}" for each in found[place + 1 :]
+            ]
+            return replace(labels, words=labels.words + words)
+        self.label_notes += sources.unread(self._source, self._source.names)
+        return self._class_folders(words) if classes else Labels(words)
 
-    def _match(self, tags: Tags | AttributeTable, below: str = "") -> Labels | None:
-        """Return the labels of the images that the tags name; None if they name none."""
-        names = (name for name in self._names if name.startswith(below))
-        found = ((name, tags.labels(name.removeprefix(below))) for name in names)
-        rows = {name: pair for name, pair in found if pair is not None}
-        words = f", {len(rows):,} with tags"
-        if isinstance(tags, AttributeTable):
-            words = f", {len(rows):,} with labels ({tags.words})"
-        return Labels(words, tuple(tags.names), tuple(tags.groups), rows) if rows else None
-
-    def _tags_inside(self) -> Labels | None:
-        """Use tags.csv at the top, or the only one below; two of them cannot be told apart."""
-        files = [name for name in self._source.others if PurePosixPath(name).name == TAG_FILE]
-        if TAG_FILE in files:
-            files = [TAG_FILE]
-        if len(files) != 1:
-            return None
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / TAG_FILE
-            path.write_bytes(self._source.read(files[0]))
-            return self._match(read_labels(path), below=files[0].removesuffix(TAG_FILE))
-
-    def _tags_beside(self) -> Labels | None:
-        path = self.path.absolute().parent / TAG_FILE
-        return self._match(read_labels(path)) if path.is_file() else None
+    def _match(self, source: sources.Source) -> Labels:
+        """Return the labels of the images that a source names; DataError if it names none."""
+        found = source.read()
+        below = source.below
+        names = [name[len(below) :] for name in self._source.names if name.startswith(below)]
+        top = self.path.absolute()
+        home = (top if self.path.is_dir() else top.with_suffix("")) / below
+        pairs, use = match(
+            found,
+            names,
+            file=source.name if self.tags is None else str(self.tags),
+            home=home.as_posix(),
+            exactly=source.exactly,
+            exists=partial(_is_elsewhere, home, top.parent),
+        )
+        kept = set(self._names)
+        rows = {below + name: pair for name, pair in pairs.items() if below + name in kept}
+        if not rows:
+            raise _no_row(use, names, self)
+        words = f", {len(rows):,} with tags" + (f" ({found.words})" if found.words else "")
+        if isinstance(found, AttributeTable):
+            words = f", {len(rows):,} with labels ({found.words})"
+        return Labels(words, tuple(found.names), tuple(found.groups), rows, use)
 
     def _class_folders(self, words: str) -> Labels:
         parts = [PurePosixPath(name).parts for name in self._names]
@@ -200,6 +205,28 @@ class Folder(Dataset):
         shown = " ".join(classes[:8]) + (" ..." if len(classes) > 8 else "")
         words = f", {len(classes)} classes: {shown}{words}"
         return Labels(words, tuple(classes), (len(classes),), rows)
+
+
+def _no_row(use: LabelUse, names: list[str], folder: Folder) -> DataError:
+    """Return the error for labels of other images: it says what both are called."""
+    first = f"; {use.unmatched.first[0]}" if use.unmatched.first else ""
+    return DataError(
+        f"{use.file} has no row for any of the {len(folder):,} images in {folder.where}{first}",
+        f"its ids must be paths below the folder, or file names, such as {names[0]} or"
+        f" {PurePosixPath(names[0]).stem}, with all zeros in front",
+    )
+
+
+def _is_elsewhere(home: Path, parent: Path, key: str) -> bool:
+    """Say whether an id is the path of a file that is not in the folder."""
+    plain = key.replace("\\", "/")
+    try:
+        files = [path for path in (home / plain, parent / plain) if path.is_file()]
+        return bool(files) and not any(
+            path.resolve().is_relative_to(home.resolve()) for path in files
+        )
+    except (OSError, ValueError):
+        return False
 
 
 def _count(number: int, noun: str) -> str:

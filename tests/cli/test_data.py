@@ -108,6 +108,32 @@ def test_info_counts_labels_and_says_where_no_picture_has_one(
     assert set(drawn.labels.values()) == {None}
 
 
+def test_info_counts_the_rows_of_a_label_file_and_names_three_of_each_kind() -> None:
+    folder = fill(Path("set"), "0.png", "1.png", "2.png")
+    rows = "0,red hair\n1.png,blue hair\n0,red hair\n7,red hair\n8,red hair\n9,red hair\n"
+    (folder / "tags.csv").write_text(rows + "02,aqua hair\n2,long hair\n")
+    (folder / "2.txt").write_text("pink hair")
+    found = answer("info", folder)
+    use = found["rows"]
+    assert (use["file"], use["rows"], use["used"], use["ways"]) == ("tags.csv", 8, 2, {"name": 2})
+    assert use["unmatched"] == {
+        "count": 4,
+        "first": ['row 4: "7"', 'row 5: "8"', 'row 6: "9"'],
+    }
+    assert use["doubled"] == {"count": 1, "first": ['row 3: "0" as in row 1']}
+    assert use["skipped"]["first"] == ['row 8: no known hair or eye colour in "long hair"']
+    assert found["notes"] == ["1 .txt beside the pictures: read only without tags.csv"]
+    text = call("info", folder, "--plain").stdout
+    assert "rows\t8 in tags.csv: 2 used (2 by name)" in text
+    assert 'rows unmatched\t4: row 4: "7", row 5: "8", row 6: "9", ...' in text
+    assert 'rows doubled\t1: row 3: "0" as in row 1' in text
+    assert "not used\t1 .txt beside" in text
+    (folder / "tags.csv").write_text("0,red hair\n0,blue hair\n")
+    (note, *_) = answer("info", folder)["notes"]
+    assert 'id "0" was already given in row 1, with other labels; keep the row' in note
+    assert call("info", folder, "--tags", folder / "tags.csv").exit_code == 4
+
+
 def test_info_reads_archives_and_class_folders(tmp_path: Path, registry: Registry) -> None:
     members = {f"{kind}/{index}.png": picture(index) for kind in "ab" for index in range(2)}
     found = describe(zipped(tmp_path / "set.zip", members), registry=registry)
@@ -246,6 +272,51 @@ def test_quirks_of_the_bytes_are_named(tmp_path: Path) -> None:
     assert tag_table(path).quirks == []
     path.write_text(FORMS["Python dict"])
     assert tag_table(path).quirks == ["no line end at the end"]
+
+
+def test_rows_that_contradict_each_other_are_counted_and_never_exported() -> None:
+    Path("t.csv").write_text("0,red hair\n1,aqua hair\n0,blue hair\n1,aqua_hair\n3,long hair\n")
+    found = answer("tags", "t.csv")
+    assert found["doubled"] == {
+        "count": 2,
+        "first": [
+            'row 3: "0" with other labels than in row 1',
+            'row 4: "1" as in row 2',
+        ],
+        "contradicting": 1,
+    }
+    assert found["passed"] == {
+        "count": 1,
+        "first": ['row 5: no known hair or eye colour in "long hair"'],
+    }
+    assert found["unmatched"] is None
+    result = call("tags", "t.csv", "--export", "simple.csv")
+    assert (result.exit_code, Path("simple.csv").exists()) == (4, False)
+    assert 'rows doubled: 2: row 3: "0" with other labels than in row 1' in result.stdout
+    assert "1 rows contradict an earlier row of their id" in result.stderr
+
+
+def test_captions_and_metadata_stand_for_a_tag_file() -> None:
+    folder = fill(Path("set"), "0.png", "1.png")
+    for index, text in enumerate(("1girl, red_hair, blue_eyes", "solo")):
+        (folder / f"{index}.txt").write_text(text)
+    found = answer("tags", folder)
+    assert (found["form"], found["labelled"], found["one_of_each"]) == (
+        "captions or metadata",
+        1,
+        1,
+    )
+    assert found["pictures"]["with_tags"] == 1
+    rows = (
+        '{"file_name": "1.png", "tags": ["aqua_hair"]}\n{"file_name": "9.png", "tags": "red hair"}'
+    )
+    (folder / "metadata.jsonl").write_text(rows)
+    found = answer("tags", folder)
+    assert (found["labelled"], found["pictures"]["with_tags"]) == (2, 1)
+    assert found["unmatched"] == {"count": 1, "first": ['row 2: "9.png"']}
+    assert answer("tags", folder / "metadata.jsonl")["labelled"] == 2
+    (folder / "metadata.jsonl").write_text('{"file_name": "1.png", "label": "cat"}\n' * 2)
+    assert call("tags", folder).exit_code == 4
 
 
 def test_a_folder_stands_for_its_tag_file(tmp_path: Path) -> None:

@@ -141,19 +141,22 @@ def test_images_of_one_stem_are_all_kept_and_a_path_in_the_tags_tells_them_apart
     tmp_path: Path,
 ) -> None:
     fill(tmp_path, "1.png", "1.jpg", "x/1.png")
-    (tmp_path / "tags.csv").write_text("1,red hair\nx/1.png,blue hair\n")
+    (tmp_path / "tags.csv").write_text("1.jpg,red hair\n1.png,pink hair\nx/1.png,blue hair\n")
     dataset = Folder(str(tmp_path))
     assert names(dataset) == ["1.jpg", "1.png", "x/1.png"]
-    assert [words(dataset, i) for i in range(3)] == [["red hair"], ["red hair"], ["blue hair"]]
+    assert [words(dataset, i) for i in range(3)] == [["red hair"], ["pink hair"], ["blue hair"]]
 
 
-def test_tags_given_for_other_images_are_an_error_but_found_ones_are_left_alone(
+def test_tags_given_for_other_images_are_an_error_and_found_ones_are_said(
     tmp_path: Path,
 ) -> None:
     folder = fill(tmp_path / "faces", "0.png")
     tags = tmp_path / "tags.csv"
     tags.write_text("77,red hair\n")
-    assert Folder(str(folder)).description == "1 image in 1 folder"
+    dataset = Folder(str(folder))
+    assert dataset.spec(8).labels == ()
+    assert dataset.description.startswith("1 image in 1 folder (tags.csv is not used: ")
+    assert "no row for any of the 1 images" in dataset.description
     with pytest.raises(DataError, match="has no row for any of the 1 images"):
         Folder(str(folder), tags=tags)
 

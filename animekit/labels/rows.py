@@ -1,0 +1,303 @@
+"""Rows of label files: their cells, and which column of them names the picture."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from animekit.errors import DataError
+
+MAX_BYTES = 64 << 20
+"""Bytes of a label file: twice what CelebA's list of 202,599 pictures has."""
+MAX_ROWS = 1_000_000
+MAX_LINE = 1_000_000
+"""Letters of one row."""
+TWO_NUMBERS = "two numbers may be the id"
+BLANK = frozenset(("", "?", "nan", "na", "n/a", "null", "none", "unknown"))
+
+_PICTURE = r"\.(?:png|jpe?g|jpe|jfif|webp|bmp|gif|tiff?|tga|avif|heic|heif|jxl|ppm|jp2)"
+_IS_PICTURE = re.compile(rf".*[^\s/\\]{_PICTURE}", re.IGNORECASE | re.DOTALL)
+_HOLDS_PICTURE = re.compile(rf"(?:^|[,;\t])([^,;\t]*{_PICTURE})[\s\"]*(?:[,;\t]|$)", re.IGNORECASE)
+_IS_NUMBER = re.compile(r"[+-]?\d+(?:\.0+)?")
+_ENDS = re.compile(r"\r\n|\n|\r")
+_ID_NAME = re.compile(
+    r"(?:file|image|img|picture|photo|pic)s?(?:_?(?:id|name|file|path)s?)?|ids?|paths?|key|name|stem"
+)
+_INDEX_NAME = re.compile(
+    r"|#|index|unnamed:_\d+(?:\.\d+)*|level_\d|row|rows|row_?(?:no|num|number|name|names|id)|nr?|no"
+)
+
+
+class Doubled(NamedTuple):
+    """A later row of an id: where it and the first one stand, and whether they say the same."""
+
+    id: str
+    row: int
+    first: int
+    same: bool
+
+
+class Row(NamedTuple):
+    """One row of a tag file: its number from 1, id and tags; or why it cannot be used."""
+
+    number: int
+    key: str
+    tags: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The lines of a file with cells, and what the columns are.
+
+    `lines` are those that are not empty, with their numbers from 1. `header` names the columns; it
+    is empty where the first line is a row. The picture is named in column `column`; `dropped` are
+    columns that count the rows. In metadata (`is_metadata`), a column "label" names classes.
+    """
+
+    where: str
+    lines: list[tuple[int, str]]
+    separator: str
+    header: tuple[str, ...] = ()
+    column: int = 0
+    dropped: frozenset[int] = frozenset()
+    is_metadata: bool = False
+
+    @property
+    def said(self) -> str:
+        """Say which column names the pictures, where it is not the first; "" else."""
+        if not self.column:
+            return ""
+        name = f' "{self.header[self.column]}"' if self.header else ""
+        return f"pictures named in column {self.column + 1}{name}"
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number and the cells of each line below the header."""
+        for number, line in self.lines[1 if self.header else 0 :]:
+            yield number, cells(line, self.separator)
+
+
+def cells(line: str, separator: str) -> list[str]:
+    """Return the cells of a line; quotes as in CSV, where they are as in CSV.
+
+    >>> cells('"a,b.png",red hair', ","), cells('0,6" doll', ",")
+    (['a,b.png', 'red hair'], ['0', '6" doll'])
+    """
+    if '"' in line:
+        try:
+            return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+        except csv.Error:
+            pass  # a cell of more than 131,072 letters, say
+    return [cell.strip(' "\r') for cell in line.split(separator)]
+
+
+def numbered(where: str, text: str) -> list[tuple[int, str]]:
+    """Return the lines that are not empty, with their numbers from 1; DataError for too many."""
+    count = 1 + text.count("\n") + text.count("\r")
+    if count > 2 * MAX_ROWS or (count > MAX_ROWS and count - text.count("\r\n") > MAX_ROWS):
+        raise too_large(where, f"more than {MAX_ROWS:,} rows")
+    lines = [(n, line) for n, line in enumerate(_ENDS.split(text), start=1) if line.strip()]
+    for number, line in lines:
+        if len(line) > MAX_LINE:
+            raise too_large(f"{where}, row {number}", f"{len(line):,} letters")
+    return lines
+
+
+def too_large(where: str, what: str) -> DataError:
+    """Return the error for a label file that is larger than any."""
+    return DataError(
+        f"{where} has {what}: no label file is so large",
+        "give one row a picture: 0,blue hair red eyes; several files can label parts of a set",
+    )
+
+
+def open_sheet(where: str, text: str) -> Sheet:
+    """Return the lines of a text and what its columns are, as `sheet_of`."""
+    return sheet_of(where, numbered(where, text))
+
+
+def sheet_of(where: str, lines: list[tuple[int, str]]) -> Sheet:
+    """Find the separator, the header and the column that names the pictures.
+
+    That is the one column of picture files (0.png), else the one whose name says so (file, image,
+    id), else the first. Raises DataError where two columns may be it: nobody can know.
+    """
+    first = lines[0][1] if lines else ""
+    separator = max("\t,;", key=first.count)
+    names = cells(first, separator)
+    is_header = len(lines) > 1 and len(names) > 1
+    begin = re.split(r"[,;\t]", first)[0].strip(' "')
+    is_header &= not _IS_NUMBER.fullmatch(begin) and not _HOLDS_PICTURE.search(first)
+    if not is_header:
+        sheet = Sheet(where, lines, _separator(lines))
+        return replace(sheet, column=_column_of_pictures(sheet))
+    sheet = Sheet(where, lines, separator, tuple(names))
+    found = _picture_columns(sheet)
+    if len(found) > 1:
+        raise _two(sheet, found[0], found[1])
+    column = found[0] if found else _column_by_name(sheet)
+    counted = (j for j in range(len(names)) if j != column and _counts_rows(sheet, j))
+    return replace(sheet, column=column, dropped=frozenset(counted))
+
+
+def tag_rows(sheet: Sheet, only: tuple[int, ...] = ()) -> Iterator[Row]:
+    """Yield the rows of a tag file, a header too: it has no tags.
+
+    `only` are the columns that hold tags; all others by default. Raises DataError where most rows
+    begin with two numbers: either may be the picture.
+    """
+    # a header that was made for rows of metadata has no number
+    rows = [_tag_row(sheet, number, line, only) for number, line in sheet.lines if number]
+    twice = [row for row in rows if row.problem.startswith(TWO_NUMBERS)]
+    if twice and 2 * len(twice) >= sum(bool(row.key and row.tags.strip()) for row in rows):
+        number, key, tags, _ = twice[0]
+        other = _other_id(sheet, tags)
+        raise DataError(
+            f'{sheet.where}, row {number}: "{key}" and "{other}" may both be the picture\'s id',
+            f'if "{other}" is, remove the first column (df.to_csv(..., index=False));'
+            f' if "{key}" is, remove the column of "{other}"',
+        )
+    yield from rows
+
+
+def is_picture(cell: str) -> bool:
+    """Say whether a cell is the name of a picture file.
+
+    >>> is_picture("a/0.PNG"), is_picture("png"), is_picture("0")
+    (True, False, False)
+    """
+    return bool(_IS_PICTURE.fullmatch(cell))
+
+
+def _tag_row(sheet: Sheet, number: int, line: str, only: tuple[int, ...]) -> Row:
+    if sheet.column or only:
+        found = cells(line, sheet.separator)
+        if len(found) <= sheet.column:
+            return Row(number, "", line, f"no column {sheet.column + 1}")
+        places = only or [j for j in range(len(found)) if j != sheet.column]
+        kept = [
+            found[j]
+            for j in places
+            if j < len(found) and j not in sheet.dropped and not _counts(sheet, j, found[j])
+        ]
+        if only and sheet.header and max(only) == len(sheet.header) - 1:
+            kept += found[len(sheet.header) :]  # tags parted by commas, without quotes
+        key, tags = found[sheet.column], ("\t" if sheet.separator == "\t" else ",").join(kept)
+    else:
+        key, tags = _first_cell(line, sheet.separator)
+    picture = _HOLDS_PICTURE.search(tags)
+    if picture:
+        return Row(number, key, tags, f'names two pictures, "{key}" and "{picture[1]}"')
+    other = _other_id(sheet, tags) if sheet.column == 0 and not only else ""
+    if other:
+        return Row(number, key, tags, f'{TWO_NUMBERS}, "{key}" and "{other}"')
+    return Row(number, key, tags)
+
+
+def _counts(sheet: Sheet, column: int, cell: str) -> bool:
+    """Say whether a cell without a header is the number of a row, before the picture's name."""
+    return not sheet.header and column < sheet.column and bool(_IS_NUMBER.fullmatch(cell))
+
+
+def _first_cell(line: str, separator: str) -> tuple[str, str]:
+    """Return the first cell and all behind it, as it stands; "" without a separator."""
+    if line.lstrip().startswith('"'):
+        quoted = re.match(rf'\s*"((?:[^"]|"")*)"\s*{re.escape(separator)}', line)
+        if quoted:
+            return quoted[1].replace('""', '"').strip(), line[quoted.end() :]
+    key, found, tags = line.partition(separator)
+    return (key.strip().strip('"'), tags) if found else ("", line)
+
+
+def _other_id(sheet: Sheet, tags: str) -> str:
+    """Return a bare number among tags, which no header explains; "" without."""
+    parts = [part.strip(' "') for part in re.split(r"[,;\t]", tags.strip())]
+    if len(parts) < len(sheet.header) or not any(map(str.isalpha, tags)):
+        return ""
+    return next((part for part in parts if _IS_NUMBER.fullmatch(part)), "")
+
+
+def _separator(lines: list[tuple[int, str]]) -> str:
+    """Return what stands behind the first cell of most lines."""
+    seen = (re.search(r"[,;\t]", re.sub(r'^\s*"[^"]*"', "", line)) for _, line in lines)
+    counts = Counter(found[0] for found in seen if found)
+    return counts.most_common(1)[0][0] if counts else ","
+
+
+def _column_of_pictures(sheet: Sheet) -> int:
+    """Return the column that holds picture files, in a file without a header; else 0."""
+    counts: Counter[int] = Counter()
+    for _, line in sheet.lines:
+        if _HOLDS_PICTURE.search(line):
+            found = cells(line, sheet.separator)
+            counts.update(j for j, cell in enumerate(found) if is_picture(cell))
+    if not counts:
+        return 0
+    column = min(counts, key=lambda j: (-counts[j], j))
+    return column if 2 * counts[column] >= len(sheet.lines) else 0
+
+
+def _picture_columns(sheet: Sheet) -> list[int]:
+    """Return the columns that hold picture files, in a file with a header."""
+    filled: Counter[int] = Counter()
+    pictures: Counter[int] = Counter()
+    for _, found in sheet.rows():
+        for j, cell in enumerate(found):
+            filled[j] += cell.lower() not in BLANK
+            pictures[j] += is_picture(cell)
+    return [j for j in range(len(sheet.header)) if 2 * pictures[j] > filled[j] > 0]
+
+
+def _column_by_name(sheet: Sheet) -> int:
+    """Return the column that is called an id, or the first; DataError where two may be it."""
+    named = [j for j, name in enumerate(sheet.header) if _ID_NAME.fullmatch(_plain(name))]
+    if _INDEX_NAME.fullmatch(_plain(sheet.header[0])):
+        rest = range(1, len(sheet.header))
+        rivals = named or [j for j in rest if _is_id(_column(sheet, j), numbers=True)]
+        if len(named) > 1 or (rivals and not named):
+            raise _two(sheet, *(named[:2] if named else (0, rivals[0])))
+        return named[0] if named else 0
+    rivals = [j for j in named if j != named[0] and _is_id(_column(sheet, j), numbers=False)]
+    if rivals:
+        raise _two(sheet, named[0], rivals[0])
+    return named[0] if named else 0
+
+
+def _counts_rows(sheet: Sheet, column: int) -> bool:
+    """Say whether a column counts rows and says nothing of the pictures."""
+    name = _plain(sheet.header[column])
+    if column and not name:
+        return False
+    if not _INDEX_NAME.fullmatch(name) and not _ID_NAME.fullmatch(name):
+        return False
+    found = _column(sheet, column)
+    return any(found) and all(_IS_NUMBER.fullmatch(cell) for cell in found)
+
+
+def _column(sheet: Sheet, column: int) -> list[str]:
+    return [found[column] if column < len(found) else "" for _, found in sheet.rows()]
+
+
+def _is_id(column: list[str], *, numbers: bool) -> bool:
+    """Say whether each cell is another one, as ids are."""
+    if any(cell.lower() in BLANK for cell in column) or len(set(column)) < len(column):
+        return False
+    return not numbers or all(_IS_NUMBER.fullmatch(cell) for cell in column)
+
+
+def _plain(name: str) -> str:
+    return "_".join(name.lower().replace("_", " ").replace("-", " ").split())
+
+
+def _two(sheet: Sheet, one: int, other: int) -> DataError:
+    first = f'column {one + 1} "{sheet.header[one]}"'
+    second = f'column {other + 1} "{sheet.header[other]}"'
+    return DataError(
+        f"{sheet.where}: {first} and {second} may both name the pictures",
+        f"remove column {one + 1} if column {other + 1} names them, or column {other + 1} if"
+        f" column {one + 1} does",
+    )
