@@ -33,7 +33,7 @@ Item = tuple[int, np.ndarray | None, np.ndarray | None, np.ndarray | None, str]
 
 @contextmanager
 def workplace(root: Path) -> Iterator[Path]:
-    """Give a folder to build in, gone at the end; a disk that cannot be written is DeviceError."""
+    """Give a folder to build in; DeviceError where the disk cannot be written."""
     temporary = None
     try:
         root.mkdir(parents=True, exist_ok=True)

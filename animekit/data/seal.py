@@ -23,7 +23,7 @@ FILES = ("manifest.json", "meta.csv", "images.npy", "labels.npy", "mask.npy")
 
 
 def seal(folder: Path) -> None:
-    """Write the seal of the files of a store, which must have reached the disk before it does."""
+    """Write the seal of a store, whose files reach the disk before it does."""
     facts = {}
     for path in (folder / name for name in FILES if (folder / name).exists()):
         with path.open("rb+") as file:

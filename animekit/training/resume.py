@@ -73,14 +73,14 @@ def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine
 
 
 def fixed_values(job: TrainJob) -> dict[str, Any]:
-    """Return what a run keeps beside its model's parameters: each would change what a step does."""
+    """Return what a run keeps beside its parameters: what a step depends on."""
     options = job.recipe.options.model_dump(mode="json")
     kept = {key: value for key, value in options.items() if key not in RESUMABLE | {"name"}}
     return kept | {"precision": job.engine.precision, "compile": job.engine.compiled}
 
 
 def refuse_others(run: Run, job: TrainJob, folder: Path) -> None:
-    """Raise CheckpointError, before a model is built, where a checkpoint is not of this job.
+    """Raise CheckpointError where a checkpoint is not of this job; build no model.
 
     What config.json says is held against what the checkpoint knows of itself: a changed digit in
     one of them would train on to something else. Those of 0.1.0 know parameters, labels and data.
