@@ -98,7 +98,9 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
         common.screen.say(f"would pack {len(dataset):,} pictures at {size}x{size}: {human(room)}")
         return {"would_pack": len(dataset), "size": size, "bytes": room}
     with packing(common.screen) as progress:
-        packed = make_pack(dataset, size, progress=progress)
+        packed = make_pack(dataset, size, progress=progress, verify=True)
+    for note in packed.notes:
+        common.screen.note(note, "yellow")
     for item in packed.skipped[:NAMED]:
         common.screen.warn(f"{item.name} is left out: {item.reason}", "skipped")
     held = sum(file.stat().st_size for file in packed.folder.iterdir())

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
-import json
 import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from animekit.data.dataset import Dataset, Skipped, is_picture
+from animekit.data.building import VERSION, build, open_text, workplace
+from animekit.data.dataset import Dataset, Skipped
+from animekit.data.seal import check_seal, is_sealed, seal
 from animekit.data.spec import ImageSpec
-from animekit.errors import DataError, DeviceError
-from animekit.files import FULL, Progress, cache_dir, cores
-from animekit.images.decode import ImageError
-from animekit.plugins import broken
+from animekit.errors import AnimekitError
+from animekit.files import Progress, cache_dir
+from animekit.foreign import parse_json, read_text
+from animekit.text import clipped
 
-VERSION = 2  # raise it when decoding, resizing or the layout of the files change
-STALE_SECONDS = 24 * 3600
-BLOCK_BYTES = 32 * 1024 * 1024
-DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError)
-
-Item = tuple[int, np.ndarray | None, np.ndarray | None, np.ndarray | None, str]
+MANIFEST_LIMIT = 256 * 1024 * 1024  # bytes; it names every file that was left out
 
 
 @dataclass(frozen=True)
@@ -50,6 +42,10 @@ class Pack:
     fingerprint: str
     skipped: list[Skipped]
     found: int
+    pixels: str = ""
+    """The sha256 of all pixels."""
+    notes: tuple[str, ...] = ()
+    """Words for the user: a damaged store was made again."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -57,7 +53,7 @@ class Pack:
     @cached_property
     def names(self) -> list[str]:
         """Names of the images, in order."""
-        with _open_text(self.folder / "meta.csv", "r") as file:
+        with open_text(self.folder / "meta.csv", "r") as file:
             return [row["name"] for row in csv.DictReader(file)]
 
     def held_out(self, share: float) -> np.ndarray:
@@ -70,66 +66,141 @@ class Pack:
         return np.array([int.from_bytes(each, "little") < share * 2**32 for each in hashes])
 
     def verify(self) -> bool:
-        """Read all pixels and say whether they are still what was written."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images).data).hexdigest()
-        return bool(digest == _manifest(self.folder)["sha256"])
+        """Read all files and say whether they are still what was written."""
+        try:
+            check_seal(self.folder, full=True)
+        except (OSError, ValueError):
+            return False
+        return True
 
 
 def pack(
-    dataset: Dataset, size: int, *, folder: Path | None = None, progress: Progress | None = None
+    dataset: Dataset,
+    size: int,
+    *,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    verify: bool = False,
 ) -> Pack:
     """Return the packed store of a data set at a size, built if it is not there.
 
     It lies in `folder`, else in `cache_dir()/packs`, under a name made from the content, so moving
-    or renaming the data finds it again. Items that cannot be decoded are skipped and recorded; a
-    damaged store is built anew. Raises DataError where no image can be used.
+    or renaming the data finds it again. Items that cannot be decoded are skipped and recorded. A
+    damaged store is built anew, with a word in its notes; files that were not touched are taken for
+    whole, unless `verify` has them read. Raises DataError where no image can be used.
     """
     root = folder or cache_dir() / "packs"
     fingerprint = dataset.fingerprint()
     target = root / hashlib.sha256(f"{VERSION}:{size}:{fingerprint}".encode()).hexdigest()[:32]
+    if not target.exists():
+        return _make(dataset, size, fingerprint, target, progress)
     try:
-        return _open(target)
-    except DAMAGED:
-        pass  # or not built yet
-    with _workplace(root) as temporary:
-        _build(dataset, size, fingerprint, temporary, progress)
-        _move(temporary, target)
+        return _sound(target, dataset, size, fingerprint, verify=verify)
+    except Exception as error:  # of any kind: numpy, json and csv read what may be anything
+        reason = clipped(str(error) or type(error).__name__, 200)
+    pixels = _pixels(target)
+    try:
+        made = _make(dataset, size, fingerprint, target, progress)
+    except AnimekitError as error:
+        words = f"packed images in {target} are damaged ({reason}): {error.message}"
+        raise type(error)(words, error.hint, code=error.code) from None
+    word = f"packed images in {target} were damaged ({reason}) and are made again"
+    if pixels and pixels != made.pixels:
+        word += ", not quite as before: another version of Pillow decodes a little otherwise"
+    return replace(made, notes=(word,))
+
+
+def _make(
+    dataset: Dataset, size: int, fingerprint: str, target: Path, progress: Progress | None
+) -> Pack:
+    """Build a store and put it in its place; a whole one that came first stays."""
+    with workplace(target.parent) as temporary:
+        build(dataset, size, fingerprint, temporary, progress)
+        seal(temporary)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+            try:
+                return _sound(target, dataset, size, fingerprint, verify=True)
+            except Exception:  # as above
+                shutil.rmtree(target)
+                temporary.rename(target)
     return _open(target)
 
 
-@contextmanager
-def _workplace(root: Path) -> Iterator[Path]:
-    """Give a folder to build in, gone at the end; a disk that cannot be written is DeviceError."""
-    temporary = None
+def _sound(target: Path, dataset: Dataset, size: int, fingerprint: str, *, verify: bool) -> Pack:
+    """Return a store that is whole and of this data set; raises where it is not."""
+    sealed = is_sealed(target)
+    if sealed:
+        check_seal(target, full=verify)
+    found = _open(target)
+    if (found.fingerprint, found.spec) != (fingerprint, dataset.spec(size)):
+        raise ValueError("it is of other images")
+    if not sealed:  # of 0.1.0, which kept a hash of the pixels alone
+        _compare(found, dataset)
+        with suppress(OSError):
+            seal(target)
+    return found
+
+
+def _compare(found: Pack, dataset: Dataset) -> None:
+    """Raise ValueError where a store without a seal cannot be what was written.
+
+    Pixels have a hash, names those of the data set, and labels a form: 1 or 0, one of several
+    values, and a mask that the data set knows. What only looks odd is built anew, which costs time
+    and nothing else.
+    """
+    if _manifest(found.folder).get("sealed"):
+        raise ValueError("its seal is gone")
+    if hashlib.sha256(found.images.data).hexdigest() != found.pixels:
+        raise ValueError("images.npy is not what was written")
+    left_out = Counter(item.name for item in found.skipped) - Counter(
+        item.name for item in dataset.skipped
+    )
+    indices = [i for i in range(len(dataset)) if dataset.name_of(i) not in left_out]
+    if found.names != [dataset.name_of(i) for i in indices]:
+        raise ValueError("meta.csv is not what was written")
+    if found.found != len(dataset) + len(dataset.skipped):
+        raise ValueError("manifest.json is not what was written")
+    if found.labels is None or found.mask is None:
+        return
+    known = [dataset.mask_of(index) for index in indices]
+    for part in found.spec.parts():
+        several = part.stop - part.start > 1
+        chosen, seen = found.labels[:, part], found.mask[:, part]
+        if chosen.max() > 1 or seen.max() > 1 or (several and chosen.sum(axis=1).max() > 1):
+            raise ValueError("labels.npy is not what was written")
+        if any(
+            mask is not None and not np.array_equal(mask[part], row)
+            for mask, row in zip(known, seen, strict=True)
+        ):
+            raise ValueError("mask.npy is not what was written")
+
+
+def _pixels(folder: Path) -> str:
+    """Return the sha256 of the pixels that a damaged store had, "" where it does not say."""
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        _sweep(root)
-        temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=root))
-        yield temporary
-    except OSError as error:
-        if temporary is not None and error.errno not in FULL:
-            raise
-        raise DeviceError(
-            f"cannot write packed images to {root}: {error.strerror or error}",
-            "free some space, or set ANIMEKIT_HOME to a folder on another disk",
-        ) from None
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        return str(_manifest(folder)["sha256"])
+    except (AnimekitError, OSError, ValueError, KeyError):
+        return ""
 
 
 def _open(folder: Path) -> Pack:
-    """Open a store; raises one of DAMAGED where it is not whole."""
+    """Open a store; raises errors of many kinds where it is not whole."""
     manifest = _manifest(folder)
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    if manifest["version"] != VERSION or list(images.shape) != manifest["shape"]:
+    plain = images.dtype == np.uint8 and images.flags.c_contiguous
+    if manifest["version"] != VERSION or list(images.shape) != manifest["shape"] or not plain:
         raise ValueError("the manifest does not fit the images")
     spec = manifest["spec"]
     labelled = manifest["labelled"]
     labels = np.load(folder / "labels.npy", allow_pickle=False) if labelled else None
     mask = np.load(folder / "mask.npy", allow_pickle=False) if labelled else None
     for values in (labels, mask):
-        if values is not None and values.shape != (len(images), len(spec["labels"])):
+        shape = (len(images), len(spec["labels"]))
+        if values is not None and (values.shape != shape or values.dtype != np.uint8):
             raise ValueError("the labels do not fit the images")
     if (folder / "meta.csv").stat().st_size != manifest["meta_bytes"]:
         raise ValueError("the names are not whole")
@@ -144,143 +215,13 @@ def _open(folder: Path) -> Pack:
         fingerprint=manifest["fingerprint"],
         skipped=[Skipped(**item) for item in manifest["skipped"]],
         found=manifest["found"],
+        pixels=manifest["sha256"],
     )
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    values = json.loads((folder / "manifest.json").read_text("utf-8"))
+    text = read_text(folder / "manifest.json", "manifest", limit=MANIFEST_LIMIT)
+    values = parse_json(text, "manifest", any_name=True)
     if not isinstance(values, dict):
         raise ValueError("the manifest is not an object")
     return values
-
-
-def _build(
-    dataset: Dataset, size: int, fingerprint: str, folder: Path, progress: Progress | None
-) -> None:
-    spec = dataset.spec(size)
-    total, width = len(dataset), len(spec.labels)
-    skipped = list(dataset.skipped)
-    names: list[str] = []
-    labels, mask = np.zeros((2, total, width), np.uint8)
-    digest = hashlib.sha256()
-    with (folder / "images.npy").open("wb") as file:
-        file.write(_header((total, size, size, 3)))
-        for index, image, label, known, reason in _decoded(dataset, size, progress):
-            name = dataset.name_of(index)
-            if image is None:
-                skipped.append(Skipped(name, reason))
-                continue
-            if width and label is not None:
-                if np.shape(label) != (width,):
-                    raise broken(dataset, "__getitem__", label, f"{width} labels, as in its spec")
-                labels[len(names)] = label
-                mask[len(names)] = 1 if known is None else known
-            names.append(name)
-            file.write(image.data)
-            digest.update(image.data)
-        file.seek(0)
-        file.write(_header((len(names), size, size, 3)))
-    if not names:
-        raise _nothing(dataset, skipped)
-    if width:
-        np.save(folder / "labels.npy", labels[: len(names)])
-        np.save(folder / "mask.npy", mask[: len(names)])
-    with _open_text(folder / "meta.csv", "w") as text:
-        writer = csv.writer(text)
-        writer.writerow(["index", "name"])
-        writer.writerows(enumerate(names))
-    manifest = {
-        "version": VERSION,
-        "shape": [len(names), size, size, 3],
-        "spec": asdict(spec),
-        "labelled": bool(width),
-        "resize": "centre square, area down, bicubic up",
-        "fingerprint": fingerprint,
-        "sha256": digest.hexdigest(),
-        "meta_bytes": (folder / "meta.csv").stat().st_size,
-        "found": total + len(dataset.skipped),
-        "skipped": [asdict(item) for item in skipped],
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
-
-
-def _decoded(dataset: Dataset, size: int, progress: Progress | None) -> Iterator[Item]:
-    """Decode every item in order, in blocks, so that memory stays bounded."""
-
-    def work(indices: range) -> list[Item]:
-        return [_item(dataset, index, size) for index in indices]
-
-    total = len(dataset)
-    workers = min(16, cores())
-    block = max(workers, min(4096, BLOCK_BYTES // (size * size * 3)))
-    part = max(1, min(64, block // workers))
-    with ThreadPoolExecutor(workers, thread_name_prefix="animekit-pack") as pool:
-        for start in range(0, total, block):
-            stop = min(start + block, total)
-            parts = [range(at, min(at + part, stop)) for at in range(start, stop, part)]
-            for items in pool.map(work, parts):
-                yield from items
-            if progress is not None:
-                progress(stop, total)
-
-
-def _item(dataset: Dataset, index: int, size: int) -> Item:
-    try:
-        image, labels = dataset.render(index, size)
-    except ImageError as error:
-        return index, None, None, None, error.reason
-    except DataError as error:
-        return index, None, None, None, error.message
-    if not is_picture(image) or image.shape[:2] != (size, size):
-        raise broken(dataset, "render", image, f"an image uint8 [{size}, {size}, 3]")
-    return index, image, labels, dataset.mask_of(index), ""
-
-
-def _nothing(dataset: Dataset, skipped: list[Skipped]) -> DataError:
-    reasons: dict[str, int] = {}
-    for item in skipped:
-        reasons[item.reason] = reasons.get(item.reason, 0) + 1
-    common = sorted(reasons.items(), key=lambda pair: -pair[1])[:4]
-    listed = "; ".join(f"{count:,} {reason}" for reason, count in common)
-    return DataError(
-        f"no usable image in {dataset.where}: of {len(skipped):,} found, {listed}",
-        f"for example {skipped[0].name}; no data yet? animekit demo" if skipped else None,
-    )
-
-
-def _header(shape: tuple[int, ...]) -> bytes:
-    """Return the header of a uint8 .npy file, 128 bytes for any number of images."""
-    buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        buffer, {"descr": "|u1", "fortran_order": False, "shape": shape}
-    )
-    return buffer.getvalue()
-
-
-def _open_text(path: Path, mode: str) -> Any:
-    # File names need not be valid UTF-8.
-    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
-
-
-def _move(temporary: Path, target: Path) -> None:
-    """Put a finished store in its place; a whole one that came first stays."""
-    try:
-        temporary.rename(target)
-    except OSError:
-        if not target.exists():
-            raise
-        try:
-            _open(target)
-        except DAMAGED:
-            shutil.rmtree(target)
-            temporary.rename(target)
-
-
-def _sweep(root: Path) -> None:
-    """Remove what killed processes left behind; a running one is not that old."""
-    for path in root.glob(".tmp-*"):
-        try:
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            continue

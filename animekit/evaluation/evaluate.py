@@ -47,6 +47,7 @@ def evaluate(
     fail_if: Sequence[str] = (),
     min_faces: int | None = None,
     illustrate: bool = True,
+    trust_extractor: bool = False,
     registry: Registry | None = None,
     progress: StageProgress | None = None,
 ) -> Evaluation:
@@ -59,6 +60,8 @@ def evaluate(
     {"swd.patches": 64}. `num` images of each side are compared, by default as many as the real
     ones can give twice, so that the floor of real against real has the same number; `quick` means
     1,000, once.
+
+    A TorchScript file as extractor is a program that runs as you: `trust_extractor` agrees to it.
 
     Gates, `fail_if` such as "swd_avg>40" and `min_faces` of 25, are told by `failure()` of the
     result; its `save()` writes the record and the pictures where they belong.
@@ -79,6 +82,7 @@ def evaluate(
         fail_if=tuple(fail_if),
         min_faces=min_faces,
         illustrate=illustrate,
+        trust_extractor=trust_extractor,
     )
     found = registry if registry is not None else plugins.load()
     report = progress or (lambda words, share: None)
@@ -154,6 +158,7 @@ class Evaluator:
             warn=lambda text: self._warn(name, text),
             registry=plan.registry,
             real_labels=plan.side.labels,
+            trust_extractor=plan.request.trust_extractor,
         )
         return plan.side.metric(plan.metrics[name], plan.request.seed + repeat, context)
 

@@ -39,6 +39,7 @@ class TestImages:
     mask: np.ndarray | None
     part: str
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -127,4 +128,5 @@ def _taken(where: str, packed: Pack, rows: np.ndarray, size: int, part: str) -> 
         mask=None if packed.mask is None else packed.mask[rows],
         part=part,
         fingerprint=packed.fingerprint,
+        notes=packed.notes,
     )

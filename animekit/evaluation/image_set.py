@@ -101,7 +101,10 @@ def open_images(
         images=np.asarray(packed.images),
         labels=None if labels is None else known_colours(labels, names),
         facts=facts,
-        oddities=tuple(_oddities(where, dataset, side, sizes, kinds.keys(), len(packed.skipped))),
+        oddities=(
+            *(Oddity("data.repacked", note) for note in packed.notes),
+            *_oddities(where, dataset, side, sizes, kinds.keys(), len(packed.skipped)),
+        ),
         given=None if labels is None or mask is None else LabelTable(names, labels, mask),
     )
 

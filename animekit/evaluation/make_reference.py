@@ -31,7 +31,7 @@ def make_reference(
     """Return a reference of real images: their side of what can be exported.
 
     Its floor comes from the same number of images that are not among those. `asked` are keywords
-    of `animekit.evaluate`: metrics, params, num, repeats, quick, seed and size.
+    of `animekit.evaluate`: metrics, params, num, repeats, quick, seed, size and trust_extractor.
     """
     request = EvaluateRequest.of(**asked)
     found = registry if registry is not None else plugins.load()
@@ -46,7 +46,9 @@ def make_reference(
     for key, each in side.metrics.items():
         if each.cls.conditional:
             continue
-        context = MetricContext(progress=sharing(report, key), registry=found)
+        context = MetricContext(
+            progress=sharing(report, key), registry=found, trust_extractor=request.trust_extractor
+        )
         metric = each.metric(request.seed, context)
         prepared = side.prepared(metric, 0)
         exported = metric.export(prepared) if metric.uses_real else {}

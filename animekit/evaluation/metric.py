@@ -43,6 +43,8 @@ class MetricContext:
     """The plugins, for a metric that builds a model or a detector."""
     real_labels: np.ndarray | None = None
     """Labels uint8 [M, 23] of the real images, where they are known: for counts in tables."""
+    trust_extractor: bool = False
+    """Whether the user agreed to run an extractor that is a program."""
 
     def plugins(self) -> Registry:
         """Return the plugins of this evaluation, else those that are installed."""

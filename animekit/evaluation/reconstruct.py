@@ -227,7 +227,7 @@ def _reconstructed(plan: ReconstructPlan, report: StageProgress) -> Reconstructi
         data=shown.facts(),
         origin=f"{plan.loaded.origin}; {shown.words}",
         map=found,
-        warnings=_warnings(shown),
+        warnings=(*shown.notes, *_warnings(shown)),
     )
 
 

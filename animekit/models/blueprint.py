@@ -79,7 +79,7 @@ def averaged(model: Model) -> dict[str, Tensor]:
 def mismatches(
     expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], *, exact: bool = False
 ) -> list[str]:
-    """Return why tensors are not the expected ones: names, shapes, kinds of numbers, values.
+    """Return why tensors are not the expected ones: names, shapes, kinds, values.
 
     Floats of another length may stand for floats, unless `exact`; integers, complex numbers and
     truth values never do.
@@ -108,7 +108,7 @@ def kind(tensor: Tensor) -> str:
 
 
 def finite(tensor: Tensor) -> bool:
-    """Say whether all numbers of a tensor are finite; of floats alone it is a question."""
+    """Say whether all numbers of a tensor are finite; only floats may not be."""
     if not tensor.is_floating_point() or tensor.is_meta:
         return True
     # short floats have no isfinite, and a sum in their own length would overflow

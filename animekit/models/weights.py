@@ -209,7 +209,7 @@ def refuse_misfits(
     *,
     average: bool = False,
 ) -> None:
-    """Raise one of BUILDING unless tensors are all those of a model (or of its average)."""
+    """Raise one of BUILDING unless tensors are those of a model, or its average."""
     from animekit.models.blueprint import averaged, mismatches, outline
 
     model = outline(cls, params, spec, tensors)

@@ -1,4 +1,4 @@
-"""metrics.jsonl: a report a line, of training or an evaluation; other lines are passed over."""
+"""Reports of a run, a line of metrics.jsonl each: of training, or of an evaluation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reports:
     bad: int = 0
 
     def up_to(self, step: int) -> list[Report]:
-        """Return the reports up to a step; those of other programs, which name none, as well."""
+        """Return the reports up to a step, and those of other programs without one."""
         return [row for row in self.rows if row.get("step", 0) <= step]
 
 
@@ -59,7 +59,7 @@ def last_evaluation(rows: Sequence[Report]) -> Report:
 
 
 def set_aside(path: Path) -> Path:
-    """Copy a damaged file to a name beside it that is free, as metrics-damaged-1.jsonl."""
+    """Copy a damaged file to a free name beside it: metrics-damaged-1.jsonl."""
     number = 1
     while (kept := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
         number += 1

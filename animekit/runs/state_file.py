@@ -1,4 +1,4 @@
-"""state.pt: a file of tensors and plain values, looked through before torch reads it."""
+"""The file state.pt: tensors and plain values, looked through before torch reads it."""
 
 from __future__ import annotations
 

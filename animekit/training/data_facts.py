@@ -52,6 +52,7 @@ def data_facts(
         "name": data_name(where),
         "description": description,
         "fingerprint": fingerprint_of(packs),
+        "pixels": [pack.pixels for pack in packs],
         "found": sum(pack.found for pack in packs),
         "used": sum(len(pack) for pack in packs),
         "held_out": sum(0 if kept is None else len(pack) - len(kept) for pack, kept in pairs),

@@ -27,7 +27,7 @@ COUNTERS = ("step", "images", "updates", "stream", "ema_updates")
 
 
 def check_counters(state: Mapping[str, Any]) -> None:
-    """Raise ValueError unless the counters of a stepper are whole numbers that go together."""
+    """Raise ValueError unless a stepper's counters are whole and go together."""
     for key in COUNTERS:
         _refuse_unless(_is_count(state.get(key)), f"{key} is", state.get(key))
     for key in ("updates", "ema_updates"):
@@ -37,7 +37,7 @@ def check_counters(state: Mapping[str, Any]) -> None:
 
 
 def check_progress(state: Mapping[str, Any], step: int, rollbacks: int) -> None:
-    """Raise ValueError unless a state is of this step, with a time, roll-backs and a best score."""
+    """Raise ValueError unless a state is of this step, and its clock one of a run."""
     seconds, back, best = (state.get(key) for key in ("seconds", "rollbacks", "best"))
     timed = _is_number(seconds) and 0 <= seconds < LARGEST  # type: ignore[operator]
     _refuse_unless(_same(state.get("step"), step), f"step is not {step} but", state.get("step"))
@@ -49,7 +49,7 @@ def check_progress(state: Mapping[str, Any], step: int, rollbacks: int) -> None:
 def fitted_states(
     saved: object, optimizers: Mapping[str, Optimizer], done: int
 ) -> dict[str, dict[str, Any]]:
-    """Return the saved states of optimisers, each value as the live one has it; else ValueError.
+    """Return saved states of optimisers in the live ones' layout, else ValueError.
 
     Tensors are copies in the memory order of the live ones. An optimiser makes its state in its
     first step, so those that have none take one with gradients of zero; the parameters are to be

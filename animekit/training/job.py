@@ -178,7 +178,7 @@ def new_job(request: TrainRequest) -> TrainJob:
         channels_last=options.channels_last,
         compiled=_compile(options, device.type),
     )
-    return with_data(recipe, engine, request.registry, request.progress)
+    return with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
 
 
 def _compile(options: TrainOptions, device: str) -> bool:
@@ -212,18 +212,21 @@ def with_data(
     registry: Registry,
     progress: Progress | None,
     labels: Sequence[str] | None = None,
+    *,
+    verify: bool,
 ) -> TrainJob:
-    """Return the job of a recipe, its data opened and packed.
+    """Return the job of a recipe, its data opened and packed; `verify` as for `pack`.
 
     `labels` are those of a run that goes on: it learns the ones that it began with. Raises
     UnusableError where the data lack labels that the recipe needs.
     """
     options = recipe.options
     if recipe.model.data is Need.UNPAIRED:
-        return _with_two_domains(recipe, engine, registry, progress)
+        return _with_two_domains(recipe, engine, registry, progress, verify=verify)
     tags = Path(options.tags) if options.tags else None
     dataset = open_dataset(options.data, registry, tags)
-    packed, notes = pack(dataset, options.size + options.crop, progress=progress), list[str]()
+    packed = pack(dataset, options.size + options.crop, progress=progress, verify=verify)
+    notes: list[str] = []
     spec = ImageSpec(options.size, packed.spec.channels)
     if options.balance and (packed.mask is None or not packed.mask.any()):
         raise UnusableError(
@@ -241,17 +244,25 @@ def with_data(
         elif not recipe.model.keeps_all_labels:
             packed, notes = occurring(packed)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
+    notes = [*packed.notes, *notes]
     return TrainJob(recipe, packed, spec, engine, dataset.description, notes)
 
 
 def _with_two_domains(
-    recipe: TrainRecipe, engine: LocalEngine, registry: Registry, progress: Progress | None
+    recipe: TrainRecipe,
+    engine: LocalEngine,
+    registry: Registry,
+    progress: Progress | None,
+    *,
+    verify: bool,
 ) -> TrainJob:
     options = recipe.options
     if options.balance:
         raise ConfigError("balance needs labels, and unpaired data have none", "leave it out")
     sets = [open_dataset(where, registry) for where in find_domains(options.data)]
-    first, second = (pack(each, options.size + options.crop, progress=progress) for each in sets)
+    side = options.size + options.crop
+    first, second = (pack(each, side, progress=progress, verify=verify) for each in sets)
     spec = ImageSpec(options.size, first.spec.channels)
     words = f"{sets[0].description}, and {sets[1].description}"
-    return TrainJob(recipe, first, spec, engine, words, others=second)
+    notes = [*first.notes, *second.notes]
+    return TrainJob(recipe, first, spec, engine, words, notes, others=second)

@@ -24,6 +24,7 @@ class TrainRequest:
     config: Path | str | None = None
     runs: Path = RUNS
     progress: Progress | None = None
+    verify: bool = False  # read the packed images again, though they were not touched
 
     @classmethod
     def of(
@@ -39,6 +40,7 @@ class TrainRequest:
         registry: Registry | None = None,
         runs: Path = RUNS,
         progress: Progress | None = None,
+        verify: bool = False,
         **options: Any,
     ) -> TrainRequest:
         """Return the request of a call.
@@ -58,4 +60,5 @@ class TrainRequest:
             config=config,
             runs=runs,
             progress=progress,
+            verify=verify,
         )

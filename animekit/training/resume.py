@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from animekit.config import Layer, Params, current, resolve, unknown_key
 from animekit.device import choose_device
 from animekit.errors import CheckpointError, ConfigError, UnusableError
+from animekit.models import weights
 from animekit.models.base import Model
+from animekit.runs import checkpoint
 from animekit.runs.run import Run
+from animekit.text import clipped
 from animekit.training.engine import LocalEngine
 from animekit.training.job import TrainJob, with_data
 from animekit.training.recipe import RESUMABLE, TrainOptions, TrainRecipe
@@ -35,19 +39,75 @@ def resumed_job(run: Run, request: TrainRequest) -> TrainJob:
     The data must be what they were; other hardware is a warning, since the bits may differ.
     """
     _check(run, request.model)
-    config = run.config
+    try:
+        recipe, engine, labels = _settings(run, request)
+        before = {part: dict(run.config[part]) for part in ("data", "environment", "resolved")}
+        expected = str(before["data"]["fingerprint"])
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise CheckpointError(
+            f"{run.path / 'config.json'} does not hold the values of a run:"
+            f" {clipped(str(error), 200)}",
+            "bring the file back that was there, or start a new run",
+        ) from None
+    # Packing what was packed before takes no time, so there is no progress to show. It is read back
+    # whole: a bit that a disk lost moves no time of a file, and the run would no longer be exact.
+    job = with_data(recipe, engine, request.registry, None, labels, verify=True)
+    _check_data(run, job, expected)
+    job.warnings += _differences(before, job.config()) + _pixels(before, job)
+    return job
+
+
+def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine, list[str]]:
+    """Return the recipe, engine and labels of a run; errors of many kinds for odd values."""
     recipe = _recipe(run, request.registry.get("model", request.model), request.values)
+    resolved, labels = run.config["resolved"], run.config["spec"]["labels"]
+    if resolved["precision"] not in ("fp32", "bf16") or type(resolved["compile"]) is not bool:
+        raise ValueError("its precision is none")
     engine = LocalEngine(
         choose_device(recipe.options.device),
-        precision=config["resolved"]["precision"],
+        precision=resolved["precision"],
         channels_last=recipe.options.channels_last,
-        compiled=config["resolved"]["compile"],
+        compiled=resolved["compile"],
     )
-    # Packing what was packed before takes no time, so there is no progress to show.
-    job = with_data(recipe, engine, request.registry, None, config["spec"]["labels"])
-    _check_data(run, job)
-    job.warnings += _differences(config, job.config())
-    return job
+    return recipe, engine, [str(name) for name in labels]
+
+
+def fixed_values(job: TrainJob) -> dict[str, Any]:
+    """Return what a run keeps beside its parameters: what a step depends on."""
+    options = job.recipe.options.model_dump(mode="json")
+    kept = {key: value for key, value in options.items() if key not in RESUMABLE | {"name"}}
+    return kept | {"precision": job.engine.precision, "compile": job.engine.compiled}
+
+
+def refuse_others(run: Run, job: TrainJob, folder: Path) -> None:
+    """Raise CheckpointError where a checkpoint is not of this job; build no model.
+
+    What config.json says is held against what the checkpoint knows of itself: a changed digit in
+    one of them would train on to something else. Those of 0.1.0 know parameters, labels and data.
+    """
+    recipe = job.recipe
+    tensors, about, _ = weights.read(folder / checkpoint.MODEL)
+    fixed = checkpoint.verify(folder).get("fixed", {})
+    here = fixed_values(job)
+    try:
+        params = resolve(recipe.model.Params, [Layer(str(folder), about["params"])]).params
+        pairs = {
+            "model": (recipe.model.name, about["model"]),
+            "spec": (job.config()["spec"], about["spec"]),
+            "data": (job.fingerprint, about["data"]["fingerprint"]),
+            **{key: (here[key], value) for key, value in fixed.items() if key in here},
+            **{key: (value, getattr(params, key)) for key, value in recipe.params},
+        }
+        for key, (ours, theirs) in pairs.items():
+            if ours != theirs:
+                seen = clipped(f"{key} is {ours!r} here and {theirs!r} there", 200)
+                raise ValueError(f"{seen}: one of them was changed or damaged")
+        weights.refuse_misfits(recipe.model, recipe.params, job.spec, tensors)
+    except weights.BUILDING as error:
+        raise CheckpointError(
+            f"{run.path / 'config.json'} and {folder} do not go together: {error}",
+            "bring the file back that was there, or start a new run",
+        ) from None
 
 
 def _check(run: Run, model: str) -> None:
@@ -106,14 +166,22 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _check_data(run: Run, job: TrainJob) -> None:
-    data = run.config["data"]
-    if job.fingerprint != data["fingerprint"]:
+def _check_data(run: Run, job: TrainJob, expected: str) -> None:
+    if job.fingerprint != expected:
+        used = run.config["data"].get("used")
         raise UnusableError(
             f"{job.recipe.options.data} changed since run {run.id} began: it had"
-            f" {data['used']:,} images, now {sum(map(len, job.packs)):,}",
+            f" {used if type(used) is int else 0:,} images, now {sum(map(len, job.packs)):,}",
             "bring the old data back, or start a new run",
         )
+
+
+def _pixels(before: dict[str, Any], job: TrainJob) -> list[str]:
+    """Return a warning where the same files were packed to other pixels; 0.1.0 kept no hash."""
+    pixels = before["data"].get("pixels")
+    if pixels is None or pixels == [pack.pixels for pack in job.packs]:
+        return []
+    return ["the images are packed to other pixels than when the run began: results can differ"]
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

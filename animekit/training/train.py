@@ -29,7 +29,7 @@ from animekit.training.judge import Judge
 from animekit.training.logger import Logger
 from animekit.training.reporter import Reporter
 from animekit.training.request import TrainRequest
-from animekit.training.resume import resumed_job
+from animekit.training.resume import fixed_values, refuse_others, resumed_job
 
 ROLLBACKS = 3
 GRID = 8  # a sample grid has 8 x 8 images
@@ -49,14 +49,16 @@ def train(
     registry: Registry | None = None,
     runs: Path = RUNS,
     progress: Progress | None = None,
+    verify: bool = False,
     **options: Any,
 ) -> Run:
     """Train a model on a data set and return its run.
 
     `params` are the model's parameters, `options` those of `TrainOptions` (size, seed...).
     `resume` goes on with a run (True: the newest of this model) exactly where its last checkpoint
-    was. Raises AnimekitError kinds: Stopped after a signal, once the state is saved; DivergedError
-    when three roll-backs did not help.
+    was, once all of the packed images were found to be what they were; `verify` has them read back
+    before a new run too. Raises AnimekitError kinds: Stopped after a signal, once the state is
+    saved; DivergedError when three roll-backs did not help.
     """
     request = TrainRequest.of(
         model,
@@ -69,6 +71,7 @@ def train(
         registry=registry,
         runs=runs,
         progress=progress,
+        verify=verify,
         **options,
     )
     with ExitStack() as stack:
@@ -109,7 +112,7 @@ class Trainer:
         # Killed before its first checkpoint, a run has nothing to lose and begins again.
         self.fresh = not checkpoint.steps_of(run.path) and not run.metrics()
         if not self.fresh:
-            self._compare(checkpoint.newest_sound(run.path))
+            refuse_others(run, job, checkpoint.newest_sound(run.path))
         self.stepper = job.stepper()
         self.reporter = Reporter(run, loggers)
         self.signals = stack.enter_context(StopSignals())
@@ -126,8 +129,9 @@ class Trainer:
         try:
             # A later --resume with no flag goes on to where this one wants to go.
             options = self.options.model_dump(mode="json")
-            write_config(self.run.path, {**self.run.config, "options": options})
-            self.reporter.start(self.run.config, self.stepper.done)
+            self.config = {**self.run.config, "options": options}
+            write_config(self.run.path, self.config)
+            self.reporter.start(self.config, self.stepper.done)
             self._begin()
             self._loop()
         except OSError as error:
@@ -264,28 +268,17 @@ class Trainer:
         state |= {"seconds": self._elapsed(), "rollbacks": self.rollbacks, "best": self.best}
         checkpoint.save(
             self.run.path,
-            self.run.config,
+            self.config,
             self.stepper.done,
             self.stepper.model,
             self.stepper.average.state,
             state,
             keep=self.options.keep_checkpoints,
             best=best,
+            fixed=fixed_values(self.job),
         )
         if self.stepper.done:
             self.reporter.note(self.stepper.done, "checkpoint", f"saved step {self.stepper.done}")
-
-    def _compare(self, folder: Path) -> None:
-        """Raise CheckpointError, before a model is built, where a checkpoint is not of this job."""
-        tensors, _, _ = weights.read(folder / checkpoint.MODEL)
-        recipe = self.job.recipe
-        try:
-            weights.refuse_misfits(recipe.model, recipe.params, self.job.spec, tensors)
-        except weights.BUILDING as error:
-            raise CheckpointError(
-                f"{folder} does not fit the model of {self.run.path / 'config.json'}: {error}",
-                "resume with the plugin version that made it, or start a new run",
-            ) from None
 
     def _restore(self, folder: Path) -> None:
         state = checkpoint.read_state(folder)

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animekit.data.pack import STALE_SECONDS, Pack, pack
+from animekit.data import seal
+from animekit.data.building import STALE_SECONDS
+from animekit.data.pack import Pack, pack
 from animekit.errors import DataError, DeviceError
-from animekit.files import cache_dir
+from animekit.files import cache_dir, sha256_of
 from animekit.images.pixels import resize
 from animekit_plugins.datasets.folder import Folder
 from tests.support import fill, names, reasons
@@ -138,13 +140,145 @@ def test_a_damaged_store_is_built_anew(
     assert [item.name for item in (tmp_path / "packs").iterdir()] == [whole.folder.name]
 
 
-def test_verify_sees_one_changed_bit(pictures: Path, tmp_path: Path) -> None:
-    store = pack(Folder(str(pictures)), 8, folder=tmp_path)
-    path = store.folder / "images.npy"
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
+def flipped(path: Path, place: int, *, unseen: bool = False) -> None:
+    """Flip one bit of a file; `unseen`, as a disk does, leaves its times alone."""
+    state, data = path.stat(), bytearray(path.read_bytes())
+    data[place] ^= 1 << abs(place) % 8
     path.write_bytes(data)
-    assert not pack(Folder(str(pictures)), 8, folder=tmp_path).verify()
+    if unseen:
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    else:  # a clock of few digits may not tell two writes apart
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Folder:
+    folder = fill(tmp_path / "faces", *(f"{index}.png" for index in range(6)))
+    (folder / "3.png").write_bytes(b"<html>")
+    (folder / "tags.csv").write_text("0,red hair blue eyes\n1,green hair\n2,blue hair red eyes\n")
+    return Folder(str(folder))
+
+
+def content(store: Pack) -> tuple[object, ...]:
+    assert store.labels is not None
+    assert store.mask is not None
+    arrays = (store.images.tobytes(), store.labels.tobytes(), store.mask.tobytes())
+    return (*arrays, store.names, store.spec, store.skipped, store.found, store.fingerprint)
+
+
+FILES = ("images.npy", "labels.npy", "mask.npy", "meta.csv", "manifest.json", "seal.json")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("unseen", [False, True], ids=["touched", "rotten"])
+def test_a_flipped_bit_of_any_file_is_seen_and_the_store_built_anew(
+    labelled: Folder, tmp_path: Path, name: str, *, unseen: bool
+) -> None:
+    whole = pack(labelled, 8, folder=tmp_path / "packs")
+    assert whole.notes == ()
+    expected, path = content(whole), whole.folder / name
+    size = path.stat().st_size
+    for place in sorted({0, 3, size // 3, size // 2, size - 1}):
+        flipped(path, place, unseen=unseen)
+        assert not whole.verify()
+        again = pack(labelled, 8, folder=tmp_path / "packs", verify=unseen)
+        assert content(again) == expected
+        assert len(again.notes) == 1
+        assert "made again" in again.notes[0]
+        assert again.verify()
+
+
+def test_damage_that_moved_no_time_waits_for_verify(labelled: Folder, tmp_path: Path) -> None:
+    whole = pack(labelled, 8, folder=tmp_path / "packs")
+    flipped(whole.folder / "images.npy", -1, unseen=True)
+    assert pack(labelled, 8, folder=tmp_path / "packs").notes == ()
+    assert "images.npy is not what was written" in "".join(
+        pack(labelled, 8, folder=tmp_path / "packs", verify=True).notes
+    )
+
+
+def test_a_copied_store_is_read_once_and_sealed_with_its_own_times(
+    labelled: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pack(labelled, 8, folder=tmp_path / "packs")
+    for file in whole.folder.iterdir():
+        os.utime(file, ns=(1, 1))
+    read: list[str] = []
+
+    def counted(path: Path) -> str:
+        read.append(path.name)
+        return sha256_of(path)
+
+    monkeypatch.setattr(seal, "sha256_of", counted)
+    for expected in (set(FILES) - {"seal.json"}, set()):
+        read.clear()
+        assert pack(labelled, 8, folder=tmp_path / "packs").notes == ()
+        assert set(read) == expected
+
+
+@pytest.fixture
+def old(labelled: Folder, tmp_path: Path) -> Pack:
+    """Return a store as 0.1.0 wrote it: a hash of the pixels, and no seal."""
+    store = pack(labelled, 8, folder=tmp_path / "packs")
+    (store.folder / "seal.json").unlink()
+    manifest = store.folder / "manifest.json"
+    values = json.loads(manifest.read_text())
+    del values["sealed"]
+    manifest.write_text(json.dumps(values, indent=1))
+    return store
+
+
+def test_a_store_of_0_1_0_is_looked_through_once_and_sealed(
+    old: Pack, labelled: Folder, tmp_path: Path
+) -> None:
+    built = (old.folder / "images.npy").stat().st_mtime_ns
+    again = pack(labelled, 8, folder=tmp_path / "packs")
+    assert again.notes == ()
+    assert content(again) == content(old)
+    assert (again.folder / "images.npy").stat().st_mtime_ns == built
+    assert again.verify()
+
+
+@pytest.mark.parametrize("name", FILES[:-1])
+def test_damage_to_a_store_of_0_1_0_is_seen(
+    old: Pack, labelled: Folder, tmp_path: Path, name: str
+) -> None:
+    expected, path = content(old), old.folder / name
+    for place in (3, -1, -2, path.stat().st_size // 2):
+        flipped(path, place)
+        again = pack(labelled, 8, folder=tmp_path / "packs")
+        assert content(again) == expected, place
+        (old.folder / "seal.json").unlink()
+        manifest = old.folder / "manifest.json"
+        manifest.write_text(manifest.read_text().replace(' "sealed": true,\n', ""))
+
+
+def test_a_store_that_lost_its_seal_is_built_anew(labelled: Folder, tmp_path: Path) -> None:
+    store = pack(labelled, 8, folder=tmp_path / "packs")
+    (store.folder / "seal.json").unlink()
+    assert "its seal is gone" in pack(labelled, 8, folder=tmp_path / "packs").notes[0]
+
+
+def test_another_decoder_is_named_where_new_pixels_are_not_the_old_ones(
+    labelled: Folder, tmp_path: Path
+) -> None:
+    store = pack(labelled, 8, folder=tmp_path / "packs")
+    manifest = store.folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(store.pixels, "0" * 64))
+    assert "Pillow" in pack(labelled, 8, folder=tmp_path / "packs").notes[0]
+
+
+def test_a_damaged_store_that_cannot_be_made_again_is_refused_with_both_reasons(
+    labelled: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = pack(labelled, 8, folder=tmp_path / "packs")
+    flipped(store.folder / "labels.npy", -1)
+    for index in (0, 1, 2, 4, 5):
+        (tmp_path / "faces" / f"{index}.png").unlink()
+    monkeypatch.setattr(Folder, "fingerprint", lambda self: store.fingerprint)
+    with pytest.raises(DataError, match="are damaged .*labels.npy.*no usable image") as caught:
+        pack(labelled, 8, folder=tmp_path / "packs")
+    assert caught.value.hint
 
 
 def test_a_store_of_another_version_of_the_code_is_not_used(pictures: Path, tmp_path: Path) -> None:

@@ -51,13 +51,7 @@ FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal",
 PARSERS = ("json.load", "json.loads", "json.JSONDecoder", "tomllib.load", "tomllib.loads")
 OWN_PARSERS = {  # who else may parse text, and why no stranger wrote it
     "animekit.foreign": "it is the reader",
-    "animekit.cleaning.cache": "to do", "animekit.cleaning.crop_list": "to do",
-    "animekit.cleaning.decisions": "to do", "animekit.cleaning.journal": "to do",
-    "animekit.config": "to do",
-    "animekit.hub.catalog": "to do",
-
-    "animekit_plugins.metrics.swd": "to do",
-}  # fmt: skip
+}
 
 
 Rule = Callable[[Source], Iterator[str]]

@@ -33,6 +33,7 @@ OWN = [
     option("truncation", float, metavar="F", help="Truncation of z (default: the model's own)."),
     option("compare", list[str], metavar="RUN", help="Measure this one too; may be repeated."),
     option("extractor", str, metavar="NAME", help="Features for fd, kd, prdc.", panel=METRICS),
+    option("trust_extractor", bool, help="Run a TorchScript extractor: it is code.", panel=METRICS),
     option("fail_if", list[str], metavar="EXPR", help='Exit 5 if so, as in "swd_avg>40".'),
     option("min_faces", int, metavar="N", help="Exit 5 with fewer faces of 25."),
     option("out", Path, "--out", "-o", metavar="DIR", help="Where the record goes."),

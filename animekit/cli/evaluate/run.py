@@ -15,7 +15,7 @@ from animekit.evaluation.make_reference import make_reference
 from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import Evaluation, Value
 
-SHARED = ("num", "repeats", "quick", "size")  # by an evaluation and a reference
+SHARED = ("num", "repeats", "quick", "size", "trust_extractor")  # by an evaluation and a reference
 
 
 def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:

@@ -146,6 +146,7 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
         option("resume", bool, help="Go on with the newest run; `--resume RUN` with this one."),
         option("resume_run", str, metavar="RUN", help="Go on with this run."),
         option("benchmark", bool, help="With -n: time some steps.", panel="Training"),
+        option("verify", bool, help="Read the packed images back before training.", panel="Data"),
         option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
     ]
     taken = {each.name for each in (*own, *CHANCE, *SETTINGS, *CONSENT, *EVERYWHERE)}

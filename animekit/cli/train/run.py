@@ -30,11 +30,12 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
     timed = given.pop("benchmark")
     resume = given.pop("resume_run") or newest or None
     loggers = [registry.get("logger", name) for name in given.pop("loggers")]
-    runs = given.pop("out") or RUNS
+    runs, verify = given.pop("out") or RUNS, given.pop("verify")
     given |= {"seed": common.seed, "device": common.device}
     schemas = (TrainOptions, model.Params)
     params = {**current(parse_set(common.set or ()), *schemas).values, **values_of(given, *schemas)}
     shared: dict[str, Any] = {"params": params, "registry": registry, "runs": runs}
+    shared["verify"] = verify
     screen.streams = True
     if common.dry_run:
         with packing(screen) as progress:

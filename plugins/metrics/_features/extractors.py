@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from animekit.errors import AnimekitError, CheckpointError, ConfigError, NotFoundError
+from animekit.evaluation.request import UNTRUSTED
 from animekit.files import weights_dir
 from animekit.models import weights
 from animekit.models.abilities import Classifies
@@ -43,6 +44,7 @@ class ExtractorRequest:
     size: int | None  # px, for TorchScript
     label: str  # "FID", "prdc"
     metric: str  # "fd", as in --set fd.extractor=PATH
+    trusted: bool = False  # whether the user agreed to run a program
 
     @property
     def option(self) -> str:
@@ -105,6 +107,21 @@ def _given(request: ExtractorRequest) -> Path:
     path = Path(request.extractor).expanduser()
     if not path.is_file():
         raise request.absent(f"no file {path}", request.option)
+    return path
+
+
+def _program(request: ExtractorRequest) -> Path:
+    """Return the path of a TorchScript file, which may read and write files as its user may."""
+    path = _given(request)
+    if not request.trusted:
+        raise CheckpointError(
+            f"{path} is a TorchScript program: it can do to your files what you can, so it is not"
+            " run unasked",
+            "only if you trust who made it, --trust-extractor (in Python trust_extractor=True);"
+            " weights are numbers alone: --extractor inception after `animekit models pull"
+            " inception`, or the .safetensors of `animekit train tagger`",
+            code=UNTRUSTED,
+        )
     return path
 
 
@@ -266,6 +283,6 @@ NAMED = {
 FILES = {
     ".safetensors": ExtractorKind(_given, _model),
     ".pth": ExtractorKind(_given, _fid_inception),
-    ".pt": ExtractorKind(_given, _torchscript),
-    ".ts": ExtractorKind(_given, _torchscript),
+    ".pt": ExtractorKind(_program, _torchscript),
+    ".ts": ExtractorKind(_program, _torchscript),
 }

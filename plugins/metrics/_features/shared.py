@@ -31,7 +31,7 @@ class FeatureParams(config.Params):
         "tagger",
         description="tagger, effnetlite0 or inception; or a file: .safetensors of a model that"
         " classifies, the .pth of the FID's Inception, or TorchScript (.pt, .ts), which is a"
-        " program: take one only from people you trust",
+        " program and needs --trust-extractor",
     )
     size: int | None = Field(
         None,
@@ -59,7 +59,9 @@ class FeatureMetric(Metric):
         name = self.params.extractor
         official = self.known_as if name == INCEPTION else ""
         label = official.upper() or self.name
-        return extractors.ExtractorRequest(name, self.params.size, label, self.name)
+        return extractors.ExtractorRequest(
+            name, self.params.size, label, self.name, self.context.trust_extractor
+        )
 
     @cached_property
     def extractor(self) -> Extractor:

@@ -18,8 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from animekit.data.spec import ImageSpec
-from animekit.errors import AnimekitError, ConfigError, DataError, UnusableError
+from animekit.errors import (
+    AnimekitError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    UnusableError,
+)
 from animekit.evaluation.metric import MetricContext
+from animekit.evaluation.request import EvaluateRequest, metric_requests
 from animekit.models import weights
 from animekit.models.features import Extractor
 from animekit.plugins import Registry
@@ -69,6 +76,10 @@ def make(
     if seen is not None:
         metric.extractor = seen
     return metric
+
+
+def trusting(registry: Registry) -> MetricContext:
+    return MetricContext(registry=registry, trust_extractor=True)
 
 
 def features(images: np.ndarray) -> np.ndarray:
@@ -626,7 +637,9 @@ def test_files_that_are_no_extractor_are_refused(
         (tmp_path / name).write_bytes(data)
         metric = make("fd", registry, extractor=str(tmp_path / name), size=None)
         if name.endswith(".pt"):
-            metric = make("fd", registry, extractor=str(tmp_path / name), size=32)
+            metric = make(
+                "fd", registry, context=trusting(registry), extractor=str(tmp_path / name), size=32
+            )
         with pytest.raises(AnimekitError) as caught:
             metric.compute(pictures(9), pictures(9))
         assert told in caught.value.message
@@ -651,7 +664,8 @@ def test_a_torchscript_file_sees_floats_around_zero_of_the_size_it_is_told(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.save(torch.jit.script(Script()), path)
-    metric = make("fd", registry, extractor=str(path), size=24)
+    context = trusting(registry)
+    metric = make("fd", registry, context=context, extractor=str(path), size=24)
     real = pictures(30, side=24)
     (key,) = metric.compute(real, pictures(30, 1, side=24))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
@@ -662,11 +676,44 @@ def test_a_torchscript_file_sees_floats_around_zero_of_the_size_it_is_told(
     assert found == pytest.approx(np.hstack(expected), abs=1e-5)
     assert "24 px" in metric.definition(30)
     with pytest.raises(ConfigError, match="does not say which size it takes"):
-        make("fd", registry, extractor=str(path)).compute(real, real)
+        make("fd", registry, context=context, extractor=str(path)).compute(real, real)
     with pytest.raises(AnimekitError, match=r"cannot take float \[N, 3, 32, 32\]"):
-        make("fd", registry, extractor=str(path), size=32).compute(real, real)
+        make("fd", registry, context=context, extractor=str(path), size=32).compute(real, real)
     with pytest.raises(UnusableError, match="gives no maps"):
-        make("featdiv", registry, extractor=str(path), size=24).compute(None, real)
+        make("featdiv", registry, context=context, extractor=str(path), size=24).compute(None, real)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".ts", ".PT"])
+def test_a_torchscript_program_is_not_even_read_without_consent(
+    registry: Registry, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"net{suffix}"
+    path.write_bytes(b"whatever")
+    for name in ("fd", "kd", "prdc", "featdiv", "inception_score"):
+        metric = make(name, registry, extractor=str(path), size=24)
+        error = metric.missing()
+        assert error is not None
+        assert error.code == "extractor.untrusted"
+        assert "is a TorchScript program" in error.message
+        assert error.hint is not None
+        assert "--trust-extractor" in error.hint
+        with pytest.raises(CheckpointError, match="not run unasked"):
+            metric.compute(pictures(30), pictures(30))
+
+
+def test_an_evaluation_asks_for_consent_even_where_no_metric_was_named(
+    registry: Registry, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.pt"
+    path.write_bytes(b"whatever")
+    for metrics in (None, "all", ["fd"], ["swd", "prdc"]):
+        request = EvaluateRequest.of(metrics=metrics, params={"extractor": str(path), "size": 24})
+        with pytest.raises(CheckpointError, match="not run unasked"):
+            metric_requests(request, registry)
+    trusting = EvaluateRequest.of(
+        metrics=["fd"], params={"extractor": str(path), "size": 24}, trust_extractor=True
+    )
+    assert list(metric_requests(trusting, registry)) == ["fd"]
 
 
 # The networks of others.
