@@ -68,13 +68,19 @@ def info(common: Common, path: str | None, tags: Path | None) -> dict[str, Any]:
       animekit data info data/faces.zip --json
     """
     from animekit.cli._progress import counting
+    from animekit.data.dataset import Skipped
     from animekit.data.info import describe
+    from animekit.images.formats import UNREAD_ENDING, convert_hint
 
     where = path or _default()
     with counting(common.screen, "reading") as progress:
         found = describe(where, tags=tags, registry=common.registry(), progress=progress)
     common.screen.say(f"{where}  {found.description}")
     common.screen.table(("what", "seen"), _rows(found))
+    unread = [*found.skipped, *(Skipped(name, why) for name, why in found.reasons.items())]
+    names = [item.name for item in unread if item.reason.endswith(UNREAD_ENDING)]
+    if names:
+        common.screen.note(convert_hint(names, where if Path(where).is_dir() else ""))
     return found.facts()
 
 
@@ -226,15 +232,26 @@ def _default() -> str:
 
 def _rows(found: DataInfo) -> list[tuple[str, str]]:
     """Return what is known of a data set, as rows of a table."""
+
+    def reason(name: str) -> str:
+        return f" ({found.reasons[name]})" if found.reasons.get(name) else ""
+
     rows = [("pictures", f"{found.images:,}")]
     rows += [("format", f"{name} {count:,}") for name, count in found.formats.items()]
     rows += [("size", f"{words} {count:,}") for words, count in _most(found.sizes)]
     if len(found.sizes) > 1:
         rows += [("shorter side", f"{words} {count:,}") for words, count in found.sides.items()]
-    if found.copies is not None:
-        rows.append(("copies", f"{found.copies:,} repeat another file"))
+    rows += [
+        (what, words)
+        for what, words, count in (
+            ("transparent", f"{found.alpha:,} can be: what is so is put on white", found.alpha),
+            ("animated", f"{found.animated:,}: the first frame is read", found.animated),
+            ("copies", f"{found.copies or 0:,} repeat another file", found.copies is not None),
+        )
+        if count
+    ]
     for words, names in (
-        ("not readable", found.unreadable),
+        ("not readable", [f"{name}{reason(name)}" for name in found.unreadable]),
         ("left out", [f"{item.name} ({item.reason})" for item in found.skipped]),
     ):
         if names:
