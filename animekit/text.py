@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -23,6 +24,28 @@ def clipped(text: str, most: int = 60) -> str:
     """
     shown = printable(text[:most])
     return shown if len(text) <= most and len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def one_name(name: str) -> str:
+    """Return what names have in common that some system takes for one file.
+
+    >>> one_name("A.png") == one_name("a.PNG"), one_name("\u00e9") == one_name("e\u0301")
+    (True, True)
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def apart(first: str, second: str) -> str:
+    """Say by what two such names differ, so that one can be renamed; "" for the same name.
+
+    >>> apart("A.png", "a.png"), apart("\u00e9.png", "e\u0301.png")
+    ('by upper and lower case', 'by how an accent is written (Unicode NFC and NFD)')
+    """
+    if first == second:
+        return ""
+    if unicodedata.normalize("NFC", first) == unicodedata.normalize("NFC", second):
+        return "by how an accent is written (Unicode NFC and NFD)"
+    return "by upper and lower case"
 
 
 def duration(seconds: float) -> str:

@@ -21,7 +21,8 @@ import numpy as np
 
 from animekit.cleaning._threads import lazy
 from animekit.config import Params
-from animekit.images.decode import ImageError, decode, sniff
+from animekit.images.decode import Decoded, ImageError, decode_whole
+from animekit.images.formats import sniff
 from animekit.plugins import Component
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class Reason:
     tier: Tier
     words: str
     worst: Literal["lowest", "highest"] = "highest"
+
+
+FOREIGN = Reason("foreign_format", "review", "a format that animekit does not read")
+UNOPENED = Reason("unopened", "review", "cannot be opened: not ours to read")
+"""A file may be whole and wanted, and be flagged for these: it stays where it is by default."""
 
 
 @dataclass(frozen=True)
@@ -97,20 +103,25 @@ class Picture:
     @property
     def error(self) -> ImageError | None:
         """Why the file cannot be read or decoded; None where it can."""
-        if self._error is None and "pixels" not in self.__dict__:
+        if self._error is None and "decoded" not in self.__dict__:
             try:
-                self.__dict__["pixels"] = decode(self.data, self.name)
+                self.__dict__["decoded"] = decode_whole(self.data, self.name)
             except ImageError as problem:
                 self._error = problem
         return self._error
 
     @lazy
-    def pixels(self) -> np.ndarray:
-        """RGB, uint8 [H, W, 3]; raises ImageError where the file cannot be decoded."""
+    def decoded(self) -> Decoded:
+        """The pixels, and whether it was transparent or moves; raises ImageError for no picture."""
         if self.error is not None:
             raise self.error
-        value: np.ndarray = self.__dict__["pixels"]
+        value: Decoded = self.__dict__["decoded"]
         return value
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """RGB, uint8 [H, W, 3]; raises ImageError where the file cannot be decoded."""
+        return self.decoded.pixels
 
     @property
     def size(self) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from animekit.errors import AnimekitError, DataError, UnusableError, UsageError
 from animekit.files import write_atomic
 from animekit.foreign import parse_json
 from animekit.images.write import read_png_text
+from animekit.text import apart
 
 LIST = "crops.csv"
 SUMMARY = "crops.json"
@@ -122,9 +123,11 @@ def refuse(source: Path, out: Path, names: list[str], *, overwrite: bool) -> set
     for name in names:
         key = _plain(stem(name))
         if key in claimed:
+            how = apart(stem(claimed[key]), stem(name))
+            differ = f"they differ {how}, and to some systems they are one file: " if how else ""
             raise DataError(
                 f"{claimed[key]} and {name} would have crops of one name: {stem(name)}_1.png",
-                "rename or move one of the two; nothing was written",
+                f"{differ}rename or move one of the two; nothing was written",
                 code="file.collision",
             )
         claimed[key] = name

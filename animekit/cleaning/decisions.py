@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit.cleaning.check import TIERS, Check, Finding, Reason
+from animekit.cleaning.check import FOREIGN, TIERS, UNOPENED, Check, Finding, Reason
 from animekit.cleaning.measure import BARE
 from animekit.cleaning.result import Cleaning, write_new, write_result
 from animekit.data.manifest import (
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNREADABLE = Reason("unreadable", "reject", "cannot be read")
-"""For files that cannot be decoded where no check that was asked for says why."""
+WHOLE = {"foreign": FOREIGN, "unreadable": UNOPENED}
+"""For files that cannot be decoded where no check that was asked for says why; by kind of error."""
 
 DECISION = {"reject": "reject", "review": "review", "note": "keep", "": "keep"}
 DISAGREE = (
@@ -66,9 +67,11 @@ def judge(checks: Sequence[Check], table: pd.DataFrame) -> list[Finding]:
                     raise broken(check, "judge", found, "a list of findings")
                 take(found)
         if not last:
-            damaged = table[(table["error"] != "")]
-            notes = zip(damaged.index, damaged["error"], strict=True)
-            take([Finding(r, UNREADABLE, note=n) for r, n in notes if flagged[r] != "reject"])
+            damaged = table[table["error"] != ""][["error", "error_kind"]]
+            unread = [
+                Finding(r, WHOLE.get(k, UNREADABLE), note=n) for r, n, k in damaged.itertuples()
+            ]
+            take([f for f in unread if _severity(f.reason.tier) < _severity(flagged[f.row])])
     return sorted(findings, key=lambda found: (found.row, _severity(found.reason.tier)))
 
 

@@ -36,7 +36,7 @@ TASKS_AHEAD = 2
 """Tasks a worker that wait for it: the rest of the list is not touched yet."""
 
 FACTS = ("width", "height", "format", "error", "error_kind")
-FACTS_KEY = "file/1"
+FACTS_KEY = "file/2"
 BARE = ("name", "bytes", "sha256", *FACTS)
 """Columns of a table of measures that are not from a check."""
 

@@ -14,6 +14,7 @@ from typing import Literal
 from animekit.cleaning.journal import Move
 from animekit.errors import DeviceError
 from animekit.files import sha256_of
+from animekit.text import one_name
 
 State = Literal["gone", "same", "other"]
 
@@ -97,10 +98,10 @@ def free_name(folder: Path, name: str, taken: set[str]) -> str:
     numbered = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in count(2))
     free = next(
         str(candidate)
-        for candidate in chain([path], numbered)  # on some disks a.png and A.png are one
-        if str(candidate).casefold() not in taken and not os.path.lexists(folder / candidate)
+        for candidate in chain([path], numbered)
+        if one_name(str(candidate)) not in taken and not os.path.lexists(folder / candidate)
     )
-    taken.add(free.casefold())
+    taken.add(one_name(free))
     return free
 
 

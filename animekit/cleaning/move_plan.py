@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from animekit.cleaning.check import FOREIGN, UNOPENED
 from animekit.cleaning.journal import Move
 from animekit.cleaning.move import free_name, is_inside
 from animekit.data.dataset import Skipped
@@ -77,7 +80,7 @@ def plan(folder: Path, table: pd.DataFrame, tiers: Sequence[str] = FLAGGED) -> M
     """
     made = MovePlan(folder, rejected_folder(folder))
     taken: set[str] = set()
-    flagged = table[table["decision"].isin(list(tiers))]
+    flagged = movable(table, tiers)
     columns = (flagged[name].astype(str) for name in ("name", "sha256", "reasons"))
     for name, sha256, reasons in zip(*columns, strict=True):
         if found := made.look(name, sha256):
@@ -86,6 +89,20 @@ def plan(folder: Path, table: pd.DataFrame, tiers: Sequence[str] = FLAGGED) -> M
             made.moves.append(Move(name, to, found, link))
     _check_places(made)
     return made
+
+
+def movable(table: pd.DataFrame, tiers: Sequence[str] = FLAGGED) -> pd.DataFrame:
+    """Return the rows of a manifest whose files would move.
+
+    To review because no decoder of ours reads them, or the system does not let us, says nothing
+    against a picture: the first stay unless review is asked for by itself, the others always.
+    """
+    stay = {UNOPENED.name} | ({FOREIGN.name} if len(tiers) > 1 else set())
+    moves = [
+        decision in tiers and (decision != "review" or str(reasons).partition(";")[0] not in stay)
+        for decision, reasons in zip(table["decision"], table["reasons"], strict=True)
+    ]
+    return table.loc[np.array(moves, bool)]
 
 
 def _reason(reasons: str) -> str:

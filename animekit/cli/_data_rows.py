@@ -17,15 +17,26 @@ NAMED = 5  # files that are named on the screen
 
 def rows_of(found: DataInfo) -> list[tuple[str, str]]:
     """Return what is known of a data set, as rows of a table."""
+
+    def reason(name: str) -> str:
+        return f" ({found.reasons[name]})" if found.reasons.get(name) else ""
+
     rows = [("pictures", f"{found.images:,}")]
     rows += [("format", f"{name} {count:,}") for name, count in found.formats.items()]
     rows += [("size", f"{words} {count:,}") for words, count in _most(found.sizes)]
     if len(found.sizes) > 1:
         rows += [("shorter side", f"{words} {count:,}") for words, count in found.sides.items()]
-    if found.copies is not None:
-        rows.append(("copies", f"{found.copies:,} repeat another file"))
+    rows += [
+        (what, words)
+        for what, words, count in (
+            ("transparent", f"{found.alpha:,} can be: what is so is put on white", found.alpha),
+            ("animated", f"{found.animated:,}: the first frame is read", found.animated),
+            ("copies", f"{found.copies or 0:,} repeat another file", found.copies is not None),
+        )
+        if count
+    ]
     for words, names in (
-        ("not readable", found.unreadable),
+        ("not readable", [f"{name}{reason(name)}" for name in found.unreadable]),
         ("left out", [f"{item.name} ({item.reason})" for item in found.skipped]),
     ):
         if names:

@@ -65,13 +65,19 @@ def info(common: Common, path: str | None, tags: Path | None) -> dict[str, Any]:
       animekit data info data/faces.zip --json
     """
     from animekit.cli._progress import counting
+    from animekit.data.dataset import Skipped
     from animekit.data.info import describe
+    from animekit.images.formats import UNREAD_ENDING, convert_hint
 
     where = path or _default()
     with counting(common.screen, "reading") as progress:
         found = describe(where, tags=tags, registry=common.registry(), progress=progress)
     common.screen.say(f"{where}  {found.description}")
     common.screen.table(("what", "seen"), rows_of(found))
+    unread = [*found.skipped, *(Skipped(name, why) for name, why in found.reasons.items())]
+    names = [item.name for item in unread if item.reason.endswith(UNREAD_ENDING)]
+    if names:
+        common.screen.note(convert_hint(names, where if Path(where).is_dir() else ""))
     return found.facts()
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from animekit.config import Params
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, NotFoundError
-from animekit.images.decode import EXTENSIONS, Header
+from animekit.images.decode import Header
+from animekit.images.formats import EXTENSIONS, UNREAD_ENDING, convert_hint, head_of, what_it_is
 from animekit.images.pixels import resize
 from animekit.labels.ids import LabelUse
 from animekit.plugins import NAME, Component, broken
@@ -21,6 +22,8 @@ from animekit.text import did_you_mean
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
+
+REASONS = 3  # reasons for which files are left out that an error names
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,29 @@ def seen(names: Iterable[str], limit: int = 8) -> str:
     return ", ".join(parts)
 
 
+def no_images(
+    where: str, others: Iterable[str], skipped: Iterable[Skipped], folder: str = ""
+) -> DataError:
+    """Return the error of a place without a picture that is read: it says what is there instead.
+
+    `folder` is where pictures of other formats can be converted.
+    """
+    skipped = list(skipped)
+    left = Counter(item.reason for item in skipped)
+    found = seen([*others, *(item.name for item in skipped)])
+    if left:
+        found += "; left out: "
+        found += ", ".join(f"{count:,} ({reason})" for reason, count in left.most_common(REASONS))
+        found += " ..." if len(left) > REASONS else ""
+    hint = f"looked for {looked_for()}; no data yet? animekit demo"
+    unread = [item.name for item in skipped if item.reason.endswith(UNREAD_ENDING)]
+    if unread:
+        hint = convert_hint(unread, folder)
+    elif "encrypted" in left or any(reason.startswith("packed with") for reason in left):
+        hint = "unpack it (with its password, if it has one) and give the folder"
+    return DataError(f"no images in {where}: found {found}", hint)
+
+
 def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Dataset:
     """Open "NAME:PATH", or a path with the first data set that matches it.
 
@@ -152,8 +178,9 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
     for dataset in registry.all("dataset").values():
         if dataset.matches(where):
             return dataset(where, tags=tags)
+    what = what_it_is(head_of(where))
     raise DataError(
-        f"{where} is not a data set",
+        f"{where} is not a data set{f': it is {what}' if what else ''}",
         "give a folder of images, a .zip of them, or synthetic:",
     )
 

@@ -19,7 +19,7 @@ from animekit.data.dataset import Dataset, Skipped, open_dataset
 from animekit.data.manifest import DECISIONS, newest_manifest, read_manifest
 from animekit.errors import DataError
 from animekit.files import Progress, cores
-from animekit.images.decode import Header, ImageError, header, read_image_file
+from animekit.images.decode import Header, ImageError, decode, header, read_image_file
 from animekit.labels.ids import LabelUse
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ class DataInfo:
     """What `describe` found.
 
     `sizes` and `formats` count what the files say of themselves, `sides` their shorter sides, by
-    the words of the bar; `unreadable` are files that say nothing. `labels` counts pictures, None
-    where they are drawn by code. `rows` says what became of the rows of the file that labels come
-    from, `notes` which other files of labels were seen, and why they are not used. `copies` counts
-    files that repeat another one, byte for byte; None where the files cannot be read one by one.
-    Pictures that the manifest leaves out do not count.
+    the words of the bar; `unreadable` are files that say nothing, with why in `reasons`. `alpha`
+    counts pictures that can be transparent, which is put on white, and `animated` those of which
+    the first frame is read. `labels` counts pictures, None where they are drawn by code. `rows`
+    says what became of the rows of the file that labels come from, `notes` which other files of
+    labels were seen, and why they are not used. `copies` counts files that repeat another one, byte
+    for byte; None where the files cannot be read one by one. Pictures that the manifest leaves out
+    do not count.
     """
 
     where: str
@@ -51,6 +53,9 @@ class DataInfo:
     sizes: dict[str, int] = field(default_factory=dict)
     sides: dict[str, int] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    alpha: int = 0
+    animated: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     copies: int | None = None
     labelled: int | None = None
@@ -119,6 +124,7 @@ class _Look(NamedTuple):
     sha256: bytes | None
     labels: np.ndarray | None
     is_file: bool
+    reason: str = ""  # why it has no header
 
 
 def _looks(dataset: Dataset, progress: Progress) -> Iterator[_Look]:
@@ -135,20 +141,35 @@ def _looks(dataset: Dataset, progress: Progress) -> Iterator[_Look]:
 def _look(dataset: Dataset, index: int, *, with_labels: bool) -> _Look:
     name = dataset.name_of(index)
     path = Path(dataset.where) / name
-    sha256, said = None, None
+    sha256, said, reason = None, None, ""
     is_plain = path.is_file()
     if is_plain:
-        with suppress(ImageError):
+        try:
             data = read_image_file(path, name)
             said, sha256 = header(data), hashlib.sha256(data).digest()
+            if said is None:
+                decode(data, name)  # it knows the words for what is wrong
+        except ImageError as error:
+            reason = error.reason
     else:
         said = dataset.header(index)
+        reason = "" if said is not None else _problem(dataset, index)
     labels = None
     if with_labels and said is not None:
         with suppress(DataError):  # it may be damaged behind its header
             labels = dataset[index][1]
     is_file = is_plain or said is not None or Path(dataset.where).is_file()
-    return _Look(name, said, sha256, labels, is_file)
+    return _Look(name, said, sha256, labels, is_file, reason)
+
+
+def _problem(dataset: Dataset, index: int) -> str:
+    """Return why an item that says nothing cannot be read; "" for what is drawn by code."""
+    try:
+        if Path(dataset.where).is_file():
+            dataset[index]
+    except ImageError as error:
+        return error.reason
+    return ""
 
 
 def _count(info: DataInfo, looks: list[_Look]) -> None:
@@ -161,6 +182,9 @@ def _count(info: DataInfo, looks: list[_Look]) -> None:
     info.sizes = dict(sizes.most_common())
     info.sides = {words: sides[words] for words in order if sides[words]}
     info.unreadable = [look.name for look in looks if look.header is None]
+    info.reasons = {look.name: look.reason for look in looks if look.header is None}
+    info.alpha = sum(each.alpha for each in headers)
+    info.animated = sum(each.moves for each in headers)
     hashes = [look.sha256 for look in looks if look.sha256 is not None]
     info.copies = len(hashes) - len(set(hashes)) if hashes else None
 

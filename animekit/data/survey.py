@@ -7,15 +7,14 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 
-from animekit.data.dataset import Skipped, looked_for, nothing_at, seen
+from animekit.data.dataset import Skipped, no_images, nothing_at
 from animekit.errors import DataError
-from animekit.images.decode import EXTENSIONS, sniff
+from animekit.images.formats import head_of, suffix_of, use_of
 
-FOREIGN = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".psd", ".tga", ".svg")
-"""Extensions of pictures that animekit does not read: such files are listed, not passed over."""
-HEAD_BYTES = 16
+ARCHIVE = "an archive, and files in it are not looked at: unpack it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,9 @@ class File:
 class Survey:
     """What a folder holds: the files that may be pictures, by name.
 
-    `ignored` counts the other files by extension; `skipped` are links and files that cannot be
-    used, and why. Hidden files and folders are not seen at all.
+    Those of formats that are not read are among them. `ignored` counts the other files by
+    extension; `skipped` are links, archives and files that cannot be used, and why. Hidden files
+    and folders are not seen at all.
     """
 
     folder: Path
@@ -55,19 +55,19 @@ def survey(folder: Path) -> Survey:
     found = Survey(folder)
     others: list[str] = []
     for name, entry in _walk(found):
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix in EXTENSIONS or suffix in FOREIGN or (not suffix and _is_picture(entry.path)):
+        use = use_of(name, partial(head_of, entry.path))
+        if use in ("read", "foreign"):
             status = entry.stat()
             found.files.append(File(name, status.st_size, status.st_mtime_ns))
+        elif use == "archive":
+            found.skipped.append(Skipped(name, ARCHIVE))
         else:
             others.append(name)
-            found.ignored[suffix] += 1
+            found.ignored[suffix_of(name)] += 1
     found.files.sort(key=lambda file: file.name)
     found.skipped.sort(key=lambda item: item.name)
     if not found.files:
-        listed = seen(others + [item.name for item in found.skipped])
-        hint = f"looked for {looked_for()}; no data yet? animekit demo"
-        raise DataError(f"no images in {folder}: found {listed}", hint)
+        raise no_images(str(folder), others, found.skipped)
     return found
 
 
@@ -111,11 +111,3 @@ def _kind(entry: os.DirEntry[str], top: str) -> tuple[str, str]:
     if stat.S_ISDIR(mode):
         return "folder", ""
     return ("file", "") if stat.S_ISREG(mode) else ("", "not a regular file")
-
-
-def _is_picture(path: str) -> bool:
-    try:
-        with Path(path).open("rb") as file:
-            return bool(sniff(file.read(HEAD_BYTES)))
-    except OSError:
-        return False

@@ -14,7 +14,7 @@ from animekit.data.dataset import looked_for, nothing_at
 from animekit.data.pack import Pack
 from animekit.data.sampler import Loader
 from animekit.errors import DataError
-from animekit.images.decode import EXTENSIONS
+from animekit.images.formats import KINDS
 from animekit.seeds import derive_seed
 
 TRAINING = (("trainA", "trainB"), ("train/A", "train/B"), ("A", "B"))
@@ -91,7 +91,7 @@ def _seen(path: Path) -> str:
         return f"it cannot be read ({error.strerror})"
     folders = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
     files = [entry for entry in entries if entry.is_file()]
-    images = sum(entry.suffix.lower() in EXTENSIONS for entry in files)
+    images = sum(entry.suffix.lower() in KINDS for entry in files)
     shown = ", ".join(folders[:SHOWN]) + (", ..." if len(folders) > SHOWN else "")
     words = f"it has the folders {shown}" if folders else "it has no folders"
     return f"{words} and {images:,} image{'s' * (images != 1)}"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from animekit.data.dataset import Dataset, open_dataset
+from animekit.data.dataset import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import DataError
+from animekit.images.decode import Header
 from animekit.labels import tags
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ def open_images(
     """
     dataset = open_dataset(where, registry, labels_file)
     kinds = Counter(dataset.header(index) for index in range(len(dataset)))
-    sizes = Counter({kind[:2]: count for kind, count in kinds.items() if kind is not None})
+    sizes = Counter[tuple[int, int]]()
+    for kind, count in kinds.items():
+        if kind is not None:
+            sizes[kind.width, kind.height] += count
     side = size or _side(where, sizes)
     packed = pack(dataset, side, progress=progress)
     names, labels, mask = packed.spec.labels, packed.labels, packed.mask
@@ -94,6 +98,7 @@ def open_images(
         "skipped": [[item.name, item.reason] for item in packed.skipped],
         "sizes": {f"{w}x{h}": count for (w, h), count in sizes.most_common(10)},
         "size": side,
+        "alpha": sum(count for kind, count in kinds.items() if kind is not None and kind.alpha),
         "resize": "centre square, area down, bicubic up",
     }
     return ImageSet(
@@ -103,7 +108,7 @@ def open_images(
         facts=facts,
         oddities=(
             *(Oddity("data.repacked", note) for note in packed.notes),
-            *_oddities(where, dataset, side, sizes, kinds.keys(), len(packed.skipped)),
+            *_oddities(where, side, sizes, kinds, len(packed.skipped)),
         ),
         given=None if labels is None or mask is None else LabelTable(names, labels, mask),
     )
@@ -134,10 +139,9 @@ def _side(where: str, sizes: Counter[tuple[int, int]]) -> int:
 
 def _oddities(
     where: str,
-    dataset: Dataset,
     side: int,
     sizes: Counter[tuple[int, int]],
-    kinds: Iterable[Any],
+    kinds: Counter[Header | None],
     skipped: int,
 ) -> Iterable[Oddity]:
     total = sum(sizes.values())
@@ -154,6 +158,13 @@ def _oddities(
         yield Oddity(
             "data.jpeg", f"{where}: JPEG files; compression moves SWD and Fréchet distances"
         )
+    alpha = sum(count for kind, count in kinds.items() if kind is not None and kind.alpha)
+    if alpha:
+        words = f"{where}: {alpha:,} images can be transparent; what is so was put on white"
+        yield Oddity("data.transparent", words)
+    moves = sum(count for kind, count in kinds.items() if kind is not None and kind.moves)
+    if moves:
+        yield Oddity("data.animated", f"{where}: {moves:,} animations; the first frame was taken")
     if skipped:
         yield Oddity("data.skipped", f"{where}: {skipped:,} files could not be read")
 

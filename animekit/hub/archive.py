@@ -10,7 +10,6 @@ import stat
 import struct
 import tarfile
 import tempfile
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,74 +20,67 @@ from typing import Any
 
 from animekit.errors import UnusableError
 from animekit.files import room_for
+from animekit.images.formats import head_of, what_it_is
+from animekit.text import one_name
 
 CHUNK = 1024 * 1024
 HARMLESS = 16 * 1024 * 1024  # bytes below which no ratio makes a bomb
 LONGEST = 255, 1024  # bytes of one part of a name and of a path, on common file systems
 TAR_HEADER = 64 * 1024  # bytes of a long name or of extended attributes: memory, not disk
-MAC_FOLDER = "__MACOSX"
 # what some system reads otherwise: characters, the ends of names, devices, broken Unicode
 NOT_PORTABLE = re.compile(
     r'[<>:"|?*\\\x00-\x1f\x7f-\x9f\ud800-\udfff]|[ .]\Z|\A\Z'
     r"|\A(con|prn|aux|nul|clock\$|com\d|lpt\d)(\..*)?\Z",
     re.IGNORECASE,
 )
-EXTENDED = (
-    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
-    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
-)
+EXTENDED = b"xgXLK"  # types of tar headers that hold names and attributes
+METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 20: "zstd"}
+METHODS |= {93: "zstd", 95: "xz", 96: "JPEG", 97: "WavPack", 98: "PPMd"}
 DAMAGED = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, NotImplementedError),
     *(OSError, EOFError, ValueError, OverflowError, RuntimeError),
 )
-
+TRUST = "get it from a source that you trust"
 Place = Callable[[PurePosixPath], PurePosixPath | None]
-Member = tuple[str, int, Any]  # name, bytes, an open stream (None: a folder)
 
 
 class Hostile(ValueError):
     """An archive holds what no honest one needs."""
 
 
+class Collision(Hostile):
+    """Two names of an archive are one on some systems."""
+
+
 @dataclass(frozen=True)
 class Limits:
-    """How much an archive may hold."""
+    """How much an archive may hold; `ratio`: bytes a byte may become; pictures reach 1, text 10."""
 
     members: int = 250_000
     member_bytes: int = 2 * 1024**3
     total_bytes: int = 8 * 1024**3
     ratio: int = 100
-    """Bytes that a byte of the archive may become; pictures reach 1, text 10."""
 
 
 def below(root: str) -> Place:
-    """Return what keeps the files below a folder of the archive, without that folder.
-
-    Hidden files, and what macOS puts beside others, are left out.
+    """Return what keeps the files below a folder, without it; hidden ones and macOS's stay out.
 
     >>> place = below("set/a")
     >>> [str(place(PurePosixPath(name))) for name in ("set/a/1.png", "set/a/.x", "set/b/1.png")]
     ['1.png', 'None', 'None']
     """
-    folder = PurePosixPath(root)
 
     def place(name: PurePosixPath) -> PurePosixPath | None:
-        if not name.is_relative_to(folder) or name == folder:
-            return None
-        inner = name.relative_to(folder)
-        hidden = any(part.startswith(".") or part == MAC_FOLDER for part in inner.parts)
-        return None if hidden else inner
+        inner = name.relative_to(root) if name.is_relative_to(root) else PurePosixPath()
+        hidden = any(part.startswith(".") or part == "__MACOSX" for part in inner.parts)
+        return None if hidden or not inner.parts else inner
 
     return place
 
 
 @contextmanager
 def unpacked(
-    archive: Path,
-    beside: Path,
-    *,
-    place: Place = lambda name: name,
-    limits: Limits | None = None,
+    archive: Path, beside: Path, *, place: Place = lambda name: name, limits: Limits | None = None
 ) -> Iterator[Path]:
     """Give a new folder on the same disk as `beside` that holds the archive's files.
 
@@ -108,29 +100,36 @@ def unpacked(
 
 
 def safe_name(name: str) -> PurePosixPath:
-    """Return the name of a member as a relative path; raise Hostile for others.
-
-    It must be a name on every system, not only on this one.
+    """Return the name of a member as a path that every system can have; raise Hostile for others.
 
     >>> safe_name("./set/a/1.png")
     PurePosixPath('set/a/1.png')
-    >>> safe_name("set/../../1.png")
-    Traceback (most recent call last):
-    animekit.hub.archive.Hostile: "set/../../1.png" leads out of the archive
     """
     parts = [part for part in name.rstrip("/").split("/") if part != "."]
     sizes = [len(part.encode("utf-8", "surrogatepass")) for part in parts]
-    if name.startswith("/"):
-        problem = "is an absolute name"
-    elif ".." in parts:
-        problem = "leads out of the archive"
-    elif any(map(NOT_PORTABLE.search, parts)):
-        problem = "is no name on every system"
-    elif max(sizes, default=0) > LONGEST[0] or len(name) > LONGEST[1]:
-        problem = "is too long a name"
-    else:
-        return PurePosixPath(*parts)
-    raise Hostile(f"{_quoted(name)} {problem}")
+    for problem, is_there in (
+        ("is an absolute name", name.startswith("/")),
+        ("leads out of the archive", ".." in parts),
+        ("is no name on every system", any(map(NOT_PORTABLE.search, parts))),
+        ("is too long a name", max(sizes, default=0) > LONGEST[0] or len(name) > LONGEST[1]),
+    ):
+        if is_there:
+            raise Hostile(f"{_quoted(name)} {problem}")
+    return PurePosixPath(*parts)
+
+
+def unread_member(member: zipfile.ZipInfo) -> str:
+    """Return why a member of a zip is not read: how it is packed; "" for what is.
+
+    LZMA, bzip2 and zstd are left out on purpose: what they unpack to, and the memory they ask for,
+    have no bound that the archive would have to tell.
+    """
+    if member.flag_bits & 1 or member.compress_type == 99:
+        return "encrypted"
+    if member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return ""
+    name = METHODS.get(member.compress_type, f"method {member.compress_type}")
+    return f"packed with {name}, not deflate"
 
 
 def _quoted(name: str) -> str:
@@ -146,7 +145,6 @@ class _Counted:
         self.stream: Any = None
 
     def read(self, size: int) -> bytes:
-        """Read as a file does."""
         data: bytes = self.stream.read(size)
         self.written += len(data)
         if self.written > self.limits.total_bytes:
@@ -181,49 +179,43 @@ def _unpack(archive: Path, folder: Path, place: Place, limits: Limits) -> None:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         what = "is not unpacked" if isinstance(error, Hostile) else "is not a sound archive"
-        raise UnusableError(
-            f"{archive.name} {what}: {error}", "get it from a source that you trust", code="archive"
-        ) from None
+        hint = "unpack it yourself and rename one" if isinstance(error, Collision) else TRUST
+        message = f"{archive.name} {what}: {error}"
+        raise UnusableError(message, hint, code="archive") from None
 
 
 def _take(path: PurePosixPath, taken: dict[str, str]) -> None:
     """Keep a place free of other spellings: on some systems A.png and a.png are one file."""
-    folders = {_plain(folder): f"{folder}/" for folder in path.parents[:-1]}
-    others = [taken[key] for key, name in folders.items() if taken.get(key, name) != name]
-    if _plain(path) in taken:  # only a folder may come twice
-        others.append(taken[_plain(path)])
-    if others:
-        raise Hostile(f'"{path}" and "{others[0].rstrip("/")}" would be one file')
-    taken |= {**folders, _plain(path): str(path)}
+    for each in (*path.parents[:-1], path):
+        spelled = str(path) if each is path else f"{each}/"
+        was = taken.get(one_name(str(each)), "")
+        if was and (was != spelled or each is path):  # only a folder comes twice
+            raise Collision(f'"{path}" and "{was.rstrip("/")}" would be one file')
+        taken[one_name(str(each))] = spelled
 
 
-def _plain(path: PurePosixPath) -> str:
-    return unicodedata.normalize("NFC", str(path)).casefold()
-
-
-def _members(archive: Path, limits: Limits) -> Iterator[Member]:
-    """Give what an archive holds in turn; a stream ends where the next member begins."""
-    with archive.open("rb") as file:
-        start, counted = file.read(2), _Counted(archive.stat().st_size, limits)
-    if start == b"PK":
+def _members(archive: Path, limits: Limits) -> Iterator[tuple[str, int, Any]]:
+    """Give name, bytes and stream (None: a folder); it ends where the next member begins."""
+    counted, head = _Counted(archive.stat().st_size, limits), head_of(archive)
+    if head.startswith(b"PK"):
         return _zip_members(archive, counted)
-    if start == b"\x1f\x8b":
+    if head.startswith(b"\x1f\x8b"):
         return _tar_members(archive, counted)
-    raise Hostile("it is neither a zip nor a tar.gz")
+    what = what_it_is(head)
+    raise Hostile(f"it is {what}" if what else "it is neither a zip nor a tar.gz")
 
 
-def _zip_members(archive: Path, counted: _Counted) -> Iterator[Member]:
+def _zip_members(archive: Path, counted: _Counted) -> Iterator[tuple[str, int, Any]]:
     with zipfile.ZipFile(archive) as file:
         if sum(member.compress_size for member in file.infolist()) > counted.packed:
             raise Hostile("its members overlap")
         for member in file.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
+            problem = unread_member(member)
             if kind not in (0, stat.S_IFDIR if member.is_dir() else stat.S_IFREG):
-                raise Hostile(f"{_quoted(member.filename)} is a link or a device")
-            if member.flag_bits & 1:
-                raise Hostile(f"{_quoted(member.filename)} has a password")
-            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise Hostile(f"{_quoted(member.filename)} is packed in an unusual way")
+                problem = "a link or a device"
+            if problem:
+                raise Hostile(f"{_quoted(member.filename)} is {problem}")
             with file.open(member) as counted.stream:
                 source = None if member.is_dir() else counted
                 yield member.orig_filename, member.file_size, source  # filename is cut at a NUL
@@ -242,7 +234,7 @@ class _Header(tarfile.TarInfo):
         return header
 
 
-def _tar_members(archive: Path, counted: _Counted) -> Iterator[Member]:
+def _tar_members(archive: Path, counted: _Counted) -> Iterator[tuple[str, int, Any]]:
     with gzip.open(archive) as counted.stream:  # headers and padding are counted too
         stream: Any = counted
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as file:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from animekit.images.decode import KINDS, ImageError
+from animekit.images.decode import ImageError
+from animekit.images.formats import KINDS
 from animekit.translation.faces import Part, restored
 from animekit.translation.photo import Photo, write_whole
 from animekit.translation.plan import PlannedFile
@@ -46,8 +47,7 @@ def film(session: TransferSession, planned: PlannedFile, data: bytes | None = No
 def _animation(session: TransferSession, planned: PlannedFile, data: bytes) -> Iterator[Item]:
     """Translate all frames of a GIF, an animated WebP or PNG."""
     source = planned.source.path
-    frames, timing = read_animation(data, str(source), session.request.alpha)
-    frames = [session.sized(photo) for photo in frames]
+    frames, timing = read_animation(data, str(source), session.request.alpha, session.sized)
     reel = Reel(session)
     parts = reel.parts(frames)
     if not any(parts):

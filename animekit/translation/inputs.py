@@ -6,15 +6,14 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from animekit.data.dataset import Skipped, looked_for, nothing_at, seen
 from animekit.errors import DataError, NotFoundError, UsageError
-from animekit.images.decode import EXTENSIONS
+from animekit.images.formats import KINDS, head_of, unread_words, use_of
 
 VIDEOS = (".mp4", ".webm", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv")
-FOREIGN = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".psd", ".tga", ".svg")
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"BM")
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,12 @@ class Inputs:
 
         `asked`: it was named itself, so that its content decides and not its name.
         """
-        suffix = name.suffix.lower()
-        if asked or suffix in (*EXTENSIONS, *VIDEOS) or (not suffix and _is_picture(path)):
+        head = partial(head_of, path)
+        use = "read" if asked or name.suffix.lower() in VIDEOS else use_of(name.name, head)
+        if use == "read":
             self.files.append(InputFile(path, name))
-        elif suffix in FOREIGN:
-            reason = f"{suffix} is not a format that animekit reads"
-            self.failed.append(Skipped(str(path), reason))
+        elif use == "foreign":
+            self.failed.append(Skipped(str(path), unread_words(name.name, head())))
         else:
             self.others.append(str(path))
 
@@ -153,18 +152,10 @@ def _walk(top: Path, found: Inputs, away: str | None) -> Iterator[tuple[PurePosi
                     waiting.append((name, path))
             elif entry.is_file():
                 yield name, path
-            elif name.suffix.lower() in (*EXTENSIONS, *VIDEOS):
+            elif name.suffix.lower() in (*KINDS, *VIDEOS):
                 reason = "a link to nothing" if entry.is_symlink() else "not a regular file"
                 found.failed.append(Skipped(str(path), reason))
 
 
 def _lies_in(path: Path, folder: str | None) -> bool:
     return folder is not None and Path(os.path.realpath(path)).is_relative_to(folder)
-
-
-def _is_picture(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(16).startswith(MAGIC)
-    except OSError:
-        return False

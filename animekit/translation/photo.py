@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from animekit.files import writing
-from animekit.images.decode import FORMATS, MAX_PIXELS, ImageError, decode, header, quiet
+from animekit.images.decode import format_of, is_animated, read_with, upright
 
 Alpha = Literal["keep", "white", "drop"]
 # quality at which what a network drew is written
@@ -74,46 +74,21 @@ def on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def read_photo(data: bytes, name: str, alpha: Alpha = "keep") -> Photo:
     """Decode one picture as a network should see it; `name` names it in errors.
 
-    EXIF rotation is applied. 16-bit channels keep their high byte, grey and CMYK become RGB. With
-    `keep` transparent parts lie on white and the alpha is kept aside; `white` forgets the alpha
-    then; `drop` takes the colours as they are stored below it. Of an animation this is the first
-    frame. Raises ImageError as `images.decode` does, whose limits hold.
+    EXIF rotation is applied, and every mode becomes RGB, as `images.decode` does it. With `keep`
+    transparent parts lie on white and the alpha is kept aside; `white` forgets the alpha then;
+    `drop` takes the colours as they are stored below it. Of an animation this is the first frame.
+    Raises ImageError as `images.decode` does, whose limits hold.
     """
-    if header(data) is None or header_too_large(data):
-        decode(data, name)  # it knows the words for what is wrong
-        raise ImageError(name, "not an image", "format")
-    try:
-        with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return frame(image, alpha)
-    except Exception as error:
-        decode(data, name)
-        raise ImageError(name, f"damaged ({error})", "damaged") from None
+    return read_with(lambda image: frame(image, alpha, moves=is_animated(image)), data, name)
 
 
-def header_too_large(data: bytes) -> bool:
-    """Say whether a picture asks for more pixels than are allowed."""
-    found = header(data)
-    return found is not None and found.width * found.height > MAX_PIXELS
-
-
-def frame(image: Image.Image, alpha: Alpha) -> Photo:
+def frame(image: Image.Image, alpha: Alpha, *, moves: bool) -> Photo:
     """Return the frame at which an open file stands."""
-    image.load()
-    kind, moves = str(image.format), getattr(image, "n_frames", 1) > 1
     profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
-    if image.mode.startswith("I"):
-        deep = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        grey = (deep >> 8).astype(np.uint8)
-        return Photo(np.repeat(grey[..., None], 3, axis=2), None, kind, None, moves)
-    turned: Image.Image = image
-    if not moves:
-        try:
-            turned = ImageOps.exif_transpose(image)
-        except Exception:
-            turned = image  # damaged EXIF only means that no rotation is known
-    if not turned.has_transparency_data:
-        return Photo(np.array(turned.convert("RGB")), None, kind, profile, moves)
-    both = np.array(turned.convert("RGBA"))
+    kind, image = format_of(image), upright(image)
+    if image.mode == "RGB":
+        return Photo(np.array(image), None, kind, profile, moves)
+    both = np.array(image)
     colours, clear = np.ascontiguousarray(both[..., :3]), np.ascontiguousarray(both[..., 3])
     if alpha == "drop":
         return Photo(colours, None, kind, profile, moves)

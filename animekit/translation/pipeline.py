@@ -12,7 +12,8 @@ import numpy as np
 
 from animekit.errors import DataError, UnusableError
 from animekit.files import cores
-from animekit.images.decode import KINDS, ImageError, read_image_file
+from animekit.images.decode import ImageError, read_image_file
+from animekit.images.formats import KINDS
 from animekit.translation.faces import Part, restored
 from animekit.translation.film import film
 from animekit.translation.photo import Photo, encode, read_photo, write_whole
@@ -25,7 +26,7 @@ from animekit.translation.targets import Target
 WAITING_PIXELS = 32_000_000
 # pictures that are read before the network asks for them, and written after it drew them
 AHEAD, BEHIND = 16, 32
-MOVING = (".gif", ".webp", ".png", "")  # endings of results that can hold several frames
+MOVING = (".gif", ".webp", ".png", ".apng", "")  # endings of results that can hold several frames
 
 
 @dataclass(frozen=True)

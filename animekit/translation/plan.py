@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from animekit.errors import UnusableError, UsageError
-from animekit.images.decode import KINDS
+from animekit.images.formats import KINDS
+from animekit.text import apart, one_name
 from animekit.translation.inputs import VIDEOS, InputFile
 from animekit.translation.request import Existing
 from animekit.translation.targets import Target
@@ -78,7 +78,7 @@ def plan_files(
     folder that a link leads out of OUT.
     """
     pairs = list(pairs)
-    plan, taken = TransferPlan(out), dict[str, str]()
+    plan, taken = TransferPlan(out), dict[str, tuple[Path, Path]]()
     inputs = {os.path.realpath(source.path) for source, _ in pairs}
     there: list[Path] = []
     for source, targets in pairs:
@@ -86,7 +86,7 @@ def plan_files(
         for target in targets:
             name = renamed(source.name, ext, suffix)
             path = out / target.name / name if folders else out / name
-            _refuse_clash(taken, path, str(source.path))
+            _refuse_clash(taken, path, source.path)
             if os.path.realpath(path) in inputs:
                 raise UsageError(
                     f"{path} is one of the pictures to be translated",
@@ -132,16 +132,17 @@ def renamed(name: PurePosixPath, ext: str, suffix: str = "") -> PurePosixPath:
     return name.with_name(f"{stem}{suffix}{ending}")
 
 
-def _refuse_clash(taken: dict[str, str], path: Path, source: str) -> None:
+def _refuse_clash(taken: dict[str, tuple[Path, Path]], path: Path, source: Path) -> None:
     """Keep a name free of other spellings: on some systems A.png and a.png are one file."""
-    plain = unicodedata.normalize("NFC", str(path)).casefold()
-    if plain in taken:
-        raise UsageError(
-            f"{taken[plain]} and {source} would both become {path}",
-            "--ext same keeps their extensions; or translate them apart",
-            code="usage.collision",
-        )
-    taken[plain] = source
+    key = one_name(str(path))
+    if key not in taken:
+        taken[key] = path, source
+        return
+    known, other = taken[key]
+    hint = "--ext same keeps their extensions; or translate them apart"
+    if how := apart(str(known), str(path)):
+        hint = f"they differ {how}, and to some systems they are one file: rename one"
+    raise UsageError(f"{other} and {source} would both become {path}", hint, code="usage.collision")
 
 
 def _refuse_existing(there: Sequence[Path], existing: Existing) -> None:

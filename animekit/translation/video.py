@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import numpy as np
 from PIL import Image
 
 from animekit.errors import DeviceError
-from animekit.images.decode import FORMATS, ImageError, quiet
+from animekit.images.decode import ImageError, read_with
 from animekit.translation.photo import Alpha, Photo, as_image, frame
 
 ANIMATED = ("GIF", "WEBP", "PNG")
-# pixels that all frames of an animation may have together: they wait in memory
+# what all frames of an animation may have together: their number and their pixels in the file,
+# which take time, and their pixels once they are sized, which wait in memory
+MAX_FRAMES = 10_000
 MAX_FRAME_PIXELS = 1_000_000_000
+MAX_HELD_PIXELS = 200_000_000
 CODES = {".webm": "VP80", ".avi": "MJPG", ".ogv": "VP80", ".mpg": "PIM1", ".mpeg": "PIM1"}
 DEFAULT_CODE = "mp4v"  # its builds cannot write H.264
 DEFAULT_FPS = 25.0
@@ -33,25 +37,36 @@ class Timing:
     loop: int | None
 
 
-def read_animation(data: bytes, name: str, alpha: Alpha) -> tuple[list[Photo], Timing]:
-    """Decode all frames of a GIF, animated WebP or PNG. Raises ImageError."""
-    try:
-        with quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            count = int(getattr(image, "n_frames", 1))
-            pixels = image.width * image.height * count
-            if pixels > MAX_FRAME_PIXELS:
-                raise ImageError(name, f"{pixels:,} pixels in {count:,} frames", "too_large")
-            loop = image.info.get("loop")
-            frames, durations = [], []
-            for index in range(count):
+def read_animation(
+    data: bytes, name: str, alpha: Alpha, sized: Callable[[Photo], Photo] = lambda photo: photo
+) -> tuple[list[Photo], Timing]:
+    """Decode all frames of a GIF, animated WebP or PNG, each brought to its size at once.
+
+    Frames are counted as they come, since a file can promise any number. Raises ImageError for one
+    that would take too long to read or too much memory to hold.
+    """
+
+    def read(image: Image.Image) -> tuple[list[Photo], Timing]:
+        canvas, loop = image.width * image.height, image.info.get("loop")
+        frames: list[Photo] = []
+        durations, held = [], 0
+        for index in count():
+            try:
                 image.seek(index)
-                frames.append(frame(image, alpha))
-                durations.append(round(float(image.info.get("duration", 100) or 100)))
-    except ImageError:
-        raise
-    except Exception as error:  # decoders of damaged data raise nearly anything
-        raise ImageError(name, f"damaged animation ({error})", "damaged") from None
-    return frames, Timing(tuple(durations), None if loop is None else int(loop))
+            except EOFError:
+                break
+            if index == MAX_FRAMES or (index + 1) * canvas > MAX_FRAME_PIXELS:
+                words = f"more than {index:,} frames of {canvas:,} pixels"
+                raise ImageError(name, words, "too_large", "cut it into shorter ones")
+            frames.append(sized(frame(image, alpha, moves=True)))
+            held += frames[-1].pixels.size // 3
+            if held > MAX_HELD_PIXELS:
+                words = f"{held:,} pixels in the first {index + 1:,} frames"
+                raise ImageError(name, words, "too_large", "a smaller --size, or a shorter one")
+            durations.append(round(float(image.info.get("duration", 100) or 100)))
+        return frames, Timing(tuple(durations), None if loop is None else int(loop))
+
+    return read_with(read, data, name)
 
 
 def encode_animation(frames: list[Photo], timing: Timing, kind: str) -> bytes:

@@ -49,7 +49,8 @@ def model_figures(model: str | None, count: int, truncation: float) -> Iterator[
 def real_figures(folder: Path, count: int) -> Iterator[np.ndarray]:
     """Draw figures of 25 images of a folder each, without repeats, the same every time."""
     from animekit.errors import DataError
-    from animekit.images.decode import EXTENSIONS, decode
+    from animekit.images.decode import decode
+    from animekit.images.formats import EXTENSIONS
     from animekit.images.layout import course_figure
     from animekit.images.pixels import resize
 

@@ -28,7 +28,7 @@ import numpy as np
 from animekit import plugins
 from animekit.cleaning.cascade import Cascade, find_cascade
 from animekit.cleaning.clean import clean
-from animekit.images.decode import EXTENSIONS
+from animekit.images.formats import EXTENSIONS
 from animekit.plugins import Registry
 
 

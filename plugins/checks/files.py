@@ -2,73 +2,75 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from animekit.cleaning.check import Check, Finding, Reason
+from animekit.cleaning.check import FOREIGN, UNOPENED, Check, Finding, Measures, Picture, Reason
 from animekit.config import Params
-from animekit.data.survey import FOREIGN
 from animekit.hookspecs import hookimpl
-from animekit.images.decode import KINDS, MAX_PIXELS
+from animekit.images.decode import MAX_PIXELS
+from animekit.images.formats import KINDS, suffix_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DAMAGED = ("empty", "truncated", "damaged", "unreadable")
+DAMAGED = ("empty", "truncated", "damaged")
 
 
 class Corrupt(Check):
     """Find files that are not one whole picture: empty, truncated, damaged."""
 
     name = "corrupt"
-    reasons: ClassVar[tuple[Reason, ...]] = (Reason("corrupt", "reject", "corrupt"),)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason("corrupt", "reject", "corrupt"), UNOPENED)
 
     def judge(self, table: pd.DataFrame) -> list[Finding]:
-        """Return the files that the decoder refused, with its own reason."""
-        damaged = table[table["error_kind"].isin(DAMAGED)]
-        notes = zip(damaged.index, damaged["error"], strict=True)
-        return [Finding(row, self.reasons[0], note=note) for row, note in notes]
+        """Return the files that the decoder refused or the system, with their own reasons."""
+        rows = table[["error_kind", "error"]].itertuples()
+        found = dict.fromkeys(DAMAGED, self.reasons[0]) | {"unreadable": UNOPENED}
+        return [Finding(row, found[kind], note=note) for row, kind, note in rows if kind in found]
 
 
 class WrongType(Check):
-    """Find files that are no picture, or whose extension says another format.
+    """Find files of other formats, those that are no picture, and what is not as it seems.
 
     A JPEG that is called .png is decoded all the same, so it is kept and only noted: throwing it
-    away would cost some scraped folders a tenth of their pictures.
+    away would cost some scraped folders a tenth of their pictures. Transparency that was put on
+    white, and the other frames of an animation, are noted too.
     """
 
     name = "type"
     reasons: ClassVar[tuple[Reason, ...]] = (
         Reason("not_image", "reject", "not an image"),
-        Reason("unread_extension", "review", "extension is not read"),
+        FOREIGN,
         Reason("extension", "note", "wrong extension"),
+        Reason("transparent", "note", "transparent, put on white"),
+        Reason("animated", "note", "animated, first frame taken"),
     )
+    measures = ("clear", "moves")
+
+    def measure(self, picture: Picture) -> Measures:
+        """Return 1 or 0 for a picture with transparency, and for one with several frames."""
+        return {"clear": int(picture.decoded.clear), "moves": int(picture.decoded.moves)}
 
     def judge(self, table: pd.DataFrame) -> list[Finding]:
-        """Return the files whose first bytes and extension do not make one picture."""
-        columns = zip(
-            table.index,
-            table["name"],
-            table["format"],
-            table["error_kind"],
-            table["error"],
-            strict=True,
-        )
+        """Return the files whose content is not what their name and first frame say."""
         found = []
-        for row, name, format_, kind, error in columns:
-            suffix = PurePosixPath(name).suffix.lower()
-            unread = f"{suffix} is not a format that animekit reads"
-            if kind == "format":
-                note = unread if suffix in FOREIGN else error
-                found.append(Finding(row, self.reason("not_image"), note=note))
-            elif not kind and suffix in FOREIGN:
-                note = f"{unread}, but the file is a {format_}: rename it"
-                found.append(Finding(row, self.reason("unread_extension"), note=note))
+        names = ["name", "format", "error_kind", "error", "clear", "moves"]
+        for row, name, format_, kind, error, clear, moves in table[names].itertuples():
+            suffix = suffix_of(name)
+            if kind == "foreign":
+                found.append(Finding(row, FOREIGN, note=error))
+            elif kind == "format":
+                found.append(Finding(row, self.reason("not_image"), note=error))
             elif not kind and suffix and KINDS.get(suffix) != format_:
                 note = f"a {format_} that is called {suffix}"
                 found.append(Finding(row, self.reason("extension"), note=note))
+            found += [
+                Finding(row, self.reason(reason))
+                for reason, measure in (("transparent", clear), ("animated", moves))
+                if measure == 1
+            ]
         return found
 
 

@@ -13,12 +13,22 @@ from typing import Protocol
 
 from animekit.data.dataset import Skipped
 from animekit.errors import DataError
-from animekit.images.decode import EXTENSIONS, MAX_BYTES, ImageError, read_image_file
+from animekit.hub.archive import HARMLESS, Limits, unread_member
+from animekit.images.decode import MAX_BYTES, ImageError, read_image_file
+from animekit.images.formats import (
+    HEAD_BYTES,
+    UNREAD_ENDING,
+    head_of,
+    suffix_of,
+    unread_words,
+    use_of,
+    what_it_is,
+)
 
-FOREIGN = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jxl", ".psd", ".tga", ".svg")
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"BM")
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-DEFLATE_LIMIT = 1100  # deflate packs at most 1032 to 1; more means members that overlap
+MEMBERS = 1_000_000
+HASHED = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".psd", ".tga", ".svg")
+UNPACK = "unpack it and give the folder"
+ARCHIVE = "an archive in the data, and files in it are not looked at: unpack it"
 
 
 class FileSource(Protocol):
@@ -41,7 +51,7 @@ class Files:
         self.others: list[str] = []
         self.skipped: list[Skipped] = []
         for name, path in sorted(self._walk()):
-            _sort(self, name, partial(_head, path))
+            _sort(self, name, partial(head_of, path))
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file; raises ImageError."""
@@ -94,13 +104,15 @@ class Archive:
         self.skipped: list[Skipped] = []
         try:
             self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-            raise DataError(
-                f"{path} is not a readable zip archive: {error}", "unpack it and give the folder"
-            ) from None
+        except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise _no_zip(path, error) from None
         members = [member for member in self._zip.infolist() if not member.is_dir()]
-        if sum(member.file_size for member in members) > DEFLATE_LIMIT * path.stat().st_size:
-            raise DataError(f"{path} is a zip bomb: it unpacks to more than zip can pack")
+        if len(members) > MEMBERS:
+            raise DataError(
+                f"{path} holds {len(members):,} files, the limit is {MEMBERS:,}", UNPACK
+            )
+        if sum(member.compress_size for member in members) > path.stat().st_size:
+            raise DataError(f"{path} is a zip bomb: its members overlap", "get it from elsewhere")
         # Members are opened from several threads, and ZipFile counts its open ones without a lock.
         self._lock = threading.Lock()
         self._members: dict[str, zipfile.ZipInfo] = {}
@@ -119,16 +131,38 @@ class Archive:
             self.skipped.append(Skipped(name, reason))
             return
         self._members[name] = member
-        _sort(self, name, lambda: self.read(name)[:16])
+        _sort(self, name, partial(self._head, name))
 
-    def read(self, name: str) -> bytes:
-        """Return the bytes of a member; raises ImageError."""
+    def read(self, name: str, size: int = MAX_BYTES + 1) -> bytes:
+        """Return the bytes of a member, at most `size`; raises ImageError."""
         try:
             with self._lock, self._zip.open(self._members[name]) as file:
-                return file.read(MAX_BYTES + 1)
+                return file.read(size)
         except Exception as error:
             # zlib.error, BadZipFile, EOFError, struct.error: damage shows in many ways.
             raise ImageError(name, f"damaged in the archive ({error})", "damaged") from None
+
+    def _head(self, name: str) -> bytes:
+        try:
+            return self.read(name, HEAD_BYTES)
+        except ImageError:
+            return b""
+
+
+def _no_zip(path: Path, error: Exception) -> DataError:
+    """Return the error of a file that only its name calls a zip."""
+    head = head_of(path)
+    what = what_it_is(head)
+    hint, words = UNPACK, f"it is {what}"
+    if isinstance(error, OSError) or not what:
+        words = str(error)
+    elif what == "a zip archive":
+        words, hint = f"it is cut short or damaged ({error})", "get it again"
+    elif "LFS" in what:
+        hint = "git lfs pull gets the file"
+    elif "archive" not in what:
+        hint = "get it again: this is not what was published"
+    return DataError(f"{path} is not a readable zip archive: {words}", hint)
 
 
 def _refused(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
@@ -138,31 +172,29 @@ def _refused(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
         return "its name leads out of the archive"
     if kind not in (0, stat.S_IFREG):
         return "not a regular file"
-    if member.flag_bits & 1:
-        return "encrypted"
-    if member.compress_type not in METHODS:
-        return f"packed with method {member.compress_type}, not deflate"
+    if words := unread_member(member):
+        return words
     if member.file_size > MAX_BYTES:
         return f"larger than {MAX_BYTES >> 20} MB"
+    if member.file_size > max(HARMLESS, Limits.ratio * member.compress_size):
+        return f"a bomb: {member.compress_size:,} bytes become {member.file_size:,}"
     return ""
+
+
+def is_hashed(item: Skipped) -> bool:
+    """Say whether a fingerprint tells of a file that was left out, as those of 0.1.0 do."""
+    unread = item.reason.endswith(UNREAD_ENDING)
+    return item.reason != ARCHIVE and (not unread or suffix_of(item.name) in HASHED)
 
 
 def _sort(source: FileSource, name: str, head: Callable[[], bytes]) -> None:
     """Put one file among the images, the skipped or the others, by its name and first bytes."""
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in EXTENSIONS:
+    use = use_of(name, head)
+    if use == "read":
         source.names.append(name)
-    elif suffix in FOREIGN:
-        source.skipped.append(Skipped(name, f"{suffix} is not a format that animekit reads"))
-    elif not suffix and head().startswith(MAGIC):
-        source.names.append(name)
+    elif use == "foreign":
+        source.skipped.append(Skipped(name, unread_words(name, head())))
+    elif use == "archive":
+        source.skipped.append(Skipped(name, ARCHIVE))
     else:
         source.others.append(name)
-
-
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(16)
-    except OSError:
-        return b""

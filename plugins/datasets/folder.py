@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from animekit.config import Params
-from animekit.data.dataset import Dataset, looked_for, nothing_at, seen
+from animekit.data.dataset import Dataset, no_images, nothing_at
 from animekit.data.manifest import kept_names, newest_manifest, read_manifest
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError
@@ -19,7 +19,7 @@ from animekit.images.decode import Header, ImageError, decode, header
 from animekit.labels import sources
 from animekit.labels.ids import LabelUse, match
 from animekit.labels.tables import AttributeTable
-from animekit_plugins.datasets._files import Archive, Files, FileSource
+from animekit_plugins.datasets._files import Archive, Files, FileSource, is_hashed
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,14 @@ class Folder(Dataset):
         for name, (labels, mask) in self._labels.rows.items():
             digest.update(name.encode("utf-8", "surrogateescape") + bytes(labels) + bytes(mask))
         vocabulary = (self._labels.names, self._labels.groups) if self._labels.names else None
-        digest.update(repr((vocabulary, self.skipped)).encode())
+        # what 0.1.0 did not list is no part of its fingerprints, or its runs would not resume
+        left = [item for item in self.skipped if is_hashed(item)]
+        digest.update(repr((vocabulary, left)).encode())
         return digest.hexdigest()
 
     def _empty(self) -> DataError:
-        found = seen(self._source.others + [item.name for item in self.skipped])
-        hint = f"looked for {looked_for()}; no data yet? animekit demo"
-        return DataError(f"no images in {self.where}: found {found}", hint)
+        folder = self.where if self.path.is_dir() else ""
+        return no_images(self.where, self._source.others, self.skipped, folder)
 
     def _kept(self) -> tuple[list[str], str]:
         """Return the images that the newest manifest keeps or does not know, and words for it."""

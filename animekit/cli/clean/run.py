@@ -57,7 +57,7 @@ def _apply(common: Common, options: CleanOptions, found: Cleaning) -> None:
     words = {"quarantine": "moving", "copy": "copying", "link": "linking"}[way]
     with counting(common.screen, words) as progress:
         found.apply(way, tiers=options.tiers, out=options.copies, progress=progress)
-    show.show_applied(common, found)
+    show.show_applied(common, found, options.tiers)
 
 
 def _crop(common: Common, options: CleanOptions, found: Cleaning) -> dict[str, Any]:

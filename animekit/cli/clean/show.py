@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from animekit.cleaning import crop_list
+from animekit.cleaning.check import FOREIGN
 from animekit.cleaning.clean import CleanPlan
 from animekit.cleaning.crop_list import Cropped
+from animekit.cleaning.move_plan import movable
 from animekit.cleaning.request import CleanRequest
 from animekit.cleaning.result import Cleaning, Way
 from animekit.cleaning.sheets import ReasonGroup
 from animekit.cli._options import Common
 from animekit.data.manifest import FILE, SUMMARY
+from animekit.images.formats import convert_hint
 from animekit.text import duration, number, printable
 
+CONVERT = "with ImageMagick; then clean again"
 NAMED = 5  # files that are named on the screen
 MINUTE = 60.0
 
@@ -74,7 +79,7 @@ def _looks(found: Cleaning, group: ReasonGroup) -> str:
     return words + (f", {left:,} more in {FILE}" if left else "")
 
 
-def show_applied(common: Common, found: Cleaning) -> None:
+def show_applied(common: Common, found: Cleaning, tiers: Sequence[str]) -> None:
     """Write what moved, and what did not and why."""
     screen, applied = common.screen, found.applied
     assert applied is not None, "something was applied"
@@ -83,6 +88,10 @@ def show_applied(common: Common, found: Cleaning) -> None:
         screen.made(applied.into, "folder", f"{applied.files:,} files {done}")
     else:
         screen.say(f"nothing to be {done}")
+    review = found.manifest[found.manifest["decision"] == "review"]
+    left = len(review) - len(movable(review, tiers))
+    if found.way == "quarantine" and left:
+        screen.say(f"{left:,} files to review stay where they are")
     if applied.journal is not None:
         screen.record(applied.journal, "journal")
     if applied.gone:
@@ -98,21 +107,34 @@ def say_next(common: Common, found: Cleaning) -> None:
         screen.note(f"Next: when all shards are done: animekit clean {where} --merge")
         return
     lines = [] if found.report is None else [(f"open {found.report}", "")]
-    if found.way is None:
-        if found.counts()["flagged"]:
-            origin = "" if found.report else f" --manifest {shlex.quote(str(found.folder / FILE))}"
-            line = f"animekit clean {where}{origin} --apply"
-            lines.append((line, "move flagged files (undo: --undo)"))
+    moved = len(movable(found.manifest))
+    if found.way is None and moved:
+        origin = "" if found.report else f" --manifest {shlex.quote(str(found.folder / FILE))}"
+        line = f"animekit clean {where}{origin} --apply"
+        lines.append((line, f"move {moved:,} flagged files (undo: --undo)"))
     elif found.way == "quarantine" and found.applied and found.applied.files:
         lines.append((f"animekit clean {where} --undo", "bring them back"))
     data = where
     if found.applied and found.way in ("copy", "link"):
         data = shlex.quote(str(found.applied.into))
-    lines.append((f"animekit train wgangp --data {data}", "uses what is kept"))
-    wide = max(len(line) for line, words in lines if words)
+    if foreign := _foreign(found):
+        lines.append((convert_hint(foreign, str(found.pictures)).partition(": ")[2], CONVERT))
+    if found.counts()["keep"]:
+        lines.append((f"animekit train wgangp --data {data}", "uses what is kept"))
+    else:
+        screen.note("nothing is kept, so there is nothing to train on")
+    if not lines:
+        return
+    wide = max((len(line) for line, words in lines if words), default=0)
     for index, (line, words) in enumerate(lines):
         head = "Next: " if index == 0 else "      "
         screen.note(f"{head}{line.ljust(wide)}  {words}".rstrip() if words else head + line)
+
+
+def _foreign(found: Cleaning) -> list[str]:
+    """Return the files of formats that are not read."""
+    pairs = zip(found.manifest["name"], found.manifest["reasons"], strict=True)
+    return [str(name) for name, reasons in pairs if FOREIGN.name in str(reasons).split(";")]
 
 
 def show_crops(common: Common, made: Cropped) -> None:

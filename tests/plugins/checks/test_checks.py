@@ -173,16 +173,15 @@ def test_a_file_of_another_type_is_named_for_what_it_is(run: Run) -> None:
     )
     assert found(result) == {
         "page.png": "not_image",
-        "scan.tiff": "not_image",
+        "scan.tiff": "foreign_format",
         "jpeg.png": "extension",
-        "jpeg.jfif": "unread_extension",
     }
     assert decisions(result)["jpeg.png"] == "keep"
-    assert decisions(result)["jpeg.jfif"] == "review"
+    assert decisions(result)["scan.tiff"] == "review"
     assert notes(result)["page.png"] == "an HTML page, not an image"
     assert notes(result)["scan.tiff"] == ".tiff is not a format that animekit reads"
     assert notes(result)["jpeg.png"] == "a JPEG that is called .png"
-    assert result.summary["by_reason"] == {"not_image": 2, "unread_extension": 1}
+    assert result.summary["by_reason"] == {"not_image": 1, "foreign_format": 1}
     assert result.summary["noted"] == {"extension": 1}
 
 

@@ -78,7 +78,8 @@ def test_a_folder_without_images_says_what_was_seen(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         Folder(str(tmp_path))
     assert caught.value.message == (
-        f"no images in {tmp_path}: found 2 .txt, 1 without extension, 1 .csv, 1 .tiff"
+        f"no images in {tmp_path}: found 2 .txt, 1 without extension, 1 .csv, 1 .tiff;"
+        " left out: 1 (text, not an image)"
     )
     assert "looked for .png .jpg" in str(caught.value.hint)
     assert caught.value.exit_code == 4

@@ -55,7 +55,7 @@ def test_an_archive_writes_nothing_and_its_odd_members_are_skipped(tmp_path: Pat
         "C:/drive.png": out,
         "a/../../b.png": out,
         "link.png": "not a regular file",
-        "bz.png": "packed with method 12, not deflate",
+        "bz.png": "packed with bzip2, not deflate",
     }
     assert {item: item.stat().st_mtime_ns for item in tmp_path.rglob("*")} == before
 
