@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from animekit.errors import UsageError
-from animekit.text import did_you_mean, number
+from animekit.text import did_you_mean, number, spelled
 
 SIGNS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -16,7 +16,8 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_FORM = re.compile(r"\s*(\w[\w-]*?)\s*(>=|<=|>|<)\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*(%?)\s*")
+_NUMBER = r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_FORM = re.compile(rf"\s*(\w[\w-]*)\s*(>=|<=|>|<)\s*({_NUMBER})\s*(%?)\s*")
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,13 @@ class Gate:
 def parse_gate(text: str, known: Collection[str], *, whole: str | None = None) -> Gate:
     """Read a gate on one of the known names; with `whole`, "20%" is a share of it.
 
-    Raises UsageError where it cannot be read or names nothing that is known.
+    Names may be typed with hyphens or underscores. Raises UsageError where it cannot be read or
+    names nothing that is known.
 
     >>> parse_gate("flagged > 20%", ["flagged", "files"], whole="files")
     Gate(text='flagged > 20%', key='flagged', sign='>', limit=20.0, whole='files')
+    >>> parse_gate("mean-colour>3", ["mean_colour"]).key
+    'mean_colour'
     """
     example = "flagged>20%" if whole else "swd_avg>40"
     found = _FORM.fullmatch(text)
@@ -66,9 +70,23 @@ def parse_gate(text: str, known: Collection[str], *, whole: str | None = None) -
     if found is None or (found[3].startswith("-") if counted else found[4]):
         raise UsageError(f'cannot read the gate "{text}"', f'write it as "{example}"')
     key, sign, limit, share = found.groups()
+    if key not in known:  # with - for _, or the other way round
+        key = {spelled(name): name for name in known}.get(spelled(key), key)
     if key not in known:
         raise UsageError(
             f'--fail-if: nothing is called "{key}".{did_you_mean(key, known)}',
             f"known: {' '.join(known)}",
+            code="gate.unknown",
         )
     return Gate(text.strip(), key, sign, float(limit), whole if share else None)
+
+
+def readable(texts: Iterable[str], known: Collection[str]) -> list[Gate]:
+    """Return those gates that are on one of the known names."""
+    found = []
+    for text in texts:
+        try:
+            found.append(parse_gate(text, known))
+        except UsageError:
+            continue
+    return found

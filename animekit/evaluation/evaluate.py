@@ -17,10 +17,12 @@ from animekit.evaluation import collapse
 from animekit.evaluation.fakes import Contender, Drawn
 from animekit.evaluation.image_set import Oddity
 from animekit.evaluation.metric import Exhibit, Metric, MetricContext
-from animekit.evaluation.plan import EvaluatePlan, make_plan
-from animekit.evaluation.reals import Numbers, attempt
+from animekit.evaluation.number_names import number_names
+from animekit.evaluation.plan import EvaluateOutline, EvaluatePlan, outline
+from animekit.evaluation.reals import attempt, undefined
 from animekit.evaluation.request import EvaluateRequest, StageProgress
-from animekit.evaluation.result import Column, Evaluation, Row, Value, summarise
+from animekit.evaluation.result import Column, Evaluation, Numbers, Row, keys_of, summarise
+from animekit.gates import readable
 from animekit.plugins import Registry
 
 __all__ = ["Evaluation", "evaluate"]
@@ -86,8 +88,14 @@ def evaluate(
     )
     found = registry if registry is not None else plugins.load()
     report = progress or (lambda words, share: None)
-    plan = make_plan([model, *compare], ref, request, found, counting(report, "reading"))
-    return Evaluator(plan, report).run()
+    return measure(
+        outline([model, *compare], ref, request, found, counting(report, "reading")), report
+    )
+
+
+def measure(found: EvaluateOutline, progress: StageProgress) -> Evaluation:
+    """Measure what an outline says, as `evaluate` does."""
+    return Evaluator(found.open(counting(progress, "reading")), progress).run()
 
 
 def counting(report: StageProgress, words: str) -> Callable[[int, int], None]:
@@ -107,6 +115,7 @@ class Evaluator:
     plan: EvaluatePlan
     report: StageProgress
     oddities: list[Oddity] = field(default_factory=list)
+    columns: int = 0
     found: dict[str, list[list[Numbers]]] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -115,10 +124,11 @@ class Evaluator:
         """Compute everything, put it together and hold it against the gates."""
         plan = self.plan
         self.oddities = list(plan.oddities)
-        self.found = {name: [[] for _ in range(len(plan.contenders) + 1)] for name in plan.metrics}
+        self.columns = len(plan.contenders) + 1
+        self.found = {name: [[] for _ in range(self.columns)] for name in plan.metrics}
         self.seconds = dict.fromkeys(plan.metrics, 0.0)
         exhibits: list[tuple[str, Exhibit]] = []
-        for repeat in range(plan.request.repeats):
+        for repeat in range(plan.request.repeats if plan.metrics else 0):
             drawn = [self._draw(each, repeat) for each in plan.contenders]
             for name in plan.metrics:
                 began = time.monotonic()
@@ -127,6 +137,8 @@ class Evaluator:
                     exhibits += self._illustrate(metric, drawn)
                 self.seconds[name] += time.monotonic() - began
         result = self._together(exhibits)
+        if not plan.request.gated and not result.columns[1].numbers()[0]:
+            self._refuse()
         result.check(plan.request.fail_if)
         if plan.request.min_faces is not None:
             result.check_faces(plan.request.min_faces)
@@ -139,9 +151,7 @@ class Evaluator:
         try:
             prepared = side.prepared(metric, repeat)
         except UnusableError as error:
-            if error.code != "metric.undefined":
-                raise
-            numbers: list[Numbers] = [error.message] * (len(drawn) + 1)
+            numbers: list[Numbers] = [undefined(error)] * (len(drawn) + 1)
         else:
             numbers = [side.floor(metric, prepared, repeat)]
             numbers += [attempt(metric, prepared, each) for each in drawn]
@@ -150,6 +160,13 @@ class Evaluator:
         for warning in metric.warnings:
             self._warn(name, warning)
         return metric
+
+    def _refuse(self) -> None:
+        """Raise what a metric said of images that none of the metrics can use."""
+        for places in self.found.values():
+            for each in places[1]:
+                if isinstance(each, UnusableError) and each.code != "metric.undefined":
+                    raise each
 
     def _metric(self, name: str, repeat: int) -> Metric:
         plan = self.plan
@@ -168,7 +185,11 @@ class Evaluator:
             return []
         exhibits = []
         for each, (fakes, labels) in zip(self.plan.contenders, drawn, strict=True):
-            found = metric.illustrate(fakes if real is None else real, fakes, labels)
+            try:
+                found = metric.illustrate(fakes if real is None else real, fakes, labels)
+            except UnusableError as error:
+                undefined(error)  # its numbers say why there is no picture
+                continue
             exhibits += [(each.name, exhibit) for exhibit in found]
         return exhibits
 
@@ -190,17 +211,14 @@ class Evaluator:
         columns = [Column("real vs real", "real", {}, side.record())]
         columns += [Column(each.name, "fake", {}, each.facts()) for each in plan.contenders]
         rows = []
-        for name, asked in plan.metrics.items():
-            real, *others = self.found[name]
-            columns[0].values.update(side.floors(name, real))
-            keys = dict.fromkeys(
-                key for place in self.found[name] for each in place for key in summarise([each], 1)
-            )
-            for column, numbers in zip(columns[1:], others, strict=True):
-                why = next((each for each in numbers if isinstance(each, str)), "not measured")
-                missing = {key: Value(None, n=side.count, reason=why) for key in keys}
-                column.values.update(missing | summarise(numbers, side.count))
-            rows += [Row(key, name, asked.cls.better, self.definitions[name]) for key in keys]
+        for name, asked in plan.asked.items():
+            places = self._places(name)
+            keys = self._keys(name, places)
+            columns[0].values.update(side.floors(keys, places[0]))
+            for column, numbers in zip(columns[1:], places[1:], strict=True):
+                column.values.update(summarise(numbers, side.count, keys))
+            definition = self.definitions.get(name, "")
+            rows += [Row(key, name, asked.cls.better, definition) for key in keys]
         verdicts = {}
         for column in columns[1:]:
             seen = collapse.collapse(*columns[0].numbers(), *column.numbers())
@@ -216,6 +234,25 @@ class Evaluator:
             seconds=self.seconds,
             run=plan.contenders[0].run,
         )
+
+    def _places(self, name: str) -> list[list[Numbers]]:
+        """Return what a metric found, by column and repeat; of one left out, why."""
+        if name in self.found:
+            return self.found[name]
+        odd = self.plan.left_out[name]
+        return [[UnusableError(odd.message, code=odd.code)] for _ in range(self.columns)]
+
+    def _keys(self, name: str, places: list[list[Numbers]]) -> list[str]:
+        """Return the keys of a metric's rows: never none, whatever it found."""
+        plan, found = self.plan, keys_of(each for place in places for each in place)
+        if found:  # and what gates ask for, which other pictures would have
+            names = plan.names.get(name, [])
+            gates = {each.key for each in readable(plan.request.fail_if, names)}
+            return list(dict.fromkeys([*found, *(key for key in names if key in gates)]))
+        names = plan.names.get(name) or number_names(
+            plan.asked[name], plan.contenders[0].size, plan.registry
+        )
+        return names or [name]
 
     def _provenance(self) -> dict[str, Any]:
         plan, request = self.plan, self.plan.request

@@ -16,6 +16,9 @@ from animekit.plugins import Component, Registry
 if TYPE_CHECKING:
     from animekit.errors import AnimekitError
 
+SPREADS = ("_se", "_sd")
+"""Ends of keys that hold the uncertainty of the key before."""
+
 
 @dataclass(frozen=True)
 class Exhibit:

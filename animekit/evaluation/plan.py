@@ -2,21 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from animekit.errors import NotFoundError, UnusableError
+from animekit.errors import NotFoundError, UnusableError, UsageError
 from animekit.evaluation.fakes import Contender, ModelContender, contender
 from animekit.evaluation.image_set import ImageSet, Oddity, open_images
+from animekit.evaluation.number_names import number_names
 from animekit.evaluation.reals import RealImages, RealReference, RealSide
 from animekit.evaluation.reference import Reference, bundled, named, of_data
-from animekit.evaluation.request import EvaluateRequest, MetricRequest, metric_requests
+from animekit.evaluation.request import FACES, EvaluateRequest, MetricRequest, metric_requests
+from animekit.evaluation.result import FROM_REAL
+from animekit.gates import parse_gate
 from animekit.plugins import Registry
 
 DEFAULT_DATA = "data/faces"
 Reading = Callable[[int, int], None]
+
+
+class RealPlace(NamedTuple):
+    """Where real images are, and a file of their tags."""
+
+    where: str
+    tags: Path | None = None
+
+
+@dataclass(frozen=True)
+class EvaluateOutline:
+    """What would be measured against what: all that is known before real images are read."""
+
+    request: EvaluateRequest
+    registry: Registry
+    contenders: tuple[Contender, ...]
+    real: ImageSet | Reference | RealPlace
+    metrics: dict[str, MetricRequest]
+    names: Mapping[str, list[str]]
+    """What the numbers of each metric are called, where gates ask for some."""
+
+    @property
+    def words(self) -> str:
+        """Say in a sentence what is measured against what."""
+        origins = "; ".join(each.origin for each in self.contenders)
+        if isinstance(self.real, Reference):
+            count = f"statistics of {self.real.count:,} real images"
+            unused = ""
+            if self.contenders[0].run is None and Path(DEFAULT_DATA).exists():
+                unused = f", not {DEFAULT_DATA} (--ref {DEFAULT_DATA})"
+            return f"{origins}, against the reference {self.real.name} ({count}){unused}"
+        name = self.real.where if isinstance(self.real, RealPlace) else self.real.name
+        return f"{origins}, against the real images in {name}"
+
+    def open(self, reading: Reading | None = None) -> EvaluatePlan:
+        """Read the real images and hold everything against each other.
+
+        Raises UnusableError for images that cannot be compared, and where no metric is left and no
+        gate asks for its numbers.
+        """
+        request, contenders, real = self.request, self.contenders, self.real
+        if isinstance(real, RealPlace):
+            real = open_images(real.where, contenders[0].size, self.registry, real.tags, reading)
+        side: RealSide
+        if isinstance(real, Reference):
+            side = RealReference.open(real, self.metrics, contenders, request.num)
+        else:
+            side = RealImages.open(real, self.metrics, contenders, request.num, request.seed)
+        unlabelled = _without_labels(side.metrics, contenders)
+        left = {**side.left_out, **unlabelled}
+        kept = {name: asked for name, asked in self.metrics.items() if name not in left}
+        if not kept and not request.gated:
+            raise _nothing(self.metrics, left)
+        asked = {n: a for n, a in self.metrics.items() if n in kept or a.named or request.gated}
+        odd = [*side.oddities, *(each for name, each in left.items() if name not in asked)]
+        return EvaluatePlan(
+            request, self.registry, contenders, side, asked, left, self.names, tuple(odd)
+        )
 
 
 @dataclass(frozen=True)
@@ -27,20 +88,30 @@ class EvaluatePlan:
     registry: Registry
     contenders: tuple[Contender, ...]
     side: RealSide
-    metrics: dict[str, MetricRequest]
+    asked: dict[str, MetricRequest]
+    """The metrics that the table has rows of."""
+    left_out: Mapping[str, Oddity]
+    """Why there are no numbers of some metrics."""
+    names: Mapping[str, list[str]]
     oddities: tuple[Oddity, ...]
 
+    @property
+    def metrics(self) -> dict[str, MetricRequest]:
+        """The metrics that are computed."""
+        return {name: each for name, each in self.asked.items() if name not in self.left_out}
 
-def make_plan(
+
+def outline(
     contestants: Sequence[Any],
     ref: Any,
     request: EvaluateRequest,
     registry: Registry,
-    reading: Reading,
-) -> EvaluatePlan:
-    """Return the plan of an evaluation of models or sets of images against real ones.
+    reading: Reading | None = None,
+) -> EvaluateOutline:
+    """Return what an evaluation of models or sets of images would measure, and against what.
 
-    Raises UnusableError for images that cannot be compared, and where no metric is left.
+    Raises UnusableError for images of two sizes, UsageError for gates on numbers that there are
+    not.
     """
     metrics = metric_requests(request, registry)
     first, *others = contestants
@@ -52,44 +123,63 @@ def make_plan(
     if len({each.size for each in contenders}) > 1:
         seen = ", ".join(f"{each.name} {each.size} px" for each in contenders)
         raise UnusableError(f"images of different sizes cannot be compared: {seen}", "--size 64")
-    real = real_images(ref, contenders[0], registry, request.ref_tags, reading)
-    side: RealSide
-    if isinstance(real, Reference):
-        side = RealReference.open(real, metrics, contenders, request.num)
-    else:
-        side = RealImages.open(real, metrics, contenders, request.num, request.seed)
-    kept, unlabelled = _with_labels(dict(side.metrics), contenders)
-    odd = (*side.oddities, *unlabelled)
-    if not kept:
-        seen = odd[-1].message if odd else "no metric can be computed here"
-        raise UnusableError(seen, "give labels (--tags FILE), or another metric")
-    return EvaluatePlan(request, registry, contenders, side, kept, odd)
+    if request.min_faces is not None and FACES not in metrics:
+        raise UsageError("--min-faces needs the metric faces", "add --faces")
+    real = find_real(ref, contenders[0], request.ref_tags)
+    names = _names(metrics, contenders[0].size, request, registry)
+    return EvaluateOutline(request, registry, contenders, real, metrics, names)
 
 
-def _with_labels(
-    metrics: dict[str, MetricRequest], contenders: Sequence[Contender]
-) -> tuple[dict[str, MetricRequest], list[Oddity]]:
-    """Leave out metrics of conditions where nothing says what the fakes were asked to be."""
+def _names(
+    metrics: Mapping[str, MetricRequest], size: int, request: EvaluateRequest, registry: Registry
+) -> dict[str, list[str]]:
+    """Return the names of all numbers if gates are on some; UsageError for a gate on no number."""
+    if not request.fail_if:
+        return {}
+    names, known = {}, list[str]()
+    for key, asked in metrics.items():
+        names[key] = number_names(asked, size, registry)
+        known += names[key]
+        known += [name + FROM_REAL for name in names[key] if asked.cls.better == "real"]
+    for text in request.fail_if:
+        try:
+            parse_gate(text, known)
+        except UsageError as error:
+            if error.code != "gate.unknown" or all(names.values()):
+                raise  # else the number may be of a metric whose names only its result tells
+    return names
+
+
+def _without_labels(
+    metrics: Mapping[str, MetricRequest], contenders: Sequence[Contender]
+) -> dict[str, Oddity]:
+    """Return the metrics of conditions, if nothing says what the fakes were asked to be."""
     without = next((each.name for each in contenders if not each.labelled), None)
-    if without is None:
-        return metrics, []
-    kept = {name: asked for name, asked in metrics.items() if not asked.cls.conditional}
-    odd = [
-        Oddity(f"{name}.labels", f"{name} is left out: {without} has no labels")
-        for name in metrics
-        if name not in kept
+    return {
+        name: Oddity(f"{name}.labels", f"{name} is left out: {without} has no labels")
+        for name, asked in metrics.items()
+        if asked.cls.conditional and without is not None
+    }
+
+
+def _nothing(metrics: Mapping[str, MetricRequest], left: Mapping[str, Oddity]) -> UnusableError:
+    """Return the error that no metric is left, with the reason of the least demanding one."""
+    if not left:
+        return UnusableError("no metric can be computed here", "name one: animekit plugins ls")
+    first = left[
+        min(left, key=lambda name: (metrics[name].cls.conditional, metrics[name].cls.fewest))
     ]
-    return kept, odd
+    advice = {
+        "metric.count": "give more images on both sides, or another metric",
+        "reference.lacks": "give the real images (--ref DIR), or another metric",
+    }.get(first.code, "give labels (--tags FILE), or another metric")
+    return UnusableError(first.message, advice, code=first.code)
 
 
-def real_images(
-    ref: Any,
-    first: Contender,
-    registry: Registry,
-    tags: Path | None = None,
-    reading: Reading | None = None,
-) -> ImageSet | Reference:
-    """Return the real images: those named, else those the model was trained on.
+def find_real(
+    ref: Any, first: Contender, tags: Path | None = None
+) -> ImageSet | Reference | RealPlace:
+    """Return the real images or where they are: those named, else the model's training data.
 
     Where the data of bundled weights are not here, their bundled reference is used. Raises
     NotFoundError that says what was looked for.
@@ -99,7 +189,7 @@ def real_images(
     if ref is not None:
         if str(ref).endswith(".safetensors") or str(ref) in bundled():
             return named(str(ref))
-        return open_images(str(ref), first.size, registry, tags, reading)
+        return RealPlace(str(ref), tags)
     looked = []
     if isinstance(first, ModelContender):
         if first.run is not None:
@@ -111,7 +201,7 @@ def real_images(
             return found
     for where in [*looked, DEFAULT_DATA]:
         if Path(where).exists() or ":" in where:
-            return open_images(where, first.size, registry, tags, reading)
+            return RealPlace(where, tags)
     raise NotFoundError(
         f"no real images to compare {first.name} with: looked for"
         f" {', '.join([*looked, DEFAULT_DATA])}",

@@ -15,12 +15,12 @@ from animekit.evaluation.image_set import ImageSet, LabelTable, Oddity
 from animekit.evaluation.metric import Metric, MetricContext, numbers_of
 from animekit.evaluation.reference import Reference
 from animekit.evaluation.request import MetricRequest
-from animekit.evaluation.result import Value, summarise
+from animekit.evaluation.result import Numbers, Value, summarise
 from animekit.seeds import derive_seed
 
 MOST, FEW = 10_000, 1_000  # images by default; below which numbers are rough
-Numbers = dict[str, float] | str
-"""What a metric found, or why its numbers are undefined."""
+UNDEFINED = ("metric.undefined", "metric.count", "metric.size")
+"""Codes of errors that leave one metric without numbers, and the others alone."""
 
 
 class RealSide(Protocol):
@@ -33,6 +33,10 @@ class RealSide(Protocol):
     @property
     def metrics(self) -> Mapping[str, MetricRequest]:
         """The metrics that can be computed."""
+
+    @property
+    def left_out(self) -> Mapping[str, Oddity]:
+        """The others, each with its reason."""
 
     @property
     def oddities(self) -> Sequence[Oddity]:
@@ -50,13 +54,13 @@ class RealSide(Protocol):
         """Return the metric of a repeat."""
 
     def prepared(self, metric: Metric, repeat: int) -> Any:
-        """Return the real side of a metric; UnusableError where it is undefined."""
+        """Return the real side of a metric."""
 
     def floor(self, metric: Metric, prepared: Any, repeat: int) -> Numbers:
         """Return the numbers of real images against others."""
 
-    def floors(self, name: str, found: list[Numbers]) -> dict[str, Value]:
-        """Return what real images get, from the floors of all repeats."""
+    def floors(self, keys: Sequence[str], found: list[Numbers]) -> dict[str, Value]:
+        """Return what real images get by these keys, from the floors of all repeats."""
 
     def shown(self) -> np.ndarray | None:
         """Return the first repeat's real images uint8 [n, 3, S, S], if they are here."""
@@ -72,9 +76,14 @@ def attempt(metric: Metric, real: Any, drawn: Drawn) -> Numbers:
         more = (labels,) if metric.conditional else ()
         return numbers_of(metric, metric.compute(real, images, *more))
     except UnusableError as error:
-        if error.code != "metric.undefined":
-            raise
-        return error.message
+        return undefined(error)
+
+
+def undefined(error: UnusableError) -> UnusableError:
+    """Return an error that leaves one metric without numbers; raise any other again."""
+    if error.code not in UNDEFINED:
+        raise error
+    return error
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,7 @@ class RealImages:
     count: int
     half: int
     metrics: Mapping[str, MetricRequest]
+    left_out: Mapping[str, Oddity]
     oddities: tuple[Oddity, ...]
     asked: LabelTable | None = None
 
@@ -98,21 +108,19 @@ class RealImages:
         num: int | None = None,
         seed: int = 0,
     ) -> RealImages:
-        """Take as many images as both sides have; the floor comes from two halves.
-
-        Raises UnusableError where a metric that was named needs more of them.
-        """
+        """Take as many images as both sides have; the floor comes from two halves."""
         limits = [each.limit for each in contenders if each.limit is not None]
         most = min([len(images), *limits])
         middle = len(images) // 2
         count = min(num, most) if num is not None else min(MOST, most, max(middle, 1))
         half = min(count, middle)
-        kept, few = _enough(metrics, half)
+        left = _too_few(metrics, count)
+        kept = {name: asked for name, asked in metrics.items() if name not in left}
         odd = [*images.oddities, *_odd_counts(count, half, num)]
         for each in contenders:
             if isinstance(each, SetContender):
                 odd += [*each.images.oddities, *image_set.compare(images, each.images)]
-        return cls(images, seed, count, half, kept, (*odd, *few), asked_labels(images))
+        return cls(images, seed, count, half, kept, left, tuple(odd), asked_labels(images))
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -137,18 +145,24 @@ class RealImages:
 
     def floor(self, metric: Metric, prepared: Any, repeat: int) -> Numbers:
         """Return the numbers of images that are not among the real side's."""
+        if self.half < metric.fewest:
+            seen = f"{self.half} real images are left for it, {metric.fewest} are needed"
+            return UnusableError(seen, code="metric.count")
         rows, others = self._rows(repeat)
         held, labels = self.images.take(others)
         if metric.conditional and labels is None:
-            return {}
+            return UnusableError("the real images have no labels", code="metric.labels")
         if metric.uses_real and self.half < self.count:
             apart = np.setdiff1d(rows, others)[: self.half]
-            prepared = metric.prepare(self.images.take(apart)[0])
+            try:
+                prepared = metric.prepare(self.images.take(apart)[0])
+            except UnusableError as error:
+                return undefined(error)
         return attempt(metric, prepared, (held, labels))
 
-    def floors(self, name: str, found: list[Numbers]) -> dict[str, Value]:
-        """Return what real images get, from the floors of all repeats."""
-        return summarise(found, self.half)
+    def floors(self, keys: Sequence[str], found: list[Numbers]) -> dict[str, Value]:
+        """Return what real images get by these keys, from the floors of all repeats."""
+        return summarise(found, self.half, keys)
 
     def shown(self) -> np.ndarray | None:
         """Return the real images of the first repeat."""
@@ -177,24 +191,16 @@ def _odd_counts(count: int, half: int, num: int | None) -> list[Oddity]:
     return odd
 
 
-def _enough(
-    metrics: Mapping[str, MetricRequest], half: int
-) -> tuple[dict[str, MetricRequest], list[Oddity]]:
-    """Leave out metrics that need more images; refuse those that were named."""
-    kept, odd = {}, []
-    for name, asked in metrics.items():
-        if half >= asked.cls.fewest:
-            kept[name] = asked
-            continue
-        problem = f"{name} needs {asked.cls.fewest} images a side, there are {half}"
-        if asked.named:
-            raise UnusableError(
-                problem,
-                "give more real images (--ref DIR) or leave that metric out",
-                code="metric.count",
-            )
-        odd.append(Oddity("metric.count", f"{problem}: it is left out"))
-    return kept, odd
+def _too_few(metrics: Mapping[str, MetricRequest], count: int) -> dict[str, Oddity]:
+    """Return the metrics that need more images, each with its reason."""
+    return {
+        name: Oddity(
+            "metric.count",
+            f"{name} needs {asked.cls.fewest} images a side, there are {count}: it is left out",
+        )
+        for name, asked in metrics.items()
+        if count < asked.cls.fewest
+    }
 
 
 @dataclass(frozen=True)
@@ -203,6 +209,7 @@ class RealReference:
 
     reference: Reference
     metrics: Mapping[str, MetricRequest]
+    left_out: Mapping[str, Oddity]
     oddities: tuple[Oddity, ...]
     asked: LabelTable | None = None
     labels: np.ndarray | None = None
@@ -223,14 +230,12 @@ class RealReference:
         for each in contenders:
             _check_fits(each, reference)
         kept = {name: asked for name, asked in metrics.items() if name in reference.metrics}
-        if not kept and metrics:
-            raise reference.lacks(next(iter(metrics)))
-        odd += [
-            Oddity("reference.lacks", f"{name} is left out: it needs the real images")
+        left = {
+            name: Oddity("reference.lacks", f"{reference.lacks(name).message}: it is left out")
             for name in metrics
             if name not in kept
-        ]
-        return cls(reference, kept, tuple(odd))
+        }
+        return cls(reference, kept, left, tuple(odd))
 
     @property
     def count(self) -> int:
@@ -249,12 +254,20 @@ class RealReference:
         """Return nothing: the numbers are known."""
         return {}
 
-    def floors(self, name: str, found: list[Numbers]) -> dict[str, Value]:
-        """Return what real images got when the reference was made."""
+    def floors(self, keys: Sequence[str], found: list[Numbers]) -> dict[str, Value]:
+        """Return what real images got by these keys when the reference was made."""
+        lacks = f"reference {self.reference.name} has no such number"
+        lacking = {"value": None, "n": self.count, "reason": lacks}
+        facts = {key: self.reference.floor.get(key, lacking) for key in keys}
         return {
-            key: Value(facts["value"], facts["sd"], n=facts["n"], repeats=facts["repeats"])
-            for key, facts in self.reference.floor.items()
-            if facts["metric"] == name
+            key: Value(
+                value=each["value"],
+                sd=each.get("sd"),
+                n=each["n"],
+                repeats=each.get("repeats", 1),
+                reason=each.get("reason"),
+            )
+            for key, each in facts.items()
         }
 
     def shown(self) -> np.ndarray | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from animekit.config import Layer, resolve
 from animekit.errors import CheckpointError, NotFoundError, UnusableError
@@ -25,12 +26,37 @@ FORMAT = 1
 KEYS = ("format", "name", "count", "size", "data", "metrics", "floor")
 
 
+class FloorFacts(BaseModel):
+    """One number of real images against others, as a file holds it."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    metric: str
+    value: float | None
+    sd: float | None = None
+    n: int
+    repeats: int = 1
+    reason: str | None = None
+
+
+class Facts(BaseModel):
+    """What a reference file says of itself."""
+
+    format: Literal[1]
+    name: str
+    count: int = Field(ge=2)
+    size: int = Field(ge=1, le=4096)
+    data: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
+    floor: dict[str, FloorFacts]
+
+
 @dataclass(frozen=True)
 class Reference:
     """The real side of metrics, from a file.
 
     `metrics` maps names to the parameters they were made with, `floor` keys to what real images
-    get against others: {"value", "sd", "n"}.
+    get against others, each as `FloorFacts`.
     """
 
     name: str
@@ -76,16 +102,20 @@ class Reference:
 def load(path: Path) -> Reference:
     """Read a reference; CheckpointError for any other file."""
     tensors, about, _ = weights.read(path)
-    facts = about.get("reference")
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT or set(KEYS) - facts.keys():
+    try:
+        facts = Facts.model_validate(about.get("reference"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
         raise CheckpointError(
-            f"{path} is no reference of real images", "animekit evaluate --save-ref FILE writes one"
-        )
+            f"{path} is no reference of real images: {where + ': ' if where else ''}{first['msg']}",
+            "animekit evaluate --save-ref FILE writes one",
+        ) from None
     arrays: dict[str, dict[str, np.ndarray]] = {}
     for name, tensor in tensors.items():
         metric, _, key = name.partition("/")
         arrays.setdefault(metric, {})[key] = tensor.numpy()
-    return Reference(**{key: facts[key] for key in KEYS if key != "format"}, arrays=arrays)
+    return Reference(**facts.model_dump(exclude={"format"}), arrays=arrays)
 
 
 def bundled() -> dict[str, Path]:

@@ -55,6 +55,11 @@ class EvaluateRequest:
         return made
 
     @property
+    def gated(self) -> bool:
+        """Whether gates ask for numbers, which then fail where there are none."""
+        return bool(self.fail_if) or self.min_faces is not None
+
+    @property
     def named(self) -> list[str] | None:
         """The metrics that were asked for by name; None where none was."""
         if self.metrics is None or isinstance(self.metrics, str):

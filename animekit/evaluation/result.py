@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from animekit.errors import GateError, UsageError
+from animekit.errors import GateError, UnusableError, UsageError
+from animekit.evaluation.metric import SPREADS, Exhibit
 from animekit.files import write_atomic
 from animekit.gates import parse_gate
 from animekit.images.write import write_png
@@ -20,20 +21,22 @@ from animekit.images.write import write_png
 if TYPE_CHECKING:
     from animekit.evaluation.collapse import Verdict
     from animekit.evaluation.image_set import Oddity
-    from animekit.evaluation.metric import Exhibit
     from animekit.runs.run import Run
 
-SPREADS = ("_se", "_sd")
 FACES = ("faces_figure", "faces_own")  # of 25; the course's count goes before our own
 FOLDER = Path("evaluations")  # of the records of what is no run
 CLOSE = 2.0  # combined standard deviations under which a difference says nothing
+FROM_REAL = "_from_real"  # end of a gate's key: how far a number is from that of real images
+NO_NUMBER = "the metric gave no such number"
+Numbers = dict[str, float] | UnusableError
+"""What a metric found, or why its numbers are undefined."""
 
 
 @dataclass(frozen=True)
 class Value:
     """One number: its mean over repeats, their spread, and its standard error.
 
-    `value` is None where it is undefined; `reason` then says why.
+    `value` is None where it is undefined; `reason` then says why, or why some repeats are.
     """
 
     value: float | None
@@ -87,6 +90,7 @@ class GateResult:
     key: str
     value: float | None
     failed: bool
+    reason: str | None = None  # why the value is undefined
 
 
 @dataclass
@@ -115,14 +119,37 @@ class Evaluation:
     def check(self, expressions: Sequence[str]) -> None:
         """Test gates such as "swd_avg>40" (which fails above 40) on the first contender.
 
-        Raises UsageError for what cannot be read or is no key. An undefined number fails.
+        A number that is good when it is as that of real images can be told by how far it is from
+        theirs: "ms_ssim_from_real>0.1". Raises UsageError for what cannot be read or is no key. An
+        undefined number fails.
         """
-        numbers = {key: value.value for key, value in self.columns[1].values.items()}
+        values = self.gated()
+        numbers = {key: value.value for key, value in values.items()}
         for text in expressions:
             gate = parse_gate(text, numbers)
+            found, why = gate.value(numbers), values[gate.key].reason
             self.gates.append(
-                GateResult(gate.text, gate.key, gate.value(numbers), gate.fails(numbers))
+                GateResult(
+                    gate.text,
+                    gate.key,
+                    found,
+                    gate.fails(numbers),
+                    why if found is None else None,
+                )
             )
+
+    def gated(self) -> dict[str, Value]:
+        """Return what gates can be on: the first contender's numbers, and ways to real ones."""
+        values = dict(self.columns[1].values)
+        for row in self.rows:
+            if row.better == "real":
+                pair = values[row.key], self.real.values[row.key]
+                known = [each.value for each in pair if each.value is not None]
+                values[row.key + FROM_REAL] = Value(
+                    abs(known[0] - known[1]) if len(known) == 2 else None,
+                    reason=next((each.reason for each in pair if each.value is None), None),
+                )
+        return values
 
     def check_faces(self, fewest: int) -> None:
         """Test that at least so many faces of 25 were found.
@@ -141,7 +168,8 @@ class Evaluation:
         if not failed:
             return None
         seen = "; ".join(
-            f"{gate.expr}: {gate.key} is {'undefined' if gate.value is None else f'{gate.value:g}'}"
+            f"{gate.expr}: {gate.key} is "
+            + (f"undefined: {gate.reason}" if gate.value is None else f"{gate.value:g}")
             for gate in failed
         )
         return GateError(f"{self.columns[1].name} does not pass: {seen}", "train longer, or clean")
@@ -152,11 +180,27 @@ class Evaluation:
 
     def differ(self, key: str, first: int, second: int) -> bool | None:
         """Say whether two columns differ by over two sd; None if that is unknown."""
-        one, two = (self.columns[each].values.get(key) for each in (first, second))
-        if one is None or two is None or one.value is None or two.value is None:
+        one, two = (self.columns[each].values[key] for each in (first, second))
+        if one.value is None or two.value is None:
             return None
         spread = math.hypot(one.spread or 0.0, two.spread or 0.0)
         return abs(one.value - two.value) > CLOSE * spread if spread else None
+
+    def reasons(self) -> list[str]:
+        """Return a line for each reason for which numbers are undefined, wholly or in part."""
+        found: dict[tuple[str, bool, str], list[str]] = {}
+        for row in self.rows:
+            seen: dict[tuple[str, bool], list[str]] = {}
+            for column in self.columns:
+                value = column.values[row.key]
+                if value.reason is not None:
+                    seen.setdefault((value.reason, value.value is None), []).append(column.name)
+            for (reason, wholly), names in seen.items():
+                found.setdefault((reason, wholly, ", ".join(names)), []).append(row.key)
+        return [
+            f"{'undefined: ' if wholly else ''}{' '.join(keys)} ({names}): {reason}"
+            for (reason, wholly, names), keys in found.items()
+        ]
 
     def facts(self) -> dict[str, Any]:
         """Return everything as plain values: the `data` of the JSON answer."""
@@ -190,23 +234,28 @@ class Evaluation:
         return {**facts, **of, **numbers, "verdicts": verdicts}
 
     def _row(self, row: Row) -> dict[str, Any]:
-        real, first = (column.values.get(row.key) for column in self.columns[:2])
+        real, first = (column.values[row.key] for column in self.columns[:2])
         side = re.fullmatch(r"[a-z_]+_(\d+)", row.key)
         return {
             "name": row.key,
             "metric": row.metric,
             "level": int(side[1]) if side else None,
-            "value": first.value if first else None,
-            "std": first.spread if first else None,
-            "real": real.value if real else None,
-            "n": first.n if first else 0,
+            "value": first.value,
+            "std": first.spread,
+            "real": real.value,
+            "reason": first.reason,
+            "n": first.n,
             "better": row.better,
             "definition": row.definition,
-            "values": {
-                column.name: asdict(column.values[row.key])
-                for column in self.columns
-                if row.key in column.values
-            },
+            "values": {column.name: asdict(column.values[row.key]) for column in self.columns},
+        }
+
+    def pictures(self) -> dict[str, Exhibit]:
+        """Return what has a picture, by the name of its file."""
+        return {
+            f"{_file_name(f'{exhibit.name}-{owner}')}.png": exhibit
+            for owner, exhibit in self.exhibits
+            if exhibit.image is not None
         }
 
     def save(self, folder: Path | str | None = None) -> Path:
@@ -217,10 +266,9 @@ class Evaluation:
         """
         folder = Path(folder) if folder is not None else self._next_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        for owner, exhibit in self.exhibits:
-            if exhibit.image is not None:
-                name = _file_name(f"{exhibit.name}-{owner}")
-                write_png(folder / f"{name}.png", exhibit.image, {"caption": exhibit.caption})
+        for name, exhibit in self.pictures().items():
+            assert exhibit.image is not None
+            write_png(folder / name, exhibit.image, {"caption": exhibit.caption})
         path = folder / "evaluation.json"
         write_atomic(path, json.dumps(self.facts(), indent=1, allow_nan=False) + "\n")
         if self.run is not None:
@@ -240,28 +288,46 @@ def _file_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text)
 
 
-def summarise(found: list[dict[str, float] | str], count: int) -> dict[str, Value]:
-    """Return a Value for each key over repeats; text says why there is none.
+def keys_of(found: Iterable[Numbers]) -> list[str]:
+    """Return the keys that any of the repeats has, in their order, without the uncertainties."""
+    keys = (key for each in found if isinstance(each, dict) for key in each)
+    return [key for key in dict.fromkeys(keys) if not key.endswith(SPREADS)]
+
+
+def summarise(
+    found: Sequence[Numbers], count: int, keys: Iterable[str] | None = None
+) -> dict[str, Value]:
+    """Return a Value for each key over repeats; an error says why one has no number.
+
+    `keys` are those that are wanted, by default those that are there.
 
     >>> summarise([{"a": 1.0, "a_se": 0.5}, {"a": 3.0, "a_se": 0.5}], 8)["a"].value
     2.0
     """
-    whole = [each for each in found if isinstance(each, dict)]
-    reasons = [each for each in found if isinstance(each, str)]
-    keys = [key for each in whole[:1] for key in each if not key.endswith(SPREADS)]
-    values = {}
-    for key in keys:
-        numbers = np.array([each[key] for each in whole if key in each], dtype=float)
-        if not np.isfinite(numbers).all():
-            values[key] = Value(None, n=count, reason="it is not finite")
-            continue
-        errors = [each[key + end] for each in whole for end in SPREADS if key + end in each]
-        values[key] = Value(
-            value=float(numbers.mean()),
-            sd=float(numbers.std(ddof=1)) if len(numbers) > 1 else None,
-            se=float(np.mean(errors)) if errors else None,
+    return {key: _summary(key, found, count) for key in (keys_of(found) if keys is None else keys)}
+
+
+def _summary(key: str, found: Sequence[Numbers], count: int) -> Value:
+    whole = [each for each in found if isinstance(each, dict) and key in each]
+    reasons = [each.message for each in found if isinstance(each, UnusableError)]
+    if not whole:
+        return Value(None, n=count, reason=reasons[0] if reasons else NO_NUMBER)
+    numbers = np.array([each[key] for each in whole], dtype=float)
+    errors = [each[key + end] for each in whole for end in SPREADS if key + end in each]
+    partly = f"not in {len(reasons)} of {len(found)} draws: {reasons[0]}" if reasons else None
+    with np.errstate(all="ignore"):
+        mean = _finite(numbers.mean())
+        if mean is None:
+            return Value(None, n=count, reason="it is not finite")
+        return Value(
+            value=mean,
+            sd=_finite(numbers.std(ddof=1)) if len(numbers) > 1 else None,
+            se=_finite(np.mean(errors)) if errors else None,
             n=count,
             repeats=len(numbers),
-            reason=reasons[0] if reasons else None,
+            reason=partly,
         )
-    return values
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None

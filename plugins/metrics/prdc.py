@@ -13,6 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from animekit.errors import UnusableError
 from animekit.evaluation.metric import Metric
 from animekit.hookspecs import hookimpl
 from animekit.models.features import single_threads
@@ -64,11 +65,19 @@ class PRDC(RealFeaturesMetric):
         """Return the four shares, of more than k images each.
 
         Pictures are uint8 [N, 3, S, S] or [N, 1, S, S]; `real` may be what `prepare` returned.
+        Raises UnusableError (code "metric.undefined") where all real features are the same.
         """
         ours, theirs = self.both(real, fake)
         reach = ours.found["radii"]
         if ours.found["k"] != self.params.k:
             reach = radii(ours.values, self.params.k)
+        if not reach.any():
+            raise UnusableError(
+                f"real pictures: each of the {len(reach):,} has {self.params.k} others with its"
+                " features, so that no neighbourhood reaches anywhere",
+                "give real pictures that are not copies of each other",
+                code="metric.undefined",
+            )
         others = radii(theirs, self.params.k)
         for which, own in (("real", reach), ("fake", others)):
             if empty := int((own == 0).sum()):

@@ -72,7 +72,8 @@ def test_a_conditional_metric_gets_the_labels_of_the_fakes(few: Registry) -> Non
 def test_unlabelled_real_images_give_no_conditional_floor(few: Registry) -> None:
     fakes = drawn(40, seed=1, labelled=True)
     found = evaluate(fakes, drawn(80), metrics=["asked"], registry=few)
-    assert "asked" not in found.real.values
+    assert found.real.values["asked"].value is None
+    assert found.real.values["asked"].reason == "the real images have no labels"
     assert found.value("asked") == pytest.approx(0.5, abs=0.2)
 
 

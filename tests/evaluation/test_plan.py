@@ -12,7 +12,7 @@ from animekit.evaluation import reference
 from animekit.evaluation.evaluate import evaluate
 from animekit.evaluation.fakes import ModelContender, contender
 from animekit.evaluation.image_set import ImageSet
-from animekit.evaluation.plan import real_images
+from animekit.evaluation.plan import RealPlace, find_real
 from animekit.plugins import Registry
 from animekit.runs.run import Run, load_model
 from tests.evaluation.support import brighter, codes, drawn
@@ -39,9 +39,8 @@ def test_a_run_brings_its_own_data(
     monkeypatch.chdir(run.path.parent.parent)
     first = contender(None, few)
     assert isinstance(first, ModelContender)
-    real = real_images(None, first, few)
-    assert isinstance(real, ImageSet)
-    assert real.name == run.config["options"]["data"]
+    real = find_real(None, first)
+    assert real == RealPlace(run.config["options"]["data"])
     found = evaluate(None, None, metrics=["shift"], num=8, repeats=2, registry=few)
     assert found.columns[1].name == "-".join(run.id.split("-")[:2])
     assert found.columns[1].facts["sha256"] == load_model(None, few).sha256
@@ -63,7 +62,7 @@ def test_bundled_weights_come_with_the_reference_of_their_data(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     installed = plugins.load()
-    found = real_images(None, contender(name, installed), installed)
+    found = find_real(None, contender(name, installed))
     assert isinstance(found, reference.Reference)
     assert (found.name, found.size, found.count) == (expected, 64, 5000)
     assert {"swd", "ms_ssim", "fd"} == set(found.metrics)

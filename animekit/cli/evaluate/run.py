@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from animekit.cli._options import Common
+from animekit.cli._options import Common, checkpoint_of
 from animekit.cli._progress import sharing
 from animekit.config import parse_set
 from animekit.errors import UsageError
-from animekit.evaluation.evaluate import evaluate
-from animekit.evaluation.fakes import contender
+from animekit.evaluation.evaluate import measure
 from animekit.evaluation.make_reference import make_reference
+from animekit.evaluation.plan import outline
 from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import Evaluation, Value
 
@@ -28,39 +28,31 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     }
     if options["save_ref"] is not None:
         return _save_reference(common, options, asked)
-    which = options["checkpoint"]
     asked |= {
         "tags": options["tags"],
         "ref_tags": options["ref_tags"],
-        "checkpoint": int(which) if which.isdecimal() else which,
+        "checkpoint": checkpoint_of(options["checkpoint"]),
         "truncation": options["truncation"],
         "device": common.device or "auto",
         "fail_if": options["fail_if"] or (),
         "min_faces": options["min_faces"],
     }
     request = EvaluateRequest.of(**asked)
+    contestants = [options["model"], *(options["compare"] or ())]
     with screen.busy("loading"):
-        first = contender(options["model"], common.registry(), request)
-    screen.note(first.origin)
+        plan = outline(contestants, options["ref"], request, common.registry())
+    screen.note(plan.words)
     if common.dry_run:
-        names = request.named or request.metrics
-        what = " ".join(request.named or ()) or "every metric that needs no download"
-        screen.say(f"would measure {first.name} by {what}")
-        return {"would_measure": first.name, "metrics": names}
+        names = [each.name for each in plan.contenders]
+        screen.say(f"would measure {', '.join(names)} by {' '.join(plan.metrics)}")
+        return {"would_measure": names[0], "metrics": list(plan.metrics), "words": plan.words}
     with sharing(screen) as progress:
-        found = evaluate(
-            first,
-            options["ref"],
-            compare=options["compare"] or (),
-            registry=common.registry(),
-            progress=progress,
-            **asked,
-        )
+        found = measure(plan, progress)
     show(common, found)
     path = found.save(options["out"])
     screen.made(path, "evaluation")
-    for picture in sorted(path.parent.glob("*.png")):
-        screen.made(picture, "picture")
+    for picture in found.pictures():
+        screen.made(path.parent / picture, "picture")
     failure = found.failure()
     if failure is not None:
         failure.data = found.facts()
@@ -91,11 +83,13 @@ def show(common: Common, found: Evaluation) -> None:
         (
             row.key,
             arrow(row.better),
-            *(cell(column.values.get(row.key)) for column in found.columns),
+            *(cell(column.values[row.key]) for column in found.columns),
         )
         for row in found.rows
     ]
     screen.table(("", "good is", *names), rows)
+    for reason in found.reasons():
+        screen.say(reason)
     record = found.provenance
     real = found.real.facts
     screen.say(
@@ -106,10 +100,13 @@ def show(common: Common, found: Evaluation) -> None:
         screen.say(f"{name}: {verdict.text}")
     if len(found.columns) > 2 and (alike := found.alike()):
         screen.say(f"{names[1]} and {names[2]} differ by under 2 sd in: {' '.join(alike)}")
-    for definition in dict.fromkeys(f"{row.metric}: {row.definition}" for row in found.rows):
+    for definition in dict.fromkeys(
+        f"{row.metric}: {row.definition}" for row in found.rows if row.definition
+    ):
         screen.note(definition, style="dim")
     for gate in found.gates:
-        screen.say(f"gate {gate.expr}: {'FAILED' if gate.failed else 'passed'}")
+        why = f" ({gate.key} is undefined: {gate.reason})" if gate.reason else ""
+        screen.say(f"gate {gate.expr}: {'FAILED' if gate.failed else 'passed'}{why}")
 
 
 def arrow(better: str) -> str:
@@ -117,14 +114,12 @@ def arrow(better: str) -> str:
     return {"real": "as real"}.get(better, better)
 
 
-def cell(value: Value | None) -> str:
+def cell(value: Value) -> str:
     """Return a number with its spread, to the digits that mean something.
 
     >>> cell(Value(12.345, sd=0.2)), cell(Value(None, reason="flat")), cell(Value(0.4321))
     ('12.3 ±0.2', 'undefined', '0.432')
     """
-    if value is None:
-        return "-"
     if value.value is None:
         return "undefined"
     size = max(abs(value.value), value.spread or 0.0)

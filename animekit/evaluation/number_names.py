@@ -1,0 +1,32 @@
+"""The names of a metric's numbers, known before anything is measured, by a trial."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from animekit.evaluation.metric import SPREADS, MetricContext
+from animekit.evaluation.request import MetricRequest
+from animekit.labels.tags import NAMES
+from animekit.plugins import Registry
+
+TRIAL = 25  # pictures, or as many as the metric wants at least
+
+
+def number_names(asked: MetricRequest, size: int, registry: Registry) -> list[str]:
+    """Return what the numbers of a metric are called for pictures of a side.
+
+    Names may depend on parameters, weights and the side, so the metric is tried on a few pictures
+    of noise: no plugin must list them. Empty where the trial fails.
+    """
+    count = max(TRIAL, asked.cls.fewest) + 1
+    noise = np.random.default_rng(0).integers(0, 256, (count, 3, size, size), dtype=np.uint8)
+    labels = np.ones((count, len(NAMES)), np.uint8)
+    try:
+        metric = asked.metric(0, MetricContext(registry=registry))
+        if metric.conditional:
+            found = metric.compute(noise[:-1], noise, labels)
+        else:
+            found = metric.compute(noise[:-1], noise)
+    except Exception:  # whatever a metric thinks of noise: nothing was asked of it yet
+        return []
+    return [key for key in found if not key.endswith(SPREADS)]
