@@ -21,6 +21,7 @@ from animekit.translation.targets import Target
 from animekit.translation.video import Video, VideoFile, encode_animation, read_animation
 
 PART = 8  # frames of a video that are read at a time
+HELD = 0.9  # share of the frames that a video announces which may be its estimate alone
 MEASURED = 8  # frames by which the speed of a camera's video is known
 
 
@@ -82,8 +83,7 @@ def _camera(session: TransferSession, planned: PlannedFile, number: int) -> Iter
     file, count, reel, began = None, 0, Reel(session), time.monotonic()
     with Video(number, str(source)) as eye, contextlib.ExitStack() as stack:
         for pixels in eye.frames():
-            photo = session.sized(Photo(pixels))
-            photo = photo.resized(*_even(photo))
+            photo = _even(session.sized(Photo(pixels)))
             made = reel.translated([photo], reel.parts([photo]), target)[0].pixels
             count += 1
             ends = session.stopped or count == session.request.limit
@@ -116,9 +116,9 @@ def _copy(
                 return None
             if made is None:
                 before = session.small(planned, part[0].pixels)
-                made = VideoFile(path, *_even(part[0]), file.fps)
+                made = VideoFile(path, *_even(part[0]).size, file.fps)
                 stack.callback(made.discard)
-            even = [photo.resized(*made.size) for photo in part]
+            even = [_even(photo) for photo in part]
             drawn = reel.translated(even, reel.parts(even), target)
             made.write(photo.pixels for photo in drawn)
             count += len(part)
@@ -128,6 +128,7 @@ def _copy(
             session.faceless(planned)
             return None
         made.finish()
+        _tell_losses(session, file, count, part[0].size, made.size)
         return Item(planned.source.path, path, target.name, *made.size, count, reel.faces, before)
 
 
@@ -166,10 +167,28 @@ class Reel:
         ]
 
 
-def _even(photo: Photo) -> tuple[int, int]:
-    """Return the size without an odd column or row, which most codecs refuse."""
+def _even(photo: Photo) -> Photo:
+    """Return a frame without its odd column or row, which most codecs refuse."""
     width, height = photo.size
-    return max(2, width // 2 * 2), max(2, height // 2 * 2)
+    if min(width, height) < 2:
+        return photo.resized(max(2, width // 2 * 2), max(2, height // 2 * 2))
+    return photo.showing(photo.pixels[: height // 2 * 2, : width // 2 * 2])
+
+
+def _tell_losses(
+    session: TransferSession,
+    file: Video,
+    count: int,
+    before: tuple[int, int],
+    after: tuple[int, int],
+) -> None:
+    """Say what of a video is not in its result: an odd column or row, frames that are damaged."""
+    told = session.result.warnings
+    if before != after:
+        sizes = "{}x{} to {}x{}".format(*before, *after)
+        told.append(f"{file.name} was cut from {sizes}: videos have even sides")
+    if count < HELD * file.count:
+        told.append(f"{file.name} is damaged or cut short: {count:,} of {file.count:,} frames")
 
 
 def _in_parts(frames: Iterator[Photo]) -> Iterator[list[Photo]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -98,13 +100,37 @@ def _with_palette(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGBA" else image.quantize(256, Image.Quantize.MEDIANCUT)
 
 
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Keep off the screen what OpenCV and FFmpeg write there by themselves.
+
+    Their log levels do not hold for all: some lines go straight to file descriptor 2, so that it is
+    turned away while they open something.
+    """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; read at the first use
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no screen
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 class Video:
     """A video or a camera that OpenCV reads frame by frame. There is no sound in it."""
 
     def __init__(self, where: Path | int, name: str) -> None:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # else it writes itself
         self.name = name
-        self.capture = cv2.VideoCapture(where if isinstance(where, int) else str(where))
+        with hushed():
+            self.capture = cv2.VideoCapture(where if isinstance(where, int) else str(where))
         if not self.capture.isOpened():
             if isinstance(where, int):
                 raise DeviceError(
@@ -143,12 +169,13 @@ class VideoFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.size = path, (width, height)
         self.temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         letters = cv2.VideoWriter.fourcc(*CODES.get(path.suffix.lower(), DEFAULT_CODE))
-        self.writer = cv2.VideoWriter(str(self.temporary), letters, fps, self.size)
+        with hushed():
+            self.writer = cv2.VideoWriter(str(self.temporary), letters, fps, self.size)
         if not self.writer.isOpened():
             self.temporary.unlink(missing_ok=True)
-            raise ImageError(path.name, f"this OpenCV writes no {path.suffix} videos", "video")
+            what = f"{path.suffix} videos of {width}x{height} at {fps:g} frames a second"
+            raise ImageError(path.name, f"this OpenCV writes no {what}", "video")
 
     def write(self, pictures: Iterable[np.ndarray]) -> None:
         """Add frames uint8 [H, W, 3], RGB."""

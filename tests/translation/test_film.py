@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -186,3 +188,48 @@ def test_a_camera_that_sees_nothing_is_a_failure(
     assert failure is not None
     assert (failure.exit_code, "gave no picture" in failure.message) == (4, True)
     assert not Path("cam.mp4").exists()
+
+
+def test_what_opencv_and_ffmpeg_write_stays_off_the_screen(
+    swap: Callable[..., Transferred], capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    Path("in").mkdir()
+    for name in ("noise.mp4", "noise.webm", "noise.avi"):
+        Path("in", name).write_bytes(rng.bytes(3000))
+    Path("in/words.mkv").write_text("no video")
+    Path("in/empty.mp4").write_bytes(b"")
+    film = VideoFile(Path("in/film.webm"), 32, 16, 10)  # OpenCV tells of its tag
+    film.write(rng.integers(0, 255, (9, 16, 32, 3), np.uint8))
+    film.finish()
+    whole = Path("in/film.webm").read_bytes()
+    Path("in/cut.webm").write_bytes(whole[: len(whole) * 2 // 3])
+    made = swap("in", html=False)
+    assert capfd.readouterr() == ("", "")
+    assert {each.path.name for each in made.failed} >= {"noise.mp4", "words.mkv", "empty.mp4"}
+    assert (
+        len([each for each in made.warnings if "in/cut.webm is damaged or cut short" in each]) == 1
+    )
+
+
+def test_file_descriptor_2_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with contextlib.suppress(ValueError), video.hushed():
+        os.write(2, b"native words\n")
+        raise ValueError
+    os.write(2, b"ours\n")
+    assert capfd.readouterr().err == "ours\n"
+
+
+def test_a_video_of_odd_sides_says_that_it_was_cut(
+    swap: Callable[..., Transferred], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = VideoFile(Path("a.avi"), 34, 24, 10)
+    film.write([np.full((24, 34, 3), 90, np.uint8)] * 3)
+    film.finish()
+    kept = Video.frames
+    with monkeypatch.context() as patch:
+        patch.setattr(Video, "frames", lambda self: (each[:23, :33] for each in kept(self)))
+        made = swap("a.avi")
+    assert made.warnings == ["a.avi was cut from 33x23 to 32x22: videos have even sides"]
+    assert (made.items[0].width, made.items[0].height) == (32, 22)
+    assert swap("a.avi", out="more").warnings == []
