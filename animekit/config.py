@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast, get_args
@@ -280,23 +280,46 @@ def read_file(path: Path | str) -> Layer:
     return Layer(str(path), values)
 
 
+def file_layers(path: Path | str | None) -> Iterator[Layer]:
+    """Yield what the configuration files hold, the user's own first: it is the weakest.
+
+    `--config FILE`, else `./animekit.toml`, over `$XDG_CONFIG_HOME/animekit/config.toml`.
+    """
+    if user_config().is_file():
+        yield read_file(user_config())
+    if path or Path("animekit.toml").is_file():
+        yield read_file(path or "animekit.toml")
+
+
+def command_tables(path: Path | str | None, command: str) -> dict[str, dict[str, Any]]:
+    """Return the tables of a command's components, as [clean.blur], from all files together.
+
+    Raises ConfigError where the command's table holds anything but tables.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for layer in file_layers(path):
+        table = layer.values.get(command, {})
+        for name, values in table.items() if isinstance(table, dict) else [(command, table)]:
+            if not isinstance(values, dict):
+                raise ConfigError(
+                    f"{layer.origin}: [{command}] has {name}",
+                    f"parameters stand in tables, as in [{command}.NAME]",
+                )
+            found.setdefault(name, {}).update(flat_table(values))
+    return found
+
+
 def config_layers(
     path: Path | str | None, model: str, known: Iterable[str], old: Iterable[str] = ()
 ) -> list[Layer]:
     """Return the layers of the configuration files for one model, the strongest last.
 
-    `--config FILE`, else `./animekit.toml`, over the user's own
-    `$XDG_CONFIG_HOME/animekit/config.toml`. Tables of other models are left out; the config.json
-    of another model's run is an error. `old` are keys of earlier versions, which are let through.
+    Tables of other models are left out; the config.json of another model's run is an error. `old`
+    are keys of earlier versions, which are let through.
     """
-    own = user_config()
-    here = Path("animekit.toml")
-    files = [own] if own.is_file() else []
-    if path or here.is_file():
-        files.append(Path(path) if path else here)
     known, old = set(known), set(old)
     layers = []
-    for layer in map(read_file, files):
+    for layer in file_layers(path):
         if layer.origin.endswith(".json") and model not in layer.values:
             raise ConfigError(
                 f"{layer.origin} is of a {next(iter(layer.values))} run, not {model}",

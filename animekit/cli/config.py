@@ -65,14 +65,22 @@ def presets(common: Common, model: str | None) -> list[dict[str, Any]]:
       animekit config presets wgangp
       animekit train wgangp --preset cpu
     """
-    from animekit.training.recipe import presets_of
+    from animekit.config import show as show_value
+    from animekit.training.recipe import networks_of, presets_of
 
     registry = common.registry()
-    models = [registry.get("model", model)] if model else registry.all("model").values()
+    models = [registry.get("model", model)] if model else [*registry.all("model").values()]
     rows = [
         {"model": cls.name, "preset": preset.name, "description": preset.description}
         for cls in models
         for preset in presets_of(cls).values()
     ]
+    if model:
+        of = models[0]
+        rows += [
+            {"model": of.name, "preset": name, "description": f"the networks alone: {words}"}
+            for name, layer in networks_of(of, registry).items()
+            for words in [" ".join(f"{k}={show_value(v)}" for k, v in layer.values.items())]
+        ]
     common.screen.table(("model", "preset", "what it is"), [list(row.values()) for row in rows])
     return rows

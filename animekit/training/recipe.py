@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from animekit import config
 from animekit.config import Layer, Params
-from animekit.errors import NotFoundError, PluginError
+from animekit.errors import ConfigError, NotFoundError, PluginError
 from animekit.plugins import Registry
 from animekit.text import did_you_mean
 from animekit.training.presets import Preset, presets
@@ -75,6 +75,9 @@ class TrainOptions(Params):
         return self.steps
 
 
+PRESET = "preset"
+"""The key that names a preset in a file, in the environment and behind --set."""
+
 RESUMABLE = frozenset(
     {"steps", "minutes", "device", "threads"}
     | {"keep_checkpoints", "log_every", "sample_every", "save_every"}
@@ -107,24 +110,27 @@ def make_recipe(
     """Resolve all values of a run.
 
     Order: default < preset < configuration files < ANIMEKIT_* < `values`. The keys of parameters
-    and of options share one namespace, so that `--set` reaches both.
+    and of options share one namespace, so that `--set` reaches both. Without `preset`, the
+    strongest layer that has the key `preset` names it; "none" is none.
     """
     cls = registry.get("model", model)
     model = cls.name
     fields, options = set(cls.Params.model_fields), set(TrainOptions.model_fields)
-    if fields & options:
+    if fields & (options | {PRESET}):
+        taken = sorted(fields & (options | {PRESET}))[0]
         raise PluginError(
-            f"model {model}: parameter {sorted(fields & options)[0]} is also a training option",
-            "rename the parameter",
+            f"model {model}: parameter {taken} is also a training option", "rename the parameter"
         )
     known = fields | options
-    old = {*cls.Params.renamed(), *TrainOptions.renamed()}
-    layers = []
-    if preset is not None:
-        layers.append(find_preset(cls, preset).layer(model))
-    layers += config.config_layers(config_file, model, known, old)
+    old = {*cls.Params.renamed(), *TrainOptions.renamed(), PRESET}
+    layers = config.config_layers(config_file, model, known, old)
     layers.append(config.from_environment((known | old) - {"data", "name"}))
     layers.append(Layer(origin, dict(values or {})))
+    preset = _named_preset(layers) if preset is None else preset
+    preset = None if preset == "none" else preset
+    layers = [_without_preset(layer) for layer in layers]
+    if preset is not None:
+        layers.insert(0, preset_layer(cls, preset, registry))
     layers = [config.current(layer, cls.Params, TrainOptions) for layer in layers]
     for layer in layers:
         for key in layer.values:
@@ -143,6 +149,24 @@ def make_recipe(
     )
 
 
+def _named_preset(layers: Sequence[Layer]) -> str | None:
+    """Return the preset that the strongest of some layers names."""
+    for layer in reversed(layers):
+        if layer.values.get(PRESET) is not None:
+            name = layer.values[PRESET]
+            if not isinstance(name, str):
+                raise ConfigError(
+                    f"preset = {config.show(name)} is no name (from {layer.origin})",
+                    'write the name of a preset, as in preset = "cpu"',
+                )
+            return name
+    return None
+
+
+def _without_preset(layer: Layer) -> Layer:
+    return Layer(layer.origin, {k: v for k, v in layer.values.items() if k != PRESET})
+
+
 def _only(layer: Layer, keys: set[str]) -> Layer:
     return Layer(layer.origin, {k: v for k, v in layer.values.items() if k in keys})
 
@@ -158,9 +182,48 @@ def find_preset(cls: type[Model], name: str) -> Preset:
     """Return one preset; NotFoundError with the known ones."""
     found = presets_of(cls)
     if name not in found:
-        raise NotFoundError(
-            f'model {cls.name} has no preset "{name}".{did_you_mean(name, found)}',
-            "presets: " + (" ".join(found) or "none"),
-            code="preset.not_found",
-        )
+        raise _no_preset(cls, name, found)
     return found[name]
+
+
+def preset_layer(cls: type[Model], name: str, registry: Registry) -> Layer:
+    """Return what a preset says for a model: all, or its networks where it is of other models."""
+    found, networks = presets_of(cls), networks_of(cls, registry)
+    if name in found:
+        return found[name].layer(cls.name)
+    if name not in networks:
+        raise _no_preset(cls, name, {**found, **networks})
+    return networks[name]
+
+
+def networks_of(cls: type[Model], registry: Registry) -> dict[str, Layer]:
+    """Return the networks of the presets that other models have, for a model that can take them.
+
+    That is one whose generator and discriminator are chosen by `AdversarialParams`. A preset gives
+    the parameters of that topic, the size of z and the size of the images.
+    """
+    from animekit.models.adversarial import AdversarialParams
+
+    if not issubclass(cls.Params, AdversarialParams):
+        return {}
+    wanted = {*AdversarialParams.topics["networks"], "z_dim", "size"}
+    ancestors = [name for base in cls.__mro__ if (name := vars(base).get("name"))]
+    found: dict[str, Layer] = {}
+    for other in registry.all("model").values():
+        if not issubclass(other.Params, AdversarialParams):
+            continue
+        for name, preset in presets_of(other).items():
+            table = next((each for each in ancestors if each in preset.models), "")
+            layer = _only(preset.layer(table), wanted)
+            if "architecture" in layer.values:
+                found.setdefault(name, Layer(f"networks of preset {name}", layer.values))
+    return {name: layer for name, layer in found.items() if name not in presets_of(cls)}
+
+
+def _no_preset(cls: type[Model], name: str, known: Iterable[str]) -> NotFoundError:
+    known = list(known)
+    return NotFoundError(
+        f'model {cls.name} has no preset "{name}".{did_you_mean(name, known)}',
+        "presets: " + (" ".join(known) or "none"),
+        code="preset.not_found",
+    )

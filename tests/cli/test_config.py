@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.support import answer, call
 
 
@@ -25,3 +27,68 @@ def test_presets_are_listed_by_model() -> None:
     rows = answer("config", "presets", "wgangp")["data"]
     assert {row["model"] for row in rows} == {"wgangp"}
     assert "cpu" in {row["preset"] for row in rows}
+
+
+def origins(*words: object) -> dict[str, tuple[object, str]]:
+    rows = answer("config", "show", "wgangp", *words)["data"]
+    return {row["key"]: (row["value"], row["origin"]) for row in rows}
+
+
+def test_a_preset_can_be_named_in_a_file_which_is_stronger_than_it() -> None:
+    for text in ('preset = "cpu"\n', '[train]\npreset = "cpu"\n', '[wgangp]\npreset = "cpu"\n'):
+        Path("animekit.toml").write_text(text + "z_dim = 7\n")
+        found = origins()
+        assert found["g_channels"] == (32, "preset cpu")
+        assert found["z_dim"] == (7, "animekit.toml")
+
+
+@pytest.mark.parametrize("words", [["--preset", "resnet"], ["--set", "preset=resnet"]])
+def test_a_preset_of_the_command_line_takes_the_place_of_that_of_a_file(words: list[str]) -> None:
+    Path("animekit.toml").write_text('preset = "cpu"\n')
+    assert origins(*words)["z_dim"] == (128, "preset resnet")
+    assert origins("--preset", "none")["z_dim"] == (100, "default")
+
+
+def test_a_preset_of_the_environment_is_stronger_than_that_of_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("animekit.toml").write_text('preset = "cpu"\n')
+    monkeypatch.setenv("ANIMEKIT_PRESET", "resnet")
+    assert origins()["z_dim"] == (128, "preset resnet")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("preset = 3\n", 4, "preset = 3 is no name (from animekit.toml)"),
+        ('preset = "cpuu"\n', 3, 'has no preset "cpuu". Did you mean "cpu"?'),
+        ("[clean]\nblur = 3\n", 0, ""),  # of another command
+    ],
+)
+def test_a_preset_that_is_none_is_a_clear_error(text: str, code: int, words: str) -> None:
+    Path("animekit.toml").write_text(text)
+    result = call("config", "show", "wgangp")
+    assert result.exit_code == code and words in result.stderr
+
+
+def test_a_model_takes_the_networks_alone_of_presets_of_other_models() -> None:
+    words = ["config", "show", "lsgan", "--preset", "resnet"]
+    found = {row["key"]: (row["value"], row["origin"]) for row in answer(*words)["data"]}
+    assert found["architecture"] == ("resnet", "networks of preset resnet")
+    assert found["lr"][1] == found["n_critic"][1] == "default"
+    rows = {
+        row["preset"]: row["description"] for row in answer("config", "presets", "lsgan")["data"]
+    }
+    assert rows["resnet"].startswith("the networks alone: architecture=resnet")
+    assert call("config", "show", "vae", "--preset", "resnet").exit_code == 3
+
+
+def test_clean_and_evaluate_read_their_tables_from_the_same_files(pictures: Path) -> None:
+    Path("animekit.toml").write_text("[clean.size]\nmin = 4000\n[evaluate.swd]\nrepeats_ = 3\n")
+    assert answer("clean", pictures, "--check", "size")["data"]["keep"] == 0
+    assert answer("clean", pictures, "--check", "size", "--set", "size.min=8")["data"]["keep"]
+    wrong = call("evaluate", pictures, "--ref", pictures, "--swd", "--num", 2)
+    assert wrong.exit_code == 4 and 'unknown parameter "swd.repeats_"' in wrong.stderr
+    Path("animekit.toml").write_text("[clean]\nmin = 4000\n")
+    wrong = call("clean", pictures)
+    assert wrong.exit_code == 4 and "animekit.toml: [clean] has min" in wrong.stderr

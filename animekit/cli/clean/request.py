@@ -12,7 +12,7 @@ from animekit.cleaning.move_plan import FLAGGED
 from animekit.cleaning.request import CleanRequest, Shard
 from animekit.cleaning.result import Way
 from animekit.cli._options import Common
-from animekit.config import parse_set, read_file
+from animekit.config import command_tables, parse_set
 from animekit.errors import ConfigError, UsageError
 from animekit.training.recipe import TrainOptions
 
@@ -37,7 +37,6 @@ EXCLUSIVE = {
     "crop": ("apply",),
 }
 """Options with which others would silently do nothing."""
-_TABLES = "parameters of checks stand in tables, as in [clean.blur]"
 
 
 @dataclass(frozen=True)
@@ -164,14 +163,8 @@ class CleanOptions:
         return int(str(self.workers))
 
     def params(self, common: Common) -> dict[str, dict[str, Any]]:
-        """Return the parameters of checks: of --config, --set and their own options."""
-        values: dict[str, dict[str, Any]] = {}
-        if common.config is not None:
-            table = read_file(common.config).values.get("clean", {})
-            for check, entries in table.items() if isinstance(table, dict) else ():
-                if not isinstance(entries, dict):
-                    raise ConfigError(f"{common.config}: [clean] has {check}", _TABLES)
-                values.setdefault(check, {}).update(entries)
+        """Return the parameters of checks: of files, --set and their own options."""
+        values = command_tables(common.config, "clean")
         for key, value in parse_set(list(common.set or [])).values.items():
             check, dot, name = key.partition(".")
             if not dot or not check or not name:

@@ -7,7 +7,7 @@ from typing import Any
 
 from animekit.cli._options import Common, checkpoint_of
 from animekit.cli._progress import sharing
-from animekit.config import parse_set
+from animekit.config import command_tables, parse_set
 from animekit.errors import UsageError
 from animekit.evaluation.evaluate import measure
 from animekit.evaluation.make_reference import make_reference
@@ -66,8 +66,15 @@ def chosen(options: dict[str, Any]) -> list[str] | str | None:
 
 
 def given(common: Common, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics' parameters of `--set`, and the extractor."""
-    params = dict(parse_set(list(common.set or [])).values)
+    """Return the metrics' parameters of files and of `--set`, and the extractor."""
+    tables = command_tables(common.config, "evaluate")
+    typed = dict(parse_set(list(common.set or [])).values)
+    params = {
+        f"{name}.{key}": value
+        for name, own in tables.items()
+        for key, value in own.items()
+        if key not in typed  # --set KEY=VALUE is of all metrics, and stronger than a file
+    } | typed
     if options["extractor"] is not None:
         params.setdefault("extractor", options["extractor"])
     return params
