@@ -65,10 +65,11 @@ class Told:
 
 @dataclass
 class LabelUse:
-    """What became of every row of a label file: rows = used + unmatched + doubled + skipped.
+    """What became of every row of a label file, and how many of each kind.
 
-    `ways` count the used rows by how they name their picture. `unmatched` rows name no picture that
-    is here, `doubled` ones say the same as another one, `skipped` ones give no label.
+    `rows` is the sum of `used`, `unmatched`, `doubled` and `skipped`. `ways` count the used rows by
+    how they name their picture. `unmatched` rows name no picture that is here, `doubled` ones say
+    the same as another one, `skipped` ones give no label.
     """
 
     file: str

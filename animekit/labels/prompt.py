@@ -13,7 +13,7 @@ from animekit.labels.vocabulary import COURSE, Vocabulary
 from animekit.labels.words import NEGATIONS, Words, shown, words_with_denials
 from animekit.text import did_you_mean
 
-CUTOFF = 0.7  # how alike a misspelt word and a known one are: "long" is no "orange"
+CUTOFF = 0.65  # how alike a misspelt word and a known one are: "long" is no "orange"
 LONGEST = 100  # letters of a misspelt text that are compared with the known ones
 
 MAX_BYTES = 1_000_000  # of a prompt or a file of them; what is larger is something else

@@ -33,7 +33,7 @@ _INDEX_NAME = re.compile(
 
 
 class Doubled(NamedTuple):
-    """A later row of an id: where it and the first one stand, and whether they say the same."""
+    """A later row of an id: its number, the first one's, whether they agree."""
 
     id: str
     row: int
@@ -41,8 +41,8 @@ class Doubled(NamedTuple):
     same: bool
 
 
-class Row(NamedTuple):
-    """One row of a tag file: its number from 1, id and tags; or why it cannot be used."""
+class TagRow(NamedTuple):
+    """One row of a tag file: number from 1, id, tags; or why it is of no use."""
 
     number: int
     key: str
@@ -96,7 +96,10 @@ def cells(line: str, separator: str) -> list[str]:
 
 
 def numbered(where: str, text: str) -> list[tuple[int, str]]:
-    """Return the lines that are not empty, with their numbers from 1; DataError for too many."""
+    """Return the lines that are not empty, with numbers from 1.
+
+    Raises DataError for too many.
+    """
     count = 1 + text.count("\n") + text.count("\r")
     if count > 2 * MAX_ROWS or (count > MAX_ROWS and count - text.count("\r\n") > MAX_ROWS):
         raise too_large(where, f"more than {MAX_ROWS:,} rows")
@@ -144,7 +147,7 @@ def sheet_of(where: str, lines: list[tuple[int, str]]) -> Sheet:
     return replace(sheet, column=column, dropped=frozenset(counted))
 
 
-def tag_rows(sheet: Sheet, only: tuple[int, ...] = ()) -> Iterator[Row]:
+def tag_rows(sheet: Sheet, only: tuple[int, ...] = ()) -> Iterator[TagRow]:
     """Yield the rows of a tag file, a header too: it has no tags.
 
     `only` are the columns that hold tags; all others by default. Raises DataError where most rows
@@ -173,11 +176,11 @@ def is_picture(cell: str) -> bool:
     return bool(_IS_PICTURE.fullmatch(cell))
 
 
-def _tag_row(sheet: Sheet, number: int, line: str, only: tuple[int, ...]) -> Row:
+def _tag_row(sheet: Sheet, number: int, line: str, only: tuple[int, ...]) -> TagRow:
     if sheet.column or only:
         found = cells(line, sheet.separator)
         if len(found) <= sheet.column:
-            return Row(number, "", line, f"no column {sheet.column + 1}")
+            return TagRow(number, "", line, f"no column {sheet.column + 1}")
         places = only or [j for j in range(len(found)) if j != sheet.column]
         kept = [
             found[j]
@@ -191,11 +194,11 @@ def _tag_row(sheet: Sheet, number: int, line: str, only: tuple[int, ...]) -> Row
         key, tags = _first_cell(line, sheet.separator)
     picture = _HOLDS_PICTURE.search(tags)
     if picture:
-        return Row(number, key, tags, f'names two pictures, "{key}" and "{picture[1]}"')
+        return TagRow(number, key, tags, f'names two pictures, "{key}" and "{picture[1]}"')
     other = _other_id(sheet, tags) if sheet.column == 0 and not only else ""
     if other:
-        return Row(number, key, tags, f'{TWO_NUMBERS}, "{key}" and "{other}"')
-    return Row(number, key, tags)
+        return TagRow(number, key, tags, f'{TWO_NUMBERS}, "{key}" and "{other}"')
+    return TagRow(number, key, tags)
 
 
 def _counts(sheet: Sheet, column: int, cell: str) -> bool:

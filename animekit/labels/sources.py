@@ -14,7 +14,7 @@ import numpy as np
 
 from animekit.errors import AnimekitError, DataError, NotFoundError
 from animekit.foreign import parse_json
-from animekit.labels.rows import MAX_LINE, MAX_ROWS, Row, numbered, sheet_of, too_large
+from animekit.labels.rows import MAX_LINE, MAX_ROWS, TagRow, numbered, sheet_of, too_large
 from animekit.labels.tables import MAX_CELLS, AttributeTable, labels_of, parse_labels, read_labels
 from animekit.labels.tags import SkippedRow, Tags, decoded, tags_of
 from animekit.labels.words import shown
@@ -58,7 +58,7 @@ class Source:
 
 
 def inside(place: Place, pictures: Collection[str], where: str) -> list[Source]:
-    """Return the places of labels among the files of a folder, the first to be tried first."""
+    """Return the places of labels in a folder, the first to be tried first."""
     found = []
     for name, read in (
         (TAG_FILE, parse_labels),
@@ -112,7 +112,7 @@ def files_of(folder: Path) -> Place:
 
 
 def tags_of_folder(folder: Path, pictures: Collection[str] | None = None) -> tuple[Tags, Source]:
-    """Return the hair and eye tags that a folder or a file gives, and where they were.
+    """Return the hair and eye tags of a folder or a file, and where they were.
 
     `pictures` are those of the folder, whose captions are read. Raises as `given`, and DataError
     for labels of another kind.
@@ -131,7 +131,7 @@ def tags_of_folder(folder: Path, pictures: Collection[str] | None = None) -> tup
 
 
 def unread(place: Place, pictures: Collection[str]) -> list[str]:
-    """Say which files may hold labels and are not read, however many pictures have others."""
+    """Say which files may hold labels and are never read unasked."""
     stems = {_stem(name) for name in pictures}
     said = []
     for suffix in UNREAD:
@@ -204,13 +204,13 @@ def _read_captions(place: Place, names: list[str], words: str) -> Tags:
     return replace(found, words=words)
 
 
-def _caption(place: Place, number: int, name: str) -> Row:
+def _caption(place: Place, number: int, name: str) -> TagRow:
     try:
         data = place.read(name)
         text = decoded(name, data[:MAX_LINE])
     except AnimekitError as error:
-        return Row(number, name[:-4], "", error.message)
-    return Row(number, name[:-4], ",".join(text.split("\n")))
+        return TagRow(number, name[:-4], "", error.message)
+    return TagRow(number, name[:-4], ",".join(text.split("\n")))
 
 
 def _read_lines(where: str, text: str) -> Tags | AttributeTable:

@@ -95,7 +95,7 @@ def read_labels(path: Path | str) -> Tags | AttributeTable:
 
 
 def parse_labels(where: str, text: str) -> Tags | AttributeTable:
-    """Read the text of a file of labels, which messages call `where`; as `read_labels`."""
+    """Read the text of a file of labels, as `read_labels`; it is called `where`."""
     if "\0" in text:
         raise DataError(f"{where} is not a text file", "give a CSV file or CelebA's list")
     if text.lstrip().startswith("{"):
@@ -115,7 +115,7 @@ def labels_of(sheet: Sheet) -> Tags | AttributeTable:
 
 
 def agreeing(where: str, tags: Tags) -> Tags:
-    """Return tags in which no id has two rows that contradict each other; DataError else."""
+    """Return tags; DataError where two rows of an id contradict each other."""
     wrong = [each for each in tags.doubled if not each.same]
     if wrong:
         more = f" ({len(wrong) - 1:,} more such rows)" if len(wrong) > 1 else ""

@@ -22,8 +22,8 @@ from animekit.labels.rows import (
     MAX_LINE,
     MAX_ROWS,
     Doubled,
-    Row,
     Sheet,
+    TagRow,
     open_sheet,
     tag_rows,
     too_large,
@@ -182,7 +182,7 @@ def parse_tags(where: str, text: str) -> Tags:
     return tags_of(where, tag_rows(sheet, tag_columns(sheet) or ()), sheet.said)
 
 
-def tags_of(where: str, rows: Iterable[Row], words: str = "") -> Tags:
+def tags_of(where: str, rows: Iterable[TagRow], words: str = "") -> Tags:
     """Return the labels of rows; DataError if none gives any."""
     import pandas as pd
 
@@ -212,11 +212,11 @@ def tags_of(where: str, rows: Iterable[Row], words: str = "") -> Tags:
 
 
 def tag_columns(sheet: Sheet) -> tuple[int, ...] | None:
-    """Return the columns of a table that hold tags, () for all but the id; None for another table.
+    """Return the columns of a table that hold tags; None for another table.
 
-    A table is one of tags if all its columns hold hair or eye tags in most of their cells, or the
-    one that is called tags, text or caption does. Where there is one, its tags may be parted by the
-    separator as well.
+    () stands for all but the id. A table is one of tags if all its columns hold hair or eye tags in
+    most of their cells, or if the one does that is called tags, text or caption. The last one's
+    tags may be parted by the separator as well.
     """
     if not sheet.header:
         return ()
@@ -273,7 +273,7 @@ def decoded(where: str, data: bytes) -> str:
         raise DataError(f"{where} is not a text file in UTF-8", "save it as UTF-8") from None
 
 
-def _entries(where: str, text: str) -> Iterator[Row]:
+def _entries(where: str, text: str) -> Iterator[TagRow]:
     """Yield the entries of a Python dict, or a JSON object, one by one and never as a whole."""
     text = text.strip()
     at, number = 1, 0
@@ -287,7 +287,7 @@ def _entries(where: str, text: str) -> Iterator[Row]:
         at, number = entry.end(), number + 1
         key, tags = (_value(part) for part in entry.group("key", "tags"))
         said = ",".join(map(str, tags)) if isinstance(tags, (list, tuple)) else str(tags)
-        yield Row(number, str(key), said)
+        yield TagRow(number, str(key), said)
 
 
 def _value(part: str) -> object:

@@ -13,7 +13,7 @@ _EDGES = "\"'.;:!?()"  # what may stand around a word and says nothing
 
 
 def words_of(text: str) -> Words:
-    """Return the words of a label or a text, in lower case and in one spelling, without "and".
+    """Return the words of a text in lower case and one spelling, without "and".
 
     >>> words_of("Grey-eye"), words_of("Blond hair and 5_o_Clock_Shadow")
     (('gray', 'eyes'), ('blonde', 'hair', '5', 'o', 'clock', 'shadow'))
