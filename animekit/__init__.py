@@ -87,7 +87,10 @@ def __getattr__(name: str) -> Any:
     elif name == "plugins":
         value = importlib.import_module("animekit.plugins")
     elif name in _HOMES:
+        from animekit.files import in_words
+
         value = getattr(importlib.import_module(_HOMES[name]), name)
+        value = value if isinstance(value, type) else in_words(value)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

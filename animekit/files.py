@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import platformdirs
 
-from animekit.errors import AnimekitError, DeviceError, UnusableError
+from animekit.errors import (
+    AnimekitError,
+    DeviceError,
+    NetworkError,
+    NotFoundError,
+    UnusableError,
+)
+from animekit.text import clipped
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a full disk, or a full quota, says
+FREE = "free some space; the checkpoints written so far are whole"
+ANOTHER = "give another path, or the right to use this one"
+_SHORT_OF = {  # what the machine, or a disk, has no more of
+    errno.EIO: "look after that disk: it does not answer",
+    errno.ENXIO: "look after that disk: it does not answer",
+    errno.ENODEV: "look after that disk: it does not answer",
+    errno.ESTALE: "the disk of another machine went away: try again",
+    errno.ETIMEDOUT: "the disk of another machine does not answer: try again",
+    errno.EMFILE: "raise the limit of open files: ulimit -n 4096",
+    errno.ENFILE: "close other programs: too many files are open",
+    errno.ENOMEM: "close other programs",
+    errno.ENOLCK: "the file system gives no locks: name a folder on another disk",
+}
+_HINTS = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ELOOP: "a link there leads to itself: give another path",
+    errno.EROFS: "nothing can be written there: give another path",
+}
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 Progress = Callable[[int, int], None]  # is told how many are done, and of how many
 
 
@@ -80,16 +109,71 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def as_error(error: OSError, hint: str) -> AnimekitError:
-    """Return what a failed move means to a user, in one line."""
-    where = error.filename2 or error.filename
-    reason = (error.strerror or str(error)).lower()
+def as_error(
+    error: OSError, hint: str | None = None, *, doing: str = "use", where: object = None
+) -> AnimekitError:
+    """Return what the system refused, in one line: here alone it becomes words.
+
+    The exit code follows what is to be done: 3 where nothing is there, 6 where a disk or the system
+    is at its end, 4 where another path would do. `doing` and `where` say what was tried on which
+    file, as far as the error itself does not say it.
+    """
+    seen = _shown(error.filename2 or error.filename)
+    place = _shown(where) or seen
+    reason = (error.strerror or str(error) or type(error).__name__).lower()
+    words = f"cannot {doing} {place}: {reason}" if place else reason
     if error.errno in FULL:
-        words = f" while writing {where}" if where else ""
-        return DeviceError(f"{reason}{words}", hint, code="device.disk_full")
+        words = f"{reason} while writing {place}" if place else reason
+        return DeviceError(words, hint or FREE, code="device.disk_full")
+    if error.errno in _SHORT_OF:
+        return DeviceError(words, hint or _SHORT_OF[error.errno], code="device.system")
+    if isinstance(error, ConnectionError) and not place:
+        return NetworkError(words, hint or "try again")
     if isinstance(error, FileExistsError):
-        return UnusableError(f"{where} is in the way", hint, code="file.exists")
-    return UnusableError(f"cannot use {where}: {reason}" if where else reason, hint, code="path")
+        words = f"{seen} is in the way"
+        words = f"cannot {doing} {place}: {words}" if where else words
+        return UnusableError(words, hint or ANOTHER, code="file.exists")
+    if isinstance(error, FileNotFoundError) and not where:
+        words = f"there is no {place}" if place else reason
+        return NotFoundError(words, hint or ANOTHER, code="path.not_found")
+    return UnusableError(words, hint or _HINTS.get(error.errno or 0, ANOTHER), code="path")
+
+
+def _shown(path: object) -> str:
+    """Return a path as a message bears it; "" for none."""
+    if path is None:
+        return ""
+    return clipped(os.fsdecode(path) if isinstance(path, bytes) else str(path), 250)
+
+
+def as_name_error(error: ValueError) -> AnimekitError | None:
+    """Return what it means that no file can have a name; None for another ValueError."""
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        problem = "half a Unicode pair"
+    elif "embedded null" in str(error):
+        problem = "a NUL character"
+    else:
+        return None
+    return UnusableError(f"a name holds {problem}", "give another path", code="path")
+
+
+def in_words(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let a function raise AnimekitError where the system refuses a file or a name."""
+
+    @functools.wraps(function)
+    def call(*args: Given.args, **options: Given.kwargs) -> Result:
+        try:
+            return function(*args, **options)
+        except OSError as error:
+            if error.errno is None:  # of a library, which found something else wrong
+                raise
+            raise as_error(error) from error
+        except ValueError as error:
+            if (told := as_name_error(error)) is None:
+                raise
+            raise told from error
+
+    return call
 
 
 @contextmanager

@@ -192,7 +192,7 @@ def _unopened(
 ) -> AnimekitError:
     """Return what it means that a file cannot be opened; ValueError is a name that none has."""
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        return as_error(error, hint or "give another path, or the right to use this one")
+        return as_error(error, hint, doing="read", where=path)
     return NotFoundError(f"no {what} {printable(str(path))}", hint or "give another path")
 
 

@@ -16,7 +16,8 @@ from typing import IO, Any
 
 from animekit.cleaning.check import Measures
 from animekit.data.survey import File
-from animekit.errors import AnimekitError, DeviceError
+from animekit.errors import AnimekitError
+from animekit.files import as_error
 from animekit.foreign import parse_json
 
 FORMAT = 1
@@ -103,10 +104,8 @@ class MeasureCache:
                 self._file.write(b"V%d\n" % FORMAT)
             self._file.write(data)
         except OSError as error:
-            raise DeviceError(
-                f"cannot write to {self.folder}: {error.strerror or error}",
-                "name a folder on another disk: --out DIR",
-            ) from None
+            hint = "name a folder on another disk: --out DIR"
+            raise as_error(error, hint, doing="write to", where=self.folder) from None
 
     def __enter__(self) -> MeasureCache:
         return self

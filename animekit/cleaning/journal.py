@@ -69,7 +69,7 @@ class Journal:
         """How many lines could not be read, the last time."""
 
     def read(self) -> list[MoveBatch]:
-        """Return all batches, oldest first, and count in `bad` the lines that say nothing."""
+        """Return all batches, oldest first; lines that say nothing go to `bad`."""
         batches: dict[int, MoveBatch] = {}
         self.bad = 0
         for line in iterate_jsonl(self.path, "journal", any_name=True):

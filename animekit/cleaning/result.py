@@ -16,8 +16,8 @@ from animekit.cleaning.move_plan import FLAGGED
 from animekit.cleaning.publish import publish
 from animekit.cleaning.quarantine import Applied, Undone
 from animekit.data.manifest import FILE, SUMMARY, numbered, write_manifest
-from animekit.errors import DeviceError, GateError, UsageError
-from animekit.files import Progress, write_atomic
+from animekit.errors import GateError, UsageError
+from animekit.files import Progress, as_error, write_atomic
 from animekit.gates import Gate, parse_gate
 
 if TYPE_CHECKING:
@@ -227,9 +227,8 @@ def write_new(root: Path, manifest: pd.DataFrame, summary: Mapping[str, Any]) ->
             folder.mkdir()
         write_result(folder, manifest, summary)
     except OSError as error:
-        raise DeviceError(
-            f"cannot write to {root}: {error.strerror or error}",
-            "name a folder on another disk: --out DIR",
+        raise as_error(
+            error, "name a folder on another disk: --out DIR", doing="write to", where=root
         ) from None
     return folder
 

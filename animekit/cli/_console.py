@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from animekit.errors import AnimekitError, Stopped
 from animekit.files import sha256_of
+from animekit.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,6 +81,7 @@ class Screen:
 
     def warn(self, text: str, code: str = "warning") -> None:
         """Write a warning; it is kept for the JSON answer."""
+        text = printable(text)
         self.warnings.append({"code": code, "message": text})
         self.note(f"warning: {text}", style="yellow")
 
@@ -168,9 +170,9 @@ class Screen:
         if self.verbose and cause is not None:
             self.err.print("".join(traceback.format_exception(cause)).rstrip(), style="dim")
         label = "" if isinstance(error, Stopped) else "error: "
-        self.err.print(Text.assemble((label, "bold red"), error.message))
+        self.err.print(Text.assemble((label, "bold red"), printable(error.message)))
         for hint in (error.hint or "").splitlines():
-            self.err.print("  " + hint)
+            self.err.print("  " + printable(hint))
 
     def bug(self, error: BaseException, culprit: str) -> None:
         """Write the traceback of an error that nobody expected, and where the bug is."""

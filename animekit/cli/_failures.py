@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import sys
 from collections.abc import Mapping
@@ -15,13 +14,10 @@ from animekit.errors import (
     DeviceError,
     PluginError,
     Stopped,
-    UnusableError,
     UsageError,
 )
-from animekit.files import FULL
+from animekit.files import as_error, as_name_error
 from animekit.plugins import fault_of
-
-FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
 
 
 def known(error: BaseException, args: Mapping[str, Any]) -> AnimekitError | None:
@@ -37,8 +33,14 @@ def known(error: BaseException, args: Mapping[str, Any]) -> AnimekitError | None
         return _usage(error)
     if _is_out_of_memory(error):
         return _out_of_memory(error, args)
-    found = _file(error) if isinstance(error, OSError) else None
-    return found or _of_a_plugin(error)
+    found: AnimekitError | None = None
+    if isinstance(error, OSError) and error.errno is not None:  # without: of some library
+        found = as_error(error)
+    elif isinstance(error, ValueError):
+        found = as_name_error(error)
+    if isinstance(found, DeviceError):
+        return found
+    return _of_a_plugin(error) or found
 
 
 def _of_a_plugin(error: BaseException) -> PluginError | None:
@@ -98,21 +100,3 @@ def _out_of_memory(error: BaseException, args: Mapping[str, Any]) -> DeviceError
         f"try --batch-size {max(1, int(batch) // 2)}" if batch else "try a smaller --batch-size"
     )
     return DeviceError(message, f"{advice}, or a smaller --size", code="device.memory")
-
-
-def _file(error: OSError) -> AnimekitError | None:
-    reason = (error.strerror or str(error)).lower()
-    if error.errno in FULL:
-        where = f" while writing {error.filename}" if error.filename else ""
-        return DeviceError(
-            f"{reason}{where}",
-            "free some space; the checkpoints written so far are whole",
-            code="device.disk_full",
-        )
-    if error.errno in FORBIDDEN and error.filename:
-        return UnusableError(
-            f"cannot use {error.filename}: {reason}",
-            "give another path, or the right to use this one",
-            code="path",
-        )
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ def name_of(path: Path) -> str:
     ('horse2zebra', 'maps_cyclegan')
     """
     usual = re.fullmatch(r"(latest|\d+)(_net_G(_[AB])?|-G)", path.stem)
-    return path.resolve().parent.name if usual else path.stem
+    return Path(os.path.realpath(path)).parent.name if usual else path.stem
 
 
 def checked_name(name: str) -> str:
@@ -114,7 +115,7 @@ def _found(file: str) -> tuple[Path, catalog.Entry | None]:
     if not Path(file).exists() and file in catalog.entries("weights"):
         return catalog.stored(file), catalog.find(file, "weights")
     for entry in catalog.entries("weights").values():
-        if Path(file).resolve() == catalog.place_of(entry).resolve():
+        if os.path.realpath(file) == os.path.realpath(catalog.place_of(entry)):
             return Path(file), entry
     if not Path(file).is_file():
         raise NotFoundError(f"no weights file {file}", "name a .pth or .ckpt file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from animekit.errors import DeviceError, UnusableError, UsageError
-from animekit.files import writing
+from animekit.errors import UnusableError, UsageError
+from animekit.files import as_error, writing
 from animekit.images.decode import MAX_PIXELS, ImageError, quiet
 
 MOST_PIXELS = 2 * MAX_PIXELS  # of a picture whose text is read: a grid with its titles has less
@@ -103,9 +102,7 @@ def write_errors(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        kind = DeviceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UnusableError
-        reason = error.strerror or error
-        raise kind(f"cannot write {path}: {reason}", "--out writes elsewhere") from None
+        raise as_error(error, "--out writes elsewhere", doing="write", where=path) from None
 
 
 def own_text(path: Path) -> str | None:

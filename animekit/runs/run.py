@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from animekit import plugins
 from animekit.errors import AnimekitError, CheckpointError, NotFoundError
-from animekit.files import write_atomic
+from animekit.files import is_file, write_atomic
 from animekit.foreign import parse_json, read_text
 from animekit.models import weights
 from animekit.models.weights import build
@@ -39,7 +39,7 @@ class Run:
 
     def __init__(self, where: str | Path, runs: Path = RUNS) -> None:
         path = Path(where)
-        self.path = path if (path / "config.json").is_file() else _find(str(where), runs)
+        self.path = path if is_file(path / "config.json") else _find(str(where), runs)
 
     @classmethod
     def create(cls, model: str, data: str, config: dict[str, Any], runs: Path = RUNS) -> Run:

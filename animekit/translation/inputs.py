@@ -145,12 +145,12 @@ def _walk(top: Path, found: Inputs, away: str | None) -> Iterator[tuple[PurePosi
             if entry.name.startswith("."):
                 continue
             path, name = Path(entry.path), prefix / entry.name
-            if entry.is_dir():
+            if path.is_dir():  # an entry would raise on a link that leads to itself
                 real = os.path.realpath(path)
                 if real not in entered:
                     entered.add(real)
                     waiting.append((name, path))
-            elif entry.is_file():
+            elif path.is_file():
                 yield name, path
             elif name.suffix.lower() in (*KINDS, *VIDEOS):
                 reason = "a link to nothing" if entry.is_symlink() else "not a regular file"

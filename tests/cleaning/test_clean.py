@@ -14,7 +14,7 @@ import pytest
 from animekit.cleaning.check import Check, Context, Finding, Reason
 from animekit.cleaning.clean import Cleaning, clean, merge
 from animekit.data.manifest import COLUMNS, clean_folder, newest_manifest, numbered, read_manifest
-from animekit.errors import ConfigError, DataError, DeviceError, NotFoundError, UsageError
+from animekit.errors import ConfigError, DataError, NotFoundError, UnusableError, UsageError
 from animekit.plugins import KINDS, PluginSource, Registry
 from tests.support import picture
 
@@ -306,7 +306,7 @@ def test_a_place_that_cannot_be_written_is_said(
     folder: Path, registry: Registry, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DeviceError) as caught:
+    with pytest.raises(UnusableError) as caught:
         run(folder, registry=registry, out=tmp_path / "file" / "out")
     assert "--out" in str(caught.value.hint)
 

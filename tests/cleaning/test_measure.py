@@ -20,7 +20,7 @@ from animekit.cleaning.cache import MeasureCache
 from animekit.cleaning.check import Check, Measures, Picture, Reason
 from animekit.cleaning.measure import FILES_A_TASK, Table, key_of, measure
 from animekit.data.survey import File, survey
-from animekit.errors import DataError, DeviceError, NotFoundError, PluginError, Stopped
+from animekit.errors import DataError, NotFoundError, PluginError, Stopped, UnusableError
 from tests.support import fill, picture
 
 
@@ -357,7 +357,7 @@ def test_two_processes_may_write_at_the_same_time(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_says_where_else(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file, not a folder")
-    with pytest.raises(DeviceError) as caught:
+    with pytest.raises(UnusableError) as caught:
         look(files(tmp_path / "data", 2), tmp_path / "cache" / "x", Red())
     assert "--out" in str(caught.value.hint)
 
