@@ -39,12 +39,12 @@ def save(
     *,
     keep: int = 3,
     best: bool = False,
-    fixed: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write checkpoints/STEP in the folder of a run, and return its folder.
 
     `last` (and `best`) point at it; `config` are the values of the run, for its weights, and
-    `fixed` those that it keeps, for its manifest.
+    `facts` what its manifest is to say of the run beside.
     The folder appears by one rename after everything in it reached the disk, so a crash at any
     moment leaves the older checkpoints whole. The newest `keep` and the best stay.
     """
@@ -64,7 +64,7 @@ def save(
     temporary = place / f".tmp-{name}-{os.getpid()}"
     manifest = {
         "step": step,
-        "fixed": dict(fixed or {}),
+        **(facts or {}),
         "files": {
             file: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             for file, data in files.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -33,31 +34,40 @@ class Reporter:
     def __init__(self, run: Run, loggers: Sequence[Logger]) -> None:
         self.run = run
         self.loggers = list(loggers)
+        self._digest = hashlib.sha256()
 
-    def start(self, config: dict[str, Any], step: int) -> None:
-        """Begin, or go on behind `step`."""
-        damage = self._rewind(step)
+    @property
+    def digest(self) -> str:
+        """The sha256 of all reports up to now, as metrics.jsonl holds them."""
+        return self._digest.hexdigest()
+
+    def start(self, config: dict[str, Any], step: int, expected: str | None = None) -> None:
+        """Begin, or go on behind `step`; `expected` is the digest that was saved there."""
+        damage = self._rewind(step, expected)
         self._tell("start", self.run, config)
-        self._note_damage(step, damage)
-
-    def rewind(self, step: int) -> None:
-        """Take away what was reported behind `step`: those steps come again."""
-        self._note_damage(step, self._rewind(step))
-
-    def _note_damage(self, step: int, damage: str | None) -> None:
         if damage is not None:
             self.note(step, "warning", damage)
 
-    def _rewind(self, step: int) -> str | None:
-        """Do it; return words for lines that hold no report, which a copy keeps."""
+    def rewind(self, step: int) -> None:
+        """Take away what was reported behind `step`: those steps come again."""
+        damage = self._rewind(step)
+        if damage is not None:
+            self.note(step, "warning", damage)
+
+    def _rewind(self, step: int, expected: str | None = None) -> str | None:
+        """Do it; return words for reports that were damaged, which a copy keeps."""
         path = self.run.path / "metrics.jsonl"
         found, damage = self.run.reports(), None
+        text = "".join(json.dumps(row) + "\n" for row in found.up_to(step)).encode()
+        self._digest = hashlib.sha256(text)
         if found.bad:
             lines = "1 line" if found.bad == 1 else f"{found.bad:,} lines"
-            damage = (
-                f"{lines} of {path} could not be read; kept as it was in {set_aside(path).name}"
-            )
-        write_atomic(path, "".join(json.dumps(row) + "\n" for row in found.up_to(step)))
+            damage = f"{lines} of {path} could not be read"
+        elif expected is not None and expected != self.digest:
+            damage = f"{path} is not what was written"
+        if damage is not None:
+            damage += f"; kept as it was in {set_aside(path).name}" if path.exists() else ""
+        write_atomic(path, text)
         for sample in self._samples():
             if int(sample.stem) > step:
                 sample.unlink()
@@ -71,8 +81,10 @@ class Reporter:
         """Append one report; what is not finite is left out."""
         finite = {key: value for key, value in stats.items() if math.isfinite(value)}
         row = {"step": step, **{key: float(f"{value:.6g}") for key, value in finite.items()}}
+        line = json.dumps(row) + "\n"
+        self._digest.update(line.encode())
         with (self.run.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(line)
         self._tell("log", step, finite)
 
     def note(self, step: int, kind: str, message: str) -> None:

@@ -79,7 +79,7 @@ def fixed_values(job: TrainJob) -> dict[str, Any]:
     return kept | {"precision": job.engine.precision, "compile": job.engine.compiled}
 
 
-def refuse_others(run: Run, job: TrainJob, folder: Path) -> None:
+def refuse_others(run: Run, job: TrainJob, folder: Path, manifest: Mapping[str, Any]) -> None:
     """Raise CheckpointError where a checkpoint is not of this job; build no model.
 
     What config.json says is held against what the checkpoint knows of itself: a changed digit in
@@ -87,7 +87,6 @@ def refuse_others(run: Run, job: TrainJob, folder: Path) -> None:
     """
     recipe = job.recipe
     tensors, about, _ = weights.read(folder / checkpoint.MODEL)
-    fixed = checkpoint.verify(folder).get("fixed", {})
     here = fixed_values(job)
     try:
         params = resolve(recipe.model.Params, [Layer(str(folder), about["params"])]).params
@@ -95,7 +94,11 @@ def refuse_others(run: Run, job: TrainJob, folder: Path) -> None:
             "model": (recipe.model.name, about["model"]),
             "spec": (job.config()["spec"], about["spec"]),
             "data": (job.fingerprint, about["data"]["fingerprint"]),
-            **{key: (here[key], value) for key, value in fixed.items() if key in here},
+            **{
+                key: (here[key], value)
+                for key, value in dict(manifest.get("fixed", {})).items()
+                if key in here
+            },
             **{key: (value, getattr(params, key)) for key, value in recipe.params},
         }
         for key, (ours, theirs) in pairs.items():

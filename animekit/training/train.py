@@ -111,8 +111,11 @@ class Trainer:
         self.threads = stack.enter_context(threads(self.options.threads))
         # Killed before its first checkpoint, a run has nothing to lose and begins again.
         self.fresh = not checkpoint.steps_of(run.path) and not run.metrics()
+        self.manifest: dict[str, Any] = {}
         if not self.fresh:
-            refuse_others(run, job, checkpoint.newest_sound(run.path))
+            self.folder = checkpoint.newest_sound(run.path)
+            self.manifest = checkpoint.verify(self.folder)
+            refuse_others(run, job, self.folder, self.manifest)
         self.stepper = job.stepper()
         self.reporter = Reporter(run, loggers)
         self.signals = stack.enter_context(StopSignals())
@@ -125,13 +128,13 @@ class Trainer:
         """Train until the steps or the minutes are over; return the run."""
         checkpoint.clean(self.run.path)
         if not self.fresh:
-            self._restore(checkpoint.newest_sound(self.run.path))
+            self._restore(self.folder)
         try:
             # A later --resume with no flag goes on to where this one wants to go.
             options = self.options.model_dump(mode="json")
             self.config = {**self.run.config, "options": options}
             write_config(self.run.path, self.config)
-            self.reporter.start(self.config, self.stepper.done)
+            self.reporter.start(self.config, self.stepper.done, self.manifest.get("reports"))
             self._begin()
             self._loop()
         except OSError as error:
@@ -275,7 +278,7 @@ class Trainer:
             state,
             keep=self.options.keep_checkpoints,
             best=best,
-            fixed=fixed_values(self.job),
+            facts={"fixed": fixed_values(self.job), "reports": self.reporter.digest},
         )
         if self.stepper.done:
             self.reporter.note(self.stepper.done, "checkpoint", f"saved step {self.stepper.done}")

@@ -1,11 +1,13 @@
 """Kill test: SIGKILL at random moments, resume, and compare with the run that was left alone.
 
-    python -m tests.attacks.kill_runs [--runs 20] [--kills 3] [--seed 0] [--fresh]
+    python -m tests.attacks.kill_runs [--kills 100] [--seed 0] [--models gan,wgan] [--fresh]
 
-Each run is killed up to `--kills` times, then goes on to its end; every tensor of its last
-checkpoint (weights, average, optimisers) and every report must equal those of an undisturbed run.
-Processes are forked where the system can; `--fresh` starts a new interpreter for each. Exit status
-0 only if all are equal.
+All models are trained at tiny sizes. A process kills itself with SIGKILL: every second time in the
+middle of a checkpoint that it writes (half a file, a file before the next one, all files before the
+rename, the folder before its pointer), else at a random moment of a random step. Then it goes on,
+to be killed again or to its end; every tensor of the last checkpoint (weights, average, optimisers)
+and every report must equal those of an undisturbed run. Processes are forked where the system can;
+`--fresh` starts a new interpreter for each. Exit status 0 only if all are equal.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ import argparse
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,48 +31,67 @@ import torch._dynamo  # the first optimiser loads it; not in the time of each pr
 
 from animekit import plugins
 from animekit.models import weights
+from animekit.models.base import Need
 from animekit.runs import checkpoint
 from animekit.runs.run import Run, list_runs
+from animekit.testing.tiny import small_params
+from animekit.training.stepper import Stepper
 from animekit.training.train import train
 
 SETTINGS: dict[str, Any] = {
-    "data": "synthetic:24",
     "size": 32,
     "batch_size": 4,
-    "steps": 24,
-    "g_channels": 4,
-    "d_channels": 4,
-    "z_dim": 8,
+    "steps": 16,
     "threads": 1,
     "log_every": 2,
     "sample_every": 4,
     "save_every": 2,
     "eval_every": 0,
 }
-RECIPES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("gan", {}),
-    ("wgangp", {"n_critic": 3}),
-    ("wgan", {"n_critic": 2, "crop": 8, "mirror": True}),
-    ("gan", {"spectral_norm": True, "g_dropout": 0.2, "instance_noise": 0.1, "precision": "bf16"}),
-)
+ONE_SET, TWO_SETS = "synthetic:24", "synthetic:24,synthetic:count=24,seed=1"
+SMALL = {"z_dim": 8, "n_blocks": 1, "pool_size": 4, "replay_size": 8, "c_z_dim": 4}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "crop": ("wgan", {"n_critic": 2, "crop": 8, "mirror": True}),
+    "bf16": ("gan", {"spectral_norm": True, "g_dropout": 0.2, "precision": "bf16"}),
+    "sgd": ("gan", {"optimizer": "sgd", "instance_noise": 0.1}),
+}
+WRITES = 3  # of files in a checkpoint, after which a fsync of each and four more come
 CLOCKS = ("seconds", "img_s", "mem_gb")  # what no two runs have in common
+
+
+def recipes() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return what is trained, by name: every model that is installed, and some variants."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for name, cls in plugins.load().all("model").items():
+        values = small_params(cls, **SMALL).model_dump(exclude_unset=True)
+        data = TWO_SETS if cls.data is Need.UNPAIRED else ONE_SET
+        found[name] = (name, {"data": data, **values})
+    for name, (model, changes) in VARIANTS.items():
+        found[name] = (model, found[model][1] | changes)
+    return found
 
 
 @dataclass(frozen=True)
 class Work:
-    """One training: a recipe, and the folder that holds its run."""
+    """One training: a model, its values, and the folder that holds its run."""
 
-    recipe: int
+    model: str
+    values: dict[str, Any]
     runs: Path
-
-    @property
-    def model(self) -> str:
-        """The name of the model."""
-        return RECIPES[self.recipe][0]
 
     def run(self) -> Run:
         """Return the run, which a kill may have kept from being numbered 1."""
         return Run(list_runs(self.runs)[-1])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A kill to come: in or behind which step, in a checkpoint or not, and where in it."""
+
+    step: int
+    inside: bool
+    place: int
+    delay: float
 
 
 @dataclass(frozen=True)
@@ -89,61 +112,73 @@ class Outcome:
     lines: list[str] = field(default_factory=list)
 
 
-def advance(work: Work, ready: Any) -> None:
+def die() -> None:
+    """End this process as nothing can catch it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(plan: Plan) -> None:
+    """Let this process die as planned; it is a process of its own, so nothing is put back."""
+    step = Stepper.step
+    armed = threading.Event()
+
+    def counted(self: Stepper) -> None:
+        if self.done + 1 >= plan.step and not armed.is_set():
+            armed.set()
+            if not plan.inside:
+                timer = threading.Timer(plan.delay, die)
+                timer.daemon = True
+                timer.start()
+        step(self)
+
+    Stepper.step = counted  # type: ignore[method-assign]
+    if plan.inside:
+        _arm_writes(plan, armed)
+
+
+def _arm_writes(plan: Plan, armed: threading.Event) -> None:
+    write, sync = checkpoint._write_through, os.fsync
+    seen = {"writes": 0, "syncs": 0}
+
+    def half(path: Path, data: bytes) -> None:
+        if armed.is_set() and path.parent.name.startswith(".tmp-"):
+            seen["writes"] += 1
+            if seen["writes"] == plan.place:
+                path.write_bytes(data[: len(data) // 2])
+                die()
+        write(path, data)
+
+    def counted(descriptor: int) -> None:
+        if armed.is_set() and seen["writes"]:
+            seen["syncs"] += 1
+            if seen["syncs"] == plan.place - WRITES:
+                die()
+        sync(descriptor)
+
+    checkpoint._write_through = half
+    os.fsync = counted  # type: ignore[assignment]
+
+
+def advance(work: Work, plan: Plan | None) -> None:
     """Train in a process of its own: go on with the run, or begin one where there is none."""
-    ready.set()
-    model, values = RECIPES[work.recipe]
+    torch.set_num_threads(1)
+    if plan is not None:
+        arm(plan)
+    registry = plugins.load()
     if list_runs(work.runs):
-        train(model, resume=work.run().path, registry=plugins.load(), runs=work.runs)
+        train(work.model, resume=work.run().path, registry=registry, runs=work.runs)
     else:
-        train(model, registry=plugins.load(), runs=work.runs, **SETTINGS, **values)
+        train(work.model, registry=registry, runs=work.runs, **SETTINGS, **work.values)
 
 
-def begin(work: Work, context: Any) -> Any:
-    """Return a process that trains, once it has loaded everything."""
-    ready = context.Event()
-    process = context.Process(target=advance, args=(work, ready))
+def session(work: Work, context: Any, plan: Plan | None = None) -> bool:
+    """Train until it is over; say whether it was killed. RuntimeError if it failed."""
+    process = context.Process(target=advance, args=(work, plan))
     process.start()
-    while not ready.wait(0.1) and process.is_alive():
-        pass
-    return process
-
-
-def finish(work: Work, context: Any) -> float:
-    """Train to the end; return the seconds that it took. Raises RuntimeError if it failed."""
-    process = begin(work, context)
-    start = time.monotonic()
     process.join()
-    if process.exitcode != 0:
+    if process.exitcode not in (0, -signal.SIGKILL):
         raise RuntimeError(f"training in {work.runs} ended with status {process.exitcode}")
-    return time.monotonic() - start
-
-
-def torment(
-    work: Work, context: Any, seconds: float, kills: int, dice: random.Random
-) -> list[Kill]:
-    """Kill the training up to `kills` times, then finish it; return the kills.
-
-    A moment is a random time behind a random checkpoint, so that it falls into the training on a
-    busy machine too; `seconds` is what a whole run takes.
-    """
-    done = []
-    for _ in range(kills):
-        behind = dice.randrange(saved(work), SETTINGS["steps"])
-        process = begin(work, context)
-        while process.is_alive() and saved(work) < behind:
-            time.sleep(0.002)
-        process.join(dice.uniform(0, seconds * SETTINGS["save_every"] / SETTINGS["steps"]))
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            done.append(Kill(saved(work), bool(list(work.runs.rglob(".*tmp*")))))
-        elif process.exitcode != 0:
-            raise RuntimeError(f"training in {work.runs} ended with status {process.exitcode}")
-        if saved(work) == SETTINGS["steps"]:
-            break
-    finish(work, context)
-    return done
+    return bool(process.exitcode)
 
 
 def saved(work: Work) -> int:
@@ -152,30 +187,53 @@ def saved(work: Work) -> int:
     return int(steps[-1].name) if steps else -1
 
 
-def trial(folder: Path, runs: int, kills: int, seed: int, *, fresh: bool = False) -> Outcome:
-    """Torment `runs` runs below a folder and compare each with an undisturbed one."""
+def torment(work: Work, context: Any, kills: int, dice: random.Random, first: int) -> list[Kill]:
+    """Kill the training up to `kills` times, then finish it; return the kills.
+
+    `first` is how many kills there were before, so that every second one of all is in a checkpoint.
+    """
+    done: list[Kill] = []
+    while len(done) < kills and saved(work) < SETTINGS["steps"]:
+        step = min(max(saved(work), 0) + dice.randint(1, 4), SETTINGS["steps"])
+        inside = (first + len(done)) % 2 == 0
+        # the time of a step or two
+        plan = Plan(step, inside, dice.randint(1, WRITES + 8), dice.uniform(0, 0.05))
+        if session(work, context, plan):
+            done.append(Kill(saved(work), bool(list(work.runs.rglob(".*tmp*")))))
+    session(work, context)
+    return done
+
+
+def trial(
+    folder: Path, kills: int, seed: int, *, models: Sequence[str] = (), fresh: bool = False
+) -> Outcome:
+    """Torment runs of all models below a folder, and compare each with an undisturbed one."""
     can_fork = "fork" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if can_fork and not fresh else "spawn")
-    dice = random.Random(seed)
-    straight: dict[int, tuple[Run, float]] = {}
-    outcome = Outcome()
-    for index in range(runs):
-        recipe = index % len(RECIPES)
-        if recipe not in straight:
-            calm = Work(recipe, folder / f"calm-{recipe}")
-            seconds = finish(calm, context)
-            straight[recipe] = calm.run(), seconds
-        expected, seconds = straight[recipe]
-        work = Work(recipe, folder / f"killed-{index}")
-        done = torment(work, context, seconds, kills, dice)
-        wrong = differences(expected, work.run())
+    known, dice, outcome = recipes(), random.Random(seed), Outcome()
+    names = list(models or known)
+    each = max(1, -(-kills // len(names)))  # kills of one run
+    calm: dict[str, Run] = {}
+    for index in range(kills):  # never so many runs, unless kills come too late
+        left = kills - len(outcome.kills)
+        if left <= 0:
+            break
+        name = names[index % len(names)]
+        model, values = known[name]
+        if name not in calm:
+            straight = Work(model, values, folder / f"calm-{name}")
+            session(straight, context)
+            calm[name] = straight.run()
+        work = Work(model, values, folder / f"killed-{index}")
+        done = torment(work, context, min(each, left), dice, len(outcome.kills))
+        wrong = differences(calm[name], work.run())
         outcome.runs += 1
         outcome.kills += done
         outcome.equal += not wrong
         steps = ", ".join(f"{kill.step}{'*' * kill.half}" for kill in done) or "none"
         verdict = wrong[0] if wrong else "equal"
         outcome.lines.append(
-            f"run {index + 1:>2}  {work.model:<7} killed behind step {steps:<14} {verdict}"
+            f"run {index + 1:>2}  {name:<12} killed behind step {steps:<30} {verdict}"
         )
     return outcome
 
@@ -225,20 +283,21 @@ def unequal(a: Any, b: Any, place: str = "") -> Iterator[str]:
 def main() -> int:
     """Run the trial in a temporary folder and print its outcome."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--kills", type=int, default=3, help="most kills of one run")
+    parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--models", default="", help="names with commas; all by default")
     parser.add_argument("--fresh", action="store_true", help="a new interpreter a process")
     given = parser.parse_args()
     torch.set_num_threads(1)
     start = time.monotonic()
+    names = [name for name in given.models.split(",") if name]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ANIMEKIT_HOME"] = folder
-        outcome = trial(Path(folder), given.runs, given.kills, given.seed, fresh=given.fresh)
+        outcome = trial(Path(folder), given.kills, given.seed, models=names, fresh=given.fresh)
     print(*outcome.lines, sep="\n")
     print(
-        f"{outcome.equal} of {outcome.runs} equal after {len(outcome.kills)} kills,"
-        f" {sum(kill.half for kill in outcome.kills)} of them in the middle of a file (*)"
+        f"{outcome.equal} of {outcome.runs} runs equal after {len(outcome.kills)} kills,"
+        f" {sum(kill.half for kill in outcome.kills)} of them in the middle of a checkpoint (*)"
         f" ({time.monotonic() - start:.0f} s)"
     )
     return 0 if outcome.equal == outcome.runs else 1

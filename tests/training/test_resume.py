@@ -104,16 +104,25 @@ def test_a_resumed_run_reports_each_step_once(tiny: Train) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_runs_killed_at_random_moments_end_as_the_run_that_was_not(tmp_path: Path) -> None:
-    outcome = kill_runs.trial(tmp_path, runs=2, kills=3, seed=0)
-    assert outcome.equal == outcome.runs == 2, outcome.lines
-    assert len(outcome.kills) >= 4, "too few kills to show anything"
+    outcome = kill_runs.trial(tmp_path, kills=6, seed=0, models=["gan", "crop"])
+    assert outcome.equal == outcome.runs >= 2, outcome.lines
+    assert len(outcome.kills) == 6
+    assert any(kill.half for kill in outcome.kills)
 
 
 @pytest.mark.slow
 def test_new_processes_killed_at_random_moments_end_as_the_run_that_was_not(tmp_path: Path) -> None:
-    outcome = kill_runs.trial(tmp_path, runs=4, kills=2, seed=1, fresh=True)
-    assert outcome.equal == outcome.runs == 4, outcome.lines
-    assert len(outcome.kills) >= 4, "too few kills to show anything"
+    outcome = kill_runs.trial(tmp_path, kills=8, seed=1, models=["wgangp", "bf16"], fresh=True)
+    assert outcome.equal == outcome.runs >= 2, outcome.lines
+    assert len(outcome.kills) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_every_model_killed_at_random_moments_ends_as_the_run_that_was_not(tmp_path: Path) -> None:
+    outcome = kill_runs.trial(tmp_path, kills=2 * len(kill_runs.recipes()), seed=2)
+    assert outcome.equal == outcome.runs, outcome.lines
+    assert sum(kill.half for kill in outcome.kills) > len(outcome.kills) // 4
 
 
 def test_more_steps_can_be_asked_for_and_are_remembered(tiny: Train, stop_at: Watch) -> None:
