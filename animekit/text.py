@@ -36,7 +36,7 @@ def one_name(name: str) -> str:
 
 
 def apart(first: str, second: str) -> str:
-    """Say by what two such names differ, so that one can be renamed; "" for the same name.
+    """Say by what two such names differ; "" for the same name.
 
     >>> apart("A.png", "a.png"), apart("\u00e9.png", "e\u0301.png")
     ('by upper and lower case', 'by how an accent is written (Unicode NFC and NFD)')

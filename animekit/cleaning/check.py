@@ -112,7 +112,7 @@ class Picture:
 
     @lazy
     def decoded(self) -> Decoded:
-        """The pixels, and whether it was transparent or moves; raises ImageError for no picture."""
+        """Pixels, and whether it was transparent or moves; raises ImageError."""
         if self.error is not None:
             raise self.error
         value: Decoded = self.__dict__["decoded"]

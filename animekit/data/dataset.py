@@ -135,9 +135,9 @@ def seen(names: Iterable[str], limit: int = 8) -> str:
 def no_images(
     where: str, others: Iterable[str], skipped: Iterable[Skipped], folder: str = ""
 ) -> DataError:
-    """Return the error of a place without a picture that is read: it says what is there instead.
+    """Return the error of a place without a picture that is read.
 
-    `folder` is where pictures of other formats can be converted.
+    It says what is there instead. `folder` is where pictures of other formats can be converted.
     """
     skipped = list(skipped)
     left = Counter(item.reason for item in skipped)

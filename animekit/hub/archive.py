@@ -54,7 +54,10 @@ class Collision(Hostile):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much an archive may hold; `ratio`: bytes a byte may become; pictures reach 1, text 10."""
+    """How much an archive may hold; `ratio`: bytes that a byte may become.
+
+    Of pictures it is 1, of text 10.
+    """
 
     members: int = 250_000
     member_bytes: int = 2 * 1024**3
@@ -63,7 +66,7 @@ class Limits:
 
 
 def below(root: str) -> Place:
-    """Return what keeps the files below a folder, without it; hidden ones and macOS's stay out.
+    """Return what keeps the files below a folder, but for hidden ones and macOS's.
 
     >>> place = below("set/a")
     >>> [str(place(PurePosixPath(name))) for name in ("set/a/1.png", "set/a/.x", "set/b/1.png")]
@@ -100,7 +103,7 @@ def unpacked(
 
 
 def safe_name(name: str) -> PurePosixPath:
-    """Return the name of a member as a path that every system can have; raise Hostile for others.
+    """Return a member's name as a path for every system; raise Hostile for others.
 
     >>> safe_name("./set/a/1.png")
     PurePosixPath('set/a/1.png')

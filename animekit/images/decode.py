@@ -256,7 +256,7 @@ def _flat(image: Image.Image) -> Decoded:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Return the frame at which an open file stands as RGB, or RGBA if it can be transparent.
+    """Return the frame at which a file stands as RGB, or RGBA if it has an alpha.
 
     It has 8 bits a channel, of deeper ones the high byte, and is turned as its EXIF says. This is
     the one way from all modes and all kinds of transparency.

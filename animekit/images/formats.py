@@ -116,7 +116,7 @@ def sniff(data: bytes) -> str:
 
 
 def what_it_is(data: bytes) -> str:
-    """Return in words what a file that is no picture is by its first bytes, "" if unknown.
+    """Return in words what a file that is no picture is, "" if unknown.
 
     >>> what_it_is(b"<!DOCTYPE html>"), what_it_is(b"Rar!\\x1a\\x07"), what_it_is(b"\\0")
     ('an HTML page', 'a RAR archive', '')
@@ -141,7 +141,7 @@ def suffix_of(name: str) -> str:
 
 
 def use_of(name: str, head: Callable[[], bytes]) -> Use:
-    """Say what becomes of a file: read, listed as foreign or as an archive, or nothing.
+    """Say what becomes of a file: read, listed as foreign or archive, or nothing.
 
     The name says whether it may be a picture. Where it has no ending, or that of a format that is
     not read, the first bytes decide: only then they are asked for.
@@ -163,7 +163,7 @@ def use_of(name: str, head: Callable[[], bytes]) -> Use:
 
 
 def foreign_words(name: str, head: bytes = b"") -> str:
-    """Return why a picture of a known format is not read; "" for what is no such picture.
+    """Return why a picture of a known format is not read; "" for anything else.
 
     >>> foreign_words("a.tif"), foreign_words("a.png", b"II*\\0")
     ('.tif is not a format that animekit reads', 'TIFF is not a format that animekit reads')
@@ -177,14 +177,14 @@ def foreign_words(name: str, head: bytes = b"") -> str:
 
 
 def unread_words(name: str, head: bytes) -> str:
-    """Return why a file that no decoder takes is not read: another format, or no picture."""
+    """Return why no decoder takes a file: another format, or no picture."""
     what = what_it_is(head)
     words = f"{what}, not an image" if what else "not an image in a format that animekit reads"
     return foreign_words(name, head) or words
 
 
 def convert_hint(names: Iterable[str], folder: str = "") -> str:
-    """Return what to type so that pictures of other formats can be read; "" for no names.
+    """Return what to type so that pictures of other formats can be read.
 
     >>> convert_hint(["a.tif", "b.tif"], "faces")
     'ImageMagick converts them: magick mogrify -format png faces/*.tif'
@@ -198,7 +198,7 @@ def convert_hint(names: Iterable[str], folder: str = "") -> str:
 
 
 def head_of(path: str | Path) -> bytes:
-    """Return the first bytes of a file, which say what it is; none where it cannot be read."""
+    """Return the first bytes of a file; none where it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             return file.read(HEAD_BYTES)

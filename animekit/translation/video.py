@@ -42,7 +42,7 @@ class Timing:
 def read_animation(
     data: bytes, name: str, alpha: Alpha, sized: Callable[[Photo], Photo] = lambda photo: photo
 ) -> tuple[list[Photo], Timing]:
-    """Decode all frames of a GIF, animated WebP or PNG, each brought to its size at once.
+    """Decode all frames of a GIF, animated WebP or PNG, each sized at once.
 
     Frames are counted as they come, since a file can promise any number. Raises ImageError for one
     that would take too long to read or too much memory to hold.

@@ -25,14 +25,14 @@ class Corrupt(Check):
     reasons: ClassVar[tuple[Reason, ...]] = (Reason("corrupt", "reject", "corrupt"), UNOPENED)
 
     def judge(self, table: pd.DataFrame) -> list[Finding]:
-        """Return the files that the decoder refused or the system, with their own reasons."""
+        """Return the files that the decoder or the system refused, and why."""
         rows = table[["error_kind", "error"]].itertuples()
         found = dict.fromkeys(DAMAGED, self.reasons[0]) | {"unreadable": UNOPENED}
         return [Finding(row, found[kind], note=note) for row, kind, note in rows if kind in found]
 
 
 class WrongType(Check):
-    """Find files of other formats, those that are no picture, and what is not as it seems.
+    """Find files of other formats, or no picture, or not what they seem.
 
     A JPEG that is called .png is decoded all the same, so it is kept and only noted: throwing it
     away would cost some scraped folders a tenth of their pictures. Transparency that was put on

@@ -182,7 +182,7 @@ def _refused(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
 
 
 def is_hashed(item: Skipped) -> bool:
-    """Say whether a fingerprint tells of a file that was left out, as those of 0.1.0 do."""
+    """Say whether fingerprints tell of a file that was left out: those of 0.1.0 do."""
     unread = item.reason.endswith(UNREAD_ENDING)
     return item.reason != ARCHIVE and (not unread or suffix_of(item.name) in HASHED)
 
