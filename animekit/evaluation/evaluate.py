@@ -16,6 +16,7 @@ from animekit.errors import UnusableError
 from animekit.evaluation import collapse
 from animekit.evaluation.fakes import Contender, Drawn
 from animekit.evaluation.image_set import Oddity
+from animekit.evaluation.look import Look
 from animekit.evaluation.metric import Exhibit, Metric, MetricContext
 from animekit.evaluation.number_names import number_names
 from animekit.evaluation.plan import EvaluateOutline, EvaluatePlan, outline
@@ -116,6 +117,7 @@ class Evaluator:
     report: StageProgress
     oddities: list[Oddity] = field(default_factory=list)
     columns: int = 0
+    looks: list[Look | None] = field(default_factory=list)
     found: dict[str, list[list[Numbers]]] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -130,6 +132,8 @@ class Evaluator:
         exhibits: list[tuple[str, Exhibit]] = []
         for repeat in range(plan.request.repeats if plan.metrics else 0):
             drawn = [self._draw(each, repeat) for each in plan.contenders]
+            if repeat == 0 and collapse.TOLD_BY & plan.metrics.keys():
+                self._look(drawn)
             for name in plan.metrics:
                 began = time.monotonic()
                 metric = self._measure(name, drawn, repeat)
@@ -219,21 +223,37 @@ class Evaluator:
                 column.values.update(summarise(numbers, side.count, keys))
             definition = self.definitions.get(name, "")
             rows += [Row(key, name, asked.cls.better, definition) for key in keys]
-        verdicts = {}
-        for column in columns[1:]:
-            seen = collapse.collapse(*columns[0].numbers(), *column.numbers())
-            if seen is not None:
-                verdicts[column.name] = seen
         return Evaluation(
             rows,
             columns,
             self.oddities,
-            verdicts,
+            self._verdicts(columns),
             self._provenance(),
             exhibits,
             seconds=self.seconds,
             run=plan.contenders[0].run,
         )
+
+    def _verdicts(self, columns: list[Column]) -> dict[str, collapse.Verdict]:
+        """Return what is said of each contender, where any number tells."""
+        verdicts = {}
+        for place, each in enumerate(self.plan.contenders):
+            seen = collapse.collapse(
+                *columns[0].numbers(),
+                *columns[place + 1].numbers(),
+                look=self.looks[place + 1] if self.looks else None,
+                real_look=self.looks[0] if self.looks else None,
+                training=each.training(),
+            )
+            if seen is not None:
+                verdicts[each.name] = seen
+        return verdicts
+
+    def _look(self, drawn: list[Drawn]) -> None:
+        """Look at the pictures of the first repeat, for what is said of them."""
+        real = self.plan.side.shown()
+        sides = [real, *(fakes for fakes, _ in drawn)]
+        self.looks = [None if side is None else Look.of(side) for side in sides]
 
     def _places(self, name: str) -> list[list[Numbers]]:
         """Return what a metric found, by column and repeat; of one left out, why."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from animekit.device import choose_device
 from animekit.errors import NotFoundError, UnusableError
+from animekit.evaluation.collapse import Training
 from animekit.evaluation.image_set import ImageSet, LabelTable, known_colours, open_images
 from animekit.evaluation.request import EvaluateRequest
 from animekit.files import Progress
@@ -23,10 +24,12 @@ from animekit.models.weights import bundled
 from animekit.runs.checkpoint import MODEL
 from animekit.runs.run import Loaded, Run, list_runs, load_model
 from animekit.seeds import derive_seed
+from animekit.text import number
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
 
+BATCH = 64  # images of a step where nobody knows
 PART = 256  # images drawn between two words of progress
 
 Drawn = tuple[np.ndarray, np.ndarray | None]
@@ -58,6 +61,9 @@ class Contender(Protocol):
     @property
     def labelled(self) -> bool:
         """Whether it is known what each image was asked to be."""
+
+    def training(self) -> Training | None:
+        """How long a model was trained, as far as it is known."""
 
     def draw(
         self, count: int, repeat: int, progress: Progress, asked: LabelTable | None = None
@@ -155,6 +161,17 @@ class ModelContender:
         seeds = range(start, start + count)
         return conditions.filled(labels, mask, spec.groups, seeds, self.loaded.frequencies())
 
+    def training(self) -> Training | None:
+        """Return how long the model was trained; a batch that nobody knows is taken for 64."""
+        run, step = self.loaded.run, self.loaded.step
+        if run is None:
+            return Training(step, step * BATCH) if step else None
+        batch = run.config.get("options", {}).get("batch_size")
+        reports = [row for row in run.metrics() if 0 < row.get("step", 0) <= step]
+        losses = {k: v for row in reports for k, v in row.items() if re.match("[dg]/", k)}
+        words = ", ".join(f"{key} {number(value)}" for key, value in losses.items())
+        return Training(step, step * (batch if isinstance(batch, int) else BATCH), words)
+
     def facts(self) -> dict[str, Any]:
         """Return the weights, the seeds and the truncation."""
         return {
@@ -222,6 +239,9 @@ class SetContender:
         rows = np.sort(rng.permutation(len(self.images))[:count])
         progress(count, count)
         return self.images.take(rows)
+
+    def training(self) -> None:
+        """Return nothing: whoever drew them."""
 
     def facts(self) -> dict[str, Any]:
         """Return the path and the content's hash."""

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from animekit.data.pack import Pack
-from animekit.errors import AnimekitError
 from animekit.plugins import Registry
 
 METRIC, KEY = "swd", "swd_avg"
@@ -35,7 +34,10 @@ class Judge:
 
     @classmethod
     def make(cls, registry: Registry, pack: Pack, size: int, count: int, seed: int) -> Judge | None:
-        """Return a judge over `count` real images; None if the metric cannot take them."""
+        """Return a judge over `count` real images; None without the metric.
+
+        Raises UnusableError that says why the metric cannot take them.
+        """
         if METRIC not in registry.all("metric"):
             return None
         metric = registry.get("metric", METRIC)()
@@ -43,11 +45,7 @@ class Judge:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(pack))[:count])
         edge = (pack.images.shape[1] - size) // 2
         real = np.asarray(pack.images[chosen])[:, edge : edge + size, edge : edge + size]
-        try:
-            prepared = metric.prepare(real.transpose(0, 3, 1, 2))
-        except AnimekitError:
-            return None  # a size that the metric does not know: train without a best
-        return cls(metric, prepared, count, KEY)
+        return cls(metric, metric.prepare(real.transpose(0, 3, 1, 2)), count, KEY)
 
     def scores(self, fakes: np.ndarray) -> dict[str, float]:
         """Return the numbers for fakes uint8 [N, H, W, 3].

@@ -25,7 +25,7 @@ from animekit.signals import StopSignals
 from animekit.training import samples
 from animekit.training.fitting import check_progress
 from animekit.training.job import TrainJob, new_job
-from animekit.training.judge import Judge
+from animekit.training.judge import KEY, Judge
 from animekit.training.logger import Logger
 from animekit.training.reporter import Reporter
 from animekit.training.request import TrainRequest
@@ -240,7 +240,14 @@ class Trainer:
     @cached_property
     def judge(self) -> Judge | None:
         """What scores the model; made when needed, since it looks at many images."""
-        return self.job.judge(self.registry)
+        try:
+            return self.job.judge(self.registry)
+        except UnusableError as error:  # such as a side that the metric does not know
+            self._unjudged(f"{error.message}; no best checkpoint is kept")
+            return None
+
+    def _unjudged(self, why: str) -> None:
+        self.reporter.note(self.stepper.done, "warning", f"{KEY} is undefined: {why}")
 
     def _evaluate(self) -> bool:
         """Score the model, log it, and say whether it is the best so far."""
@@ -253,14 +260,17 @@ class Trainer:
         try:
             scores = self.judge.scores(fakes)
         except UnusableError as error:
-            self.reporter.note(self.stepper.done, "warning", error.message)
+            self._unjudged(error.message)
             return False
         self._report_clock()
         self.reporter.report(
             self.stepper.done, {f"eval/{key}": value for key, value in scores.items()}
         )
         value = scores[self.judge.key]
-        if not math.isfinite(value) or (self.best is not None and value >= self.best):
+        if not math.isfinite(value):
+            self._unjudged("it is not finite")
+            return False
+        if self.best is not None and value >= self.best:
             return False
         self.best = value
         self.reporter.note(self.stepper.done, "info", f"best so far: {self.judge.key} {value:.2f}")

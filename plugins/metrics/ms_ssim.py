@@ -50,15 +50,16 @@ class MSSSIMParams(Params):
 
 
 class MSSSIM(Metric):
-    """Mean MS-SSIM over pairs of fakes: how alike they are, lower is more varied.
+    """Mean MS-SSIM over pairs of fakes: how alike they are; good is as real images.
 
     Gives `ms_ssim` and its standard error over pairs, `ms_ssim_se`: N pictures make N // 2 pairs,
     an odd one is left out. Real pictures are not looked at: give them as `fake` to get the value
-    to compare with. Only a value near theirs is good: less is not better (noise is near 0.06).
+    to compare with. Only a value near theirs is good: above it pictures repeat each other or are
+    blurred, below it they are noise (near 0.06).
     """
 
     name = "ms_ssim"
-    better = "lower"
+    better = "real"
     protocol: ClassVar[str] = "ms_ssim/pggan"
     fewest: ClassVar[int] = FEWEST
     uses_real: ClassVar[bool] = False

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from animekit.evaluation.collapse import Verdict, collapse
+from animekit.evaluation.collapse import Training, Verdict, collapse
+from animekit.evaluation.evaluate import evaluate
+from animekit.evaluation.image_set import ImageSet
+from animekit.testing.tiny import tiny_dataset
 from animekit_plugins.metrics.ms_ssim import MSSSIM
 from animekit_plugins.metrics.ndb import NDB
 
@@ -123,3 +127,90 @@ def test_pictures_that_have_collapsed_are_judged_so_from_end_to_end() -> None:
         result = collapse(floor, {}, numbers(pictures), {})
         assert result is not None
         assert result.level == level, result.text
+
+
+def faces(start: int, count: int = 300) -> np.ndarray:
+    """Return drawn faces uint8 [N, 32, 32, 3]."""
+    dataset = tiny_dataset(1000)
+    return np.stack([dataset[start + index][0][::2, ::2] for index in range(count)])
+
+
+def blurred(images: np.ndarray) -> np.ndarray:
+    return np.stack([cv2.GaussianBlur(image, (0, 0), 2.0) for image in images])
+
+
+def shifted(images: np.ndarray, by: int) -> np.ndarray:
+    return np.clip(images.astype(int) + by, 0, 255).astype(np.uint8)
+
+
+RANDOM = np.random.default_rng(0)
+OTHERS = faces(600)
+SETS: dict[str, tuple[str, np.ndarray]] = {
+    "others": ("none", OTHERS),
+    "noise": ("noise", RANDOM.integers(0, 256, OTHERS.shape, dtype=np.uint8)),
+    "flat": ("flat", RANDOM.integers(0, 256, (300, 1, 1, 3), dtype=np.uint8).repeat(32, 1)),
+    "bright": ("tones", shifted(OTHERS, 60)),
+    "dark": ("tones", shifted(OTHERS, -70)),
+    "grey": ("tones", OTHERS.mean(3, keepdims=True).astype(np.uint8).repeat(3, 3)),
+    "blurred": ("blur", blurred(OTHERS)),
+    "eight": ("collapse", OTHERS[np.arange(300) % 8]),
+    "half of eight": ("collapse", np.concatenate([OTHERS[:120], OTHERS[np.arange(180) % 8]])),
+    "eight, not quite equal": (
+        "collapse",
+        shifted(OTHERS[np.arange(300) % 8], RANDOM.integers(-6, 7, OTHERS.shape)),
+    ),
+}
+SETS["flat"] = ("flat", np.broadcast_to(SETS["flat"][1][:, :1], OTHERS.shape).copy())
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_only_what_collapsed_is_called_a_collapse(name: str) -> None:
+    kind, images = SETS[name]
+    found = evaluate(
+        ImageSet(name, images),
+        ImageSet("reals", faces(0, 600)),
+        metrics=["ms_ssim", "ndb", "nearest"],
+        num=300,
+        repeats=1,
+        illustrate=False,
+    )
+    verdict = found.verdicts[name]
+    assert verdict.kind == kind, (verdict.text, verdict.looks)
+    assert (verdict.level == "collapse") is (kind == "collapse")
+    words = verdict.text.rpartition(": ")[2]
+    assert ("mode collapse" in words.replace("no sign of mode collapse", "")) is (
+        kind == "collapse"
+    )
+
+
+@pytest.mark.parametrize("metrics", [["nearest"], ["ms_ssim", "ndb", "nearest"]])
+def test_copies_of_real_images_are_not_praised(metrics: list[str]) -> None:
+    reals = ImageSet("reals", faces(0, 600))
+    asked = {"metrics": metrics, "num": 600, "repeats": 1, "illustrate": False}
+    copies = ImageSet("copies", np.concatenate([OTHERS[:240], reals.images[:60]]))
+    verdict = evaluate(copies, reals, **asked).verdicts["copies"]
+    assert (verdict.level, verdict.kind) == ("risk", "copies")
+    few = ImageSet("few", reals.images[np.arange(300) % 5])
+    verdict = evaluate(few, reals, **asked).verdicts["few"]
+    assert verdict.kind == "collapse"
+    assert "the same few real images again and again" in verdict.text
+
+
+def test_a_model_that_hardly_learned_is_undertrained_and_its_loss_is_told() -> None:
+    young = Training(step=10, images=640, losses="d/adv 0.02")
+    result = collapse(REAL, SPREAD, {"ms_ssim": 0.99}, SPREAD, training=young)
+    assert result is not None
+    assert (result.level, result.kind) == ("risk", "undertrained")
+    assert result.text.endswith(
+        "undertrained: train on and ask again (step 10, 640 images seen, d/adv 0.02)"
+    )
+    old = collapse(REAL, SPREAD, {"ms_ssim": 0.99}, SPREAD, training=Training(5000, 320_000))
+    assert old is not None
+    assert old.level == "collapse"
+
+
+def test_real_images_that_are_all_alike_tell_nothing() -> None:
+    flat = ImageSet("reals", np.full((600, 32, 32, 3), 128, np.uint8))
+    found = evaluate(ImageSet("fakes", OTHERS), flat, metrics=["ms_ssim"], repeats=1)
+    assert "flat or all the same tell nothing" in found.verdicts["fakes"].text
+    assert found.verdicts["fakes"].level == "none"
