@@ -10,6 +10,7 @@ Every name below is imported on first use, so that `import animekit` costs nothi
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from animekit.translation.transfer import transfer
 
     __version__: str
+
+# Threads of torch that wait for each other shall sleep. By default they spin, and where anything
+# else runs on the machine, a step takes many times as long. OpenMP reads this as torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _HOMES = {
     "AnimekitError": "animekit.errors",

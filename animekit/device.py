@@ -6,15 +6,18 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from animekit import plugins
-from animekit.errors import DeviceError
+from animekit.errors import DeviceError, UsageError
+from animekit.files import cores
 
 Precision = Literal["auto", "fp32", "bf16"]
+CROWDED = 0.35  # share of the cores that others take, from which on it is worth a word
 
 
 def choose_device(name: str) -> torch.device:
@@ -63,9 +66,15 @@ def native_bf16() -> bool:
 
 
 def thread_count(count: int | None) -> int:
-    """Return the CPU threads for --threads: by default one a core that we may use."""
-    if count is None and "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
+    """Return the CPU threads for --threads: by default one a core that we may use.
+
+    They are as many where other programs run beside: waiting threads sleep (OMP_WAIT_POLICY is set
+    as animekit is imported), and fewer would get a smaller share of the machine.
+    """
+    if count is not None and count < 1:
+        raise UsageError(f"{count} threads cannot compute", "--threads 1 or more, or leave it out")
+    if count is None and "OMP_NUM_THREADS" not in os.environ:
+        count = cores()
     return count or torch.get_num_threads()
 
 
@@ -78,6 +87,54 @@ def threads(count: int | None) -> Iterator[int]:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
+
+
+@dataclass
+class OtherWork:
+    """How much of the processor other programs took since this was asked last."""
+
+    stat: Path = Path("/proc/stat")
+    busy: float = field(init=False)
+    all: float = field(init=False)
+    own: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.busy, self.all, self.own = self._seconds()
+
+    def share(self) -> float | None:
+        """Return their share of the cores that we may use, None where that is not known."""
+        before = self.busy, self.all, self.own
+        self.busy, self.all, self.own = self._seconds()
+        busy, total, own = (
+            now - then for now, then in zip((self.busy, self.all, self.own), before, strict=True)
+        )
+        return None if total <= 0 else min(1.0, max(0.0, busy - own) / total)
+
+    def warning(self) -> str | None:
+        """Return what a person should know where others take much of the processor."""
+        share = self.share()
+        if share is None or share < CROWDED:
+            return None
+        return f"other programs take {100 * share:.0f} % of the processor, so that this goes slower"
+
+    def _seconds(self) -> tuple[float, float, float]:
+        """Return seconds that the cores worked, that passed on them, and that we worked."""
+        spent = os.times()
+        own = spent.user + spent.system + spent.children_user + spent.children_system
+        try:
+            lines = self.stat.read_text("ascii").splitlines()
+            ours = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+            rows = [line.split() for line in lines if line.partition(" ")[0] in ours]
+            ticks = [list(map(int, row[1:9])) for row in rows]  # guests are in user and nice
+            second = os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError, AttributeError):  # no Linux
+            return 0.0, 0.0, own
+        idle = sum(row[3] + row[4] for row in ticks)  # idle, and waiting for a disk
+        total = sum(map(sum, ticks))
+        return (total - idle) / second, total / second, own
+
+
+SINCE_START = OtherWork()
 
 
 def environment() -> dict[str, Any]:

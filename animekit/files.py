@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import hashlib
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -103,10 +104,28 @@ def is_file(path: Path) -> bool:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use, by affinity and quota."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    return max(1, math.ceil(min(count, quota(Path("/sys/fs/cgroup")))))
+
+
+def quota(top: Path) -> float:
+    """Return how many cores a control group grants, infinity without a limit.
+
+    `top` is where the kernel shows the groups, of version 2 or 1.
+    """
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            words = " ".join((top / name).read_text("ascii") for name in names).split()
+            granted, period = int(words[0]), int(words[1])
+        except (OSError, ValueError, IndexError):  # "max", or no such file
+            continue
+        if granted > 0 and period > 0:
+            return granted / period
+    return math.inf
 
 
 def as_error(

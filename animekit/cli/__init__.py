@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,8 @@ COMMANDS = (
     config,
     plugins,
 )  # in the order of the help
+LONG = 5.0  # seconds of a command, from which on a person asks what took so long
+TELL_THEMSELVES = ("train", "demo")  # while they work, what other programs take
 COMPLETION = "_ANIMEKIT_COMPLETE"
 """Set by the shell function that Typer installs, which asks what may follow."""
 BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of our output went away, which is no error
@@ -66,13 +69,14 @@ class Root(Group):
 
     def answer(self, session: Session, words: list[str], **rest: Any) -> int:
         """Run the command, write its JSON answer or its error, and return the exit code."""
-        data, error = None, None
+        data, error, began = None, None, time.monotonic()
         try:
             data = super().main(words, obj=session, **rest)
             if isinstance(data, int):  # --help and --version write for themselves; 130 is Ctrl-C
                 if data != Stopped.exit_code:
                     return data
                 raise KeyboardInterrupt
+            tell_slowness(session, time.monotonic() - began)
             sys.stdout.flush()
         except SystemExit as stop:  # Typer and Rich end so on a broken pipe
             return BROKEN_PIPE if stop.code == 1 else int(stop.code or 0)
@@ -88,6 +92,16 @@ class Root(Group):
                 data = error.data
         session.screen.finish(session.command, session.args, data, error)
         return error.exit_code if error else 0
+
+
+def tell_slowness(session: Session, seconds: float) -> None:
+    """Say what other programs took of the processor while a long command worked."""
+    device = sys.modules.get("animekit.device")  # not imported for this: it brings torch
+    if device is None or seconds < LONG or session.command.startswith(TELL_THEMSELVES):
+        return
+    warning = device.SINCE_START.warning()
+    if warning is not None:
+        session.screen.note(warning)
 
 
 @contextmanager

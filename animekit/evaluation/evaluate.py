@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from animekit import device as devices
 from animekit import plugins
 from animekit.config import renamed_arguments
-from animekit.device import environment, thread_count
 from animekit.errors import UnusableError
 from animekit.evaluation import collapse
 from animekit.evaluation.fakes import Contender, Drawn
@@ -47,6 +47,7 @@ def evaluate(
     checkpoint: str | int = "best",
     truncation: float | None = None,
     device: str = "auto",
+    threads: int | None = None,
     fail_if: Sequence[str] = (),
     min_faces: int | None = None,
     illustrate: bool = True,
@@ -62,7 +63,7 @@ def evaluate(
     need no download; "all" has those too that say little. `params` are such as
     {"swd.patches": 64}. `num` images of each side are compared, by default as many as the real
     ones can give twice, so that the floor of real against real has the same number; `quick` means
-    1,000, once.
+    1,000, once. `threads` are those of the CPU, one a core by default.
 
     A TorchScript file as extractor is a program that runs as you: `trust_extractor` agrees to it.
 
@@ -82,6 +83,7 @@ def evaluate(
         checkpoint=checkpoint,
         truncation=truncation,
         device=device,
+        threads=threads,
         fail_if=tuple(fail_if),
         min_faces=min_faces,
         illustrate=illustrate,
@@ -96,7 +98,8 @@ def evaluate(
 
 def measure(found: EvaluateOutline, progress: StageProgress) -> Evaluation:
     """Measure what an outline says, as `evaluate` does."""
-    return Evaluator(found.open(counting(progress, "reading")), progress).run()
+    with devices.threads(found.request.threads):
+        return Evaluator(found.open(counting(progress, "reading")), progress).run()
 
 
 def counting(report: StageProgress, words: str) -> Callable[[int, int], None]:
@@ -287,6 +290,6 @@ class Evaluator:
             "metrics": {
                 name: self._metric(name, 0).params.model_dump(mode="json") for name in plan.metrics
             },
-            "threads": thread_count(None),
-            "environment": environment(),
+            "threads": devices.thread_count(request.threads),
+            "environment": devices.environment(),
         }

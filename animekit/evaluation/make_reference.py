@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from animekit import plugins
+from animekit.device import threads
 from animekit.evaluation.evaluate import counting, sharing
 from animekit.evaluation.fakes import SetContender
 from animekit.evaluation.image_set import open_images
@@ -31,9 +32,22 @@ def make_reference(
     """Return a reference of real images: their side of what can be exported.
 
     Its floor comes from the same number of images that are not among those. `asked` are keywords
-    of `animekit.evaluate`: metrics, params, num, repeats, quick, seed, size and trust_extractor.
+    of `animekit.evaluate`: metrics, params, num, repeats, quick, seed, size, threads and
+    trust_extractor.
     """
     request = EvaluateRequest.of(**asked)
+    with threads(request.threads):
+        return _made(ref, name, tags, request, registry, progress)
+
+
+def _made(
+    ref: str,
+    name: str,
+    tags: Path | None,
+    request: EvaluateRequest,
+    registry: Registry | None,
+    progress: StageProgress | None,
+) -> Reference:
     found = registry if registry is not None else plugins.load()
     report = progress or (lambda words, share: None)
     metrics = metric_requests(request, found)

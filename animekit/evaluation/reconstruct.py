@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from animekit import device as devices
 from animekit import plugins
 from animekit.config import renamed_arguments
-from animekit.device import choose_device
 from animekit.errors import UsageError
 from animekit.evaluation import held_out, latent_map, latent_picture
 from animekit.evaluation.held_out import TestImages
@@ -128,6 +128,7 @@ class ReconstructRequest:
     seed: int = 0
     checkpoint: str | int = "best"
     device: str = "auto"
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.num < 1 or self.map_num < latent_map.FEWEST:
@@ -156,6 +157,7 @@ def reconstruct(
     seed: int = 0,
     checkpoint: str | int = "best",
     device: str = "auto",
+    threads: int | None = None,
     registry: Registry | None = None,
     progress: StageProgress | None = None,
 ) -> Reconstruction:
@@ -167,16 +169,17 @@ def reconstruct(
     `map_num` images are laid out in two dimensions by t-SNE. Raises UnusableError for a model that
     does not reconstruct.
     """
-    request = ReconstructRequest(num, attribute, map_num, tags, seed, checkpoint, device)
+    request = ReconstructRequest(num, attribute, map_num, tags, seed, checkpoint, device, threads)
     report = progress or (lambda words, share: None)
-    plan = make_reconstruct_plan(
-        model,
-        data,
-        request,
-        registry if registry is not None else plugins.load(),
-        lambda done, total: report("reading", done / max(total, 1)),
-    )
-    return _reconstructed(plan, report)
+    with devices.threads(threads):
+        plan = make_reconstruct_plan(
+            model,
+            data,
+            request,
+            registry if registry is not None else plugins.load(),
+            lambda done, total: report("reading", done / max(total, 1)),
+        )
+        return _reconstructed(plan, report)
 
 
 def make_reconstruct_plan(
@@ -202,7 +205,7 @@ def open_model(
     if isinstance(model, Loaded):
         return model
     loaded = load_model(model, registry, checkpoint=request.checkpoint)
-    loaded.model.to(choose_device(request.device))
+    loaded.model.to(devices.choose_device(request.device))
     return loaded
 
 

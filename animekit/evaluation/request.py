@@ -34,6 +34,7 @@ class EvaluateRequest:
     checkpoint: str | int = "best"
     truncation: float | None = None
     device: str = "auto"
+    threads: int | None = None
     fail_if: Sequence[str] = ()
     min_faces: int | None = None
     illustrate: bool = True

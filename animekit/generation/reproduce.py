@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from animekit import device as devices
 from animekit.config import renamed_arguments
-from animekit.device import choose_device
 from animekit.errors import AnimekitError, NotFoundError, UnusableError
 from animekit.files import is_file
 from animekit.generation.draw import draw_recipe
@@ -32,6 +32,7 @@ def reproduce(
     noise: str | Path | np.ndarray | None = None,
     checkpoint: str | int = "best",
     device: str | None = None,
+    threads: int | None = None,
     registry: Registry | None = None,
 ) -> Generated:
     """Draw the images of a picture again; their `save` then writes the same bytes.
@@ -51,7 +52,7 @@ def reproduce(
             else load_model(model, registry, checkpoint=checkpoint)
         )
     if device is not None:
-        loaded.model.to(choose_device(device))
+        loaded.model.to(devices.choose_device(device))
     found = loaded.weights
     warnings = []
     if found.sha256 != recipe.model.sha256:
@@ -74,7 +75,8 @@ def reproduce(
         version=version("animekit"),
         layout=recipe.layout or Layout(),  # each picture has one, and it bounds what is drawn
     )
-    return draw_recipe(loaded, recipe, rows, warnings)
+    with devices.threads(threads):
+        return draw_recipe(loaded, recipe, rows, warnings)
 
 
 remake = reproduce  # its name in version 0.1.0

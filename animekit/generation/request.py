@@ -36,6 +36,7 @@ class GenerateRequest:
     model: Where = None
     checkpoint: str | int = "best"
     device: str | None = None
+    threads: int | None = None
     prompts: Prompts | None = None
     seeds: Seeds | None = None
     num: int | None = None

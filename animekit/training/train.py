@@ -13,7 +13,7 @@ from typing import Any
 import filelock
 import torch
 
-from animekit.device import threads
+from animekit.device import OtherWork, threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
 from animekit.files import Progress
 from animekit.models import weights
@@ -32,6 +32,7 @@ from animekit.training.request import TrainRequest
 from animekit.training.resume import fixed_values, refuse_others, resumed_job
 
 ROLLBACKS = 3
+LOOK = 20.0  # seconds of training after which it is known what other programs take
 GRID = 8  # a sample grid has 8 x 8 images
 
 
@@ -158,7 +159,8 @@ class Trainer:
         return self.run
 
     def _begin(self) -> None:
-        self._since = time.monotonic()
+        self._since, self._begun = time.monotonic(), self.seconds
+        self.others: OtherWork | None = OtherWork()  # until it was asked
         for warning in self.job.warnings:
             self.reporter.note(self.stepper.done, "warning", warning)
         if self.fresh:
@@ -230,6 +232,10 @@ class Trainer:
         if self.stepper.engine.device.type == "cuda":
             stats["mem_gb"] = torch.cuda.max_memory_allocated() / 1e9
         self.reporter.report(self.stepper.done, stats)
+        if self.others is not None and elapsed - self._begun >= LOOK:
+            warning, self.others = self.others.warning(), None
+            if warning is not None:
+                self.reporter.note(self.stepper.done, "warning", warning)
         self._report_clock()
 
     def _sample(self) -> None:

@@ -69,7 +69,15 @@ OWN = [
     option("out", Path, "--out", "-o", metavar="DIR", help="Where results go.", panel=RESULT),
 ]
 WORK = [
-    option("workers", str, metavar="auto|N", help="Pictures looked at at a time.", panel="Work"),
+    option(
+        "workers",
+        str,
+        "--workers",
+        "--threads",
+        metavar="auto|N",
+        help="Pictures looked at at a time, each in a thread.",
+        panel="Work",
+    ),
     option("shard", str, metavar="I/N", help="Look at one part of N only.", panel="Work"),
     option("merge", bool, help="Judge what all shards measured.", panel="Work"),
     option(

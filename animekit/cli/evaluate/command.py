@@ -31,6 +31,7 @@ OWN = [
     option("ref_tags", Path, metavar="FILE", help="Tags of the real images.", panel="Data"),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
     option("truncation", float, metavar="F", help="Truncation of z (default: the model's own)."),
+    option("threads", int, metavar="N", help="CPU threads."),
     option("compare", list[str], metavar="RUN", help="Measure this one too; may be repeated."),
     option("extractor", str, metavar="NAME", help="Features for fd, kd, prdc.", panel=METRICS),
     option("trust_extractor", bool, help="Run a TorchScript extractor: it is code.", panel=METRICS),

@@ -15,7 +15,8 @@ from animekit.evaluation.plan import outline
 from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import Evaluation, Value
 
-SHARED = ("num", "repeats", "quick", "size", "trust_extractor")  # by an evaluation and a reference
+# what an evaluation and a reference have in common
+SHARED = ("num", "repeats", "quick", "size", "threads", "trust_extractor")
 
 
 def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ OWN = [
         help=r"Below 1: more typical images. [dim]\[default: the model's own, mostly 1][/]",
     ),
     option("noise", Path, metavar="NPY", help="Draw from this noise in place of seeds."),
+    option("threads", int, metavar="N", help="CPU threads."),
     option("reproduce", Path, metavar="PICTURE", help="Draw a picture again from its metadata."),
 ]
 ASKED = [

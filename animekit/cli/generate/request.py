@@ -36,6 +36,7 @@ class GenerateOptions:
     checkpoint: str
     truncation: float | None
     noise: Path | None
+    threads: int | None
     reproduce: Path | None
     prompt: Sequence[str] | None
     prompts: Path | None
@@ -89,6 +90,7 @@ class GenerateOptions:
             model=self.model,
             checkpoint=checkpoint_of(self.checkpoint),
             device=common.device or "auto",
+            threads=self.threads,
             prompts=prompts,
             seeds=self.seeds if path is None else self.interpolate,
             num=self.num,

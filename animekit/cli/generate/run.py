@@ -46,6 +46,7 @@ def _reproduce(common: Common, options: GenerateOptions, picture: Path) -> dict[
             noise=options.noise,
             checkpoint=checkpoint_of(options.checkpoint),
             device=device,
+            threads=options.threads,
             registry=common.registry(),
         )
     common.screen.note(drawn.origin)

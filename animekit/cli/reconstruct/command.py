@@ -17,6 +17,7 @@ OWN = [
     option("image_size", int, metavar="PX", help="Side of an image in the picture."),
     option("tags", Path, metavar="FILE", help="Tags of the images."),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
+    option("threads", int, metavar="N", help="CPU threads."),
     option("out", Path, "--out", "-o", metavar="FILE", help="Where the pairs go."),
     option("map", Path, metavar="FILE", help="Draw the codes in two dimensions.", panel=MAP),
     option("attr", str, metavar="NAME", help="hair, eyes or any label.", panel=MAP),

@@ -40,6 +40,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         "seed": common.seed or 0,
         "checkpoint": checkpoint_of(options["checkpoint"]),
         "device": common.device or "auto",
+        "threads": options["threads"],
     }
     request = ReconstructRequest(**asked)
     with common.screen.busy("loading"):
