@@ -79,6 +79,19 @@ def with_hyphens(words: Sequence[str], flags: Collection[str]) -> list[str]:
     return found
 
 
+def with_values(words: Sequence[str], alone: Mapping[str, str]) -> list[str]:
+    """Return the words, options that stand without a value with the one they then have.
+
+    >>> with_values(["--path", "-o", "a", "--path", "3"], {"--path": "all"})
+    ['--path=all', '-o', 'a', '--path', '3']
+    """
+    found = []
+    for word, after in zip(words, [*words, "-"][1:], strict=True):
+        bare = word in alone and after.startswith("-")
+        found.append(f"{word}={alone[word]}" if bare else word)
+    return found
+
+
 class _Readable:
     """What the help of all commands and groups is spared: types in angle brackets."""
 
@@ -96,11 +109,13 @@ class _Readable:
 class Command(_Readable, TyperCommand):
     """A command; `valued` are its flags that may be typed with a value.
 
-    `renamed` are those of earlier versions under other names, of which help is silent.
+    `renamed` are those of earlier versions under other names, of which help is silent; `alone` are
+    options that may be typed without a value, with the value that is meant.
     """
 
     valued: ClassVar[Valued] = {}
     renamed: ClassVar[Renamed] = {}
+    alone: ClassVar[Mapping[str, str]] = {}
     _last = ""
 
     def get_help_option(self, ctx: Any) -> Any:
@@ -117,6 +132,8 @@ class Command(_Readable, TyperCommand):
         }
         words = with_new_names(with_hyphens(args, {*flags, *self.renamed}), self.renamed)
         self._last = words[-1] if words else ""
+        if not ctx.resilient_parsing:  # a line that is being typed may still get the value
+            words = with_values(words, self.alone)
         return super().parse_args(ctx, spell_out(words, self.valued))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,7 +17,9 @@ from animekit.errors import (
     UsageError,
 )
 from animekit.files import as_error, as_name_error
-from animekit.plugins import fault_of
+
+if TYPE_CHECKING:
+    from animekit.plugins import PluginFault
 
 
 def known(error: BaseException, args: Mapping[str, Any]) -> AnimekitError | None:
@@ -45,7 +47,7 @@ def known(error: BaseException, args: Mapping[str, Any]) -> AnimekitError | None
 
 def _of_a_plugin(error: BaseException) -> PluginError | None:
     """Return the error that names the plugin of a user and its line; None for animekit's own."""
-    fault = fault_of(error)
+    fault = _fault(error)
     if fault is None or fault.is_own:
         return None
     message = (str(error).splitlines() or [""])[0]
@@ -57,9 +59,15 @@ def _of_a_plugin(error: BaseException) -> PluginError | None:
     )
 
 
+def _fault(error: BaseException) -> PluginFault | None:
+    plugins = sys.modules.get("animekit.plugins")  # without it there was no plugin to be at fault
+    found: PluginFault | None = None if plugins is None else plugins.fault_of(error)
+    return found
+
+
 def culprit(error: BaseException) -> str:
     """Return where a bug is, for the last line that is said of it."""
-    fault = fault_of(error)
+    fault = _fault(error)
     if fault is None:
         return "this is a bug in animekit; please report it with the lines above"
     return (

@@ -91,6 +91,8 @@ class Generated:
         replaced only if `overwrite` is true.
         """
         if Path(path).suffix.lower() == ".gif":
+            if style is not None or columns is not None:
+                raise UsageError(f"{path} is an animation", "style and columns are of a .png file")
             return self.save_gif(path, image_size=_first(image_size, tile), overwrite=overwrite)
         styles = ("plain", "figure", "strip", "table")
         layout = self._recalled(styles, style, columns, _first(image_size, tile))

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from animekit.cli import app
 from animekit.cli._options import Common
+from animekit.generation.recipe import read_recipe
 from tests.support import answer, call
 
 
@@ -104,3 +105,34 @@ def test_too_small_a_grid_and_a_dry_run_write_nothing() -> None:
     assert call("generate", "--seeds", "0-9", "--grid", "3x3").exit_code == 2
     assert "would draw images of seeds 0-9" in call("generate", "-n", "--seeds", "0-9").stdout
     assert not Path("samples").exists()
+
+
+@pytest.mark.usefixtures("at_run")
+def test_the_ending_of_a_name_says_the_format() -> None:
+    for words in (["--interpolate"], ["--interpolate", "3,5"], ["--seeds", "3,5", "--interpolate"]):
+        result = call("generate", *words, "--frames", 4, "-o", "walk.gif")
+        assert result.exit_code == 0, result.stderr
+        with Image.open("walk.gif") as film:
+            assert (film.format, film.n_frames) == ("GIF", 4)
+    assert read_recipe("walk.gif")["seeds"] == "3,5"
+    assert call("generate", "--interpolate", "--frames", 6, "-o", "walk.png").exit_code == 0
+    assert read_recipe("walk.png")["seeds"] == "0-2"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("-o a.webp", "a.webp ends in neither .png nor .gif"),
+        ("-o a", "a ends in neither"),
+        ("--interpolate -o a.mp4", "a.mp4 ends in neither"),
+        ("--gif -o a.png", "a.png is a picture, and --gif is for an animation"),
+        ("--fps 3 -o a.png", "--fps is for an animation"),
+        ("--style figure -o a.gif", "a.gif is an animation, and --style is for a picture"),
+    ],
+)
+def test_a_name_of_another_format_is_refused_before_anything_is_drawn(
+    words: str, message: str
+) -> None:
+    result = call("generate", *words.split())
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -315,7 +316,7 @@ def test_run_cgan_names_the_file_as_the_caller_does_and_passes_options_on(checko
     assert Path(here) == Path.cwd()
     assert arguments == [
         *("generate", "cfaces64", "--prompts", "five.txt", "--per-prompt", "auto"),
-        *("--grid", "5x5", "--image-size", "64", "-o", str(checkout / "samples" / "cgan.png")),
+        *("--image-size", "64", "-o", str(checkout / "samples" / "cgan.png")),
         *("--style", "figure", "two words"),
     ]
     assert (checkout / "samples").is_dir()
@@ -340,3 +341,26 @@ def test_run_cgan_takes_stdin_and_stops_without_an_environment(checkout: Path) -
     (checkout / "arguments").unlink()
     assert script(checkout, "five.txt", ENV_EXIT="3").returncode == 3
     assert not (checkout / "arguments").exists()
+
+
+def test_the_sample_of_the_repository_is_what_the_script_writes_of_its_text(tmp_path: Path) -> None:
+    script = (ROOT / "run_cgan.sh").read_text(encoding="utf-8")
+    words = re.findall(r'animekit" generate (.*?) \\\n', script)[0].split()
+    words[words.index('"$1"')] = str(ROOT / "samples" / "testing_tags.txt")
+    result = call(*words, "-o", str(tmp_path / "cgan.png"))
+    assert result.exit_code == 0, result.stderr
+    sample = (ROOT / "samples" / "cgan_original.png").read_bytes()
+    assert (tmp_path / "cgan.png").read_bytes() == sample
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"), [(1, (5, 5)), (2, (2, 1)), (5, (5, 5)), (7, (3, 3))]
+)
+def test_the_picture_of_a_text_fits_the_number_of_its_lines(
+    lines: int, expected: tuple[int, int]
+) -> None:
+    text = "".join(f"{line},red hair blue eyes\n" for line in range(lines))
+    Path("lines.txt").write_text(text)
+    words = ["cfaces64", "--prompts", "lines.txt", "--per-prompt", "auto", "--image-size", "8"]
+    assert call(*words, "-o", "fits.png").exit_code == 0
+    assert size("fits.png") == (8 * expected[0], 8 * expected[1])

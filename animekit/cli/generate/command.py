@@ -7,8 +7,11 @@ from typing import Any
 
 import typer
 
+from animekit.cli._commands import Command
 from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, in_panel, option
 
+OWN_SEEDS = "seeds"
+"""What --interpolate means without a value: those of --seeds."""
 OWN = [
     argument("model", help="Run, checkpoint, weights file or name; left out, the newest run."),
     option("num", int, metavar="N", help=r"How many images. [dim]\[default: 25][/]"),
@@ -48,7 +51,12 @@ ASKED = [
     ),
 ]
 PATH = [
-    option("interpolate", str, metavar="SEEDS", help="Draw images from seed to seed."),
+    option(
+        "interpolate",
+        str,
+        metavar="SEEDS",
+        help="Draw images from seed to seed: these, --seeds, or 0,1,2.",
+    ),
     option("frames", int, metavar="N", help="Images of the interpolation.", default=60),
     option("mode", str, metavar="slerp|lerp", help="Arcs or lines.", default="slerp"),
     option("loop", bool, "--loop/--no-loop", help="Come back to the first seed.", default=True),
@@ -63,7 +71,7 @@ OUTPUT = [
         metavar="plain|figure|strip",
         help="A tight grid, the course's 640x480 figure, or a row with captions.",
     ),
-    option("gif", bool, help="Write a GIF."),
+    option("gif", bool, help="Write a GIF, as --out NAME.gif does."),
     option("fps", float, metavar="N", help="Frames a second of the GIF."),
     option("save_each", Path, metavar="DIR", help="Write each image as a file of its own."),
     option("save_noise", Path, metavar="NPY", help="Write the noise too."),
@@ -80,11 +88,18 @@ RENAMED = {
 }
 
 
+class GenerateCommand(Command):
+    """A command that takes --interpolate without seeds too: then those of --seeds are meant."""
+
+    alone = {"--interpolate": OWN_SEEDS}
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
     parts = [("What", ASKED), ("Interpolation", PATH), ("Output", OUTPUT)]
     panels = [each for panel, options in parts for each in in_panel(panel, options)]
-    command(app, "generate", generate, *OWN, *panels, *CHANCE, *CONSENT, renamed=RENAMED)
+    options = [*OWN, *panels, *CHANCE, *CONSENT]
+    command(app, "generate", generate, *options, cls=GenerateCommand, renamed=RENAMED)
 
 
 def generate(common: Common, **options: Any) -> Any:
@@ -93,7 +108,7 @@ def generate(common: Common, **options: Any) -> Any:
     Examples
       animekit generate --seeds 0-24 --grid 5x5 --image-size 64 -o samples/gan.png
       animekit generate --prompt "blue hair green eyes"
-      animekit generate 0007 --interpolate 3,17,42 --frames 60 --gif
+      animekit generate 0007 --interpolate 3,17,42 --frames 60 -o walk.gif
       animekit generate --reproduce samples/gan.png -o again.png
     """
     from animekit.cli.generate import run

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit.cli._options import checkpoint_of
+from animekit.cli.generate.command import OWN_SEEDS
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.recipe import check_pixels
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from animekit.cli._options import Common
     from animekit.generation.result import Generated
 
+PATH = "0,1,2"
 DEFAULT = Path("samples/gan.png")
 WITH_PROMPTS = Path("samples/cgan.png")
 
@@ -59,7 +61,8 @@ class GenerateOptions:
 
     def __post_init__(self) -> None:
         """Refuse two options of which one would be ignored."""
-        seeds = {"--seeds": self.seeds, "--noise": self.noise, "--interpolate": self.interpolate}
+        path = None if self.interpolate == OWN_SEEDS and self.noise is None else self.interpolate
+        seeds = {"--seeds": self.seeds, "--noise": self.noise, "--interpolate": path}
         prompts = {"--prompt": self.prompt, "--prompts": self.prompts}
         if self.reproduce is not None:
             del seeds["--noise"]  # the picture says which noise, and this is where it lies
@@ -71,8 +74,28 @@ class GenerateOptions:
                     f"--reproduce brings its own seeds and prompts, and {given[0]} others",
                     "leave the others out",
                 )
+        self._check_ending()
         _one_of(seeds, "are two sources of noise")
         _one_of(prompts, "both bring prompts")
+
+    def _check_ending(self) -> None:
+        """Refuse a name whose ending says another format than the options do, or none of ours."""
+        ending = "" if self.out is None or str(self.out) == "-" else self.out.suffix.lower()
+        given: dict[str, object] = {"--gif": self.gif, "--style": self.style, "--fps": self.fps}
+        if self.out is not None and str(self.out) != "-" and ending not in (".png", ".gif"):
+            raise UsageError(
+                f"{self.out} ends in neither .png nor .gif",
+                "name a .png file for a picture, a .gif file for an animation",
+            )
+        against = {".png": ("--gif", "--fps"), ".gif": ("--style",)}.get(ending, ())
+        wrong = [flag for flag in against if given[flag]]
+        if wrong:
+            kinds = ["a picture", "an animation"]
+            is_kind, of_kind = kinds if ending == ".png" else reversed(kinds)
+            raise UsageError(
+                f"{self.out} is {is_kind}, and {wrong[0]} is for {of_kind}",
+                f"name a {'.gif' if ending == '.png' else '.png'} file, or leave {wrong[0]} out",
+            )
 
     def request(self, common: Common) -> GenerateRequest:
         """Return what is asked of the library; the file of prompts is read here."""
@@ -86,13 +109,14 @@ class GenerateOptions:
         path = None
         if self.interpolate is not None:
             path = Interpolation(self.frames, self.mode, self.loop)  # type: ignore[arg-type]
+        between = self.seeds or PATH if self.interpolate == OWN_SEEDS else self.interpolate
         return GenerateRequest(
             model=self.model,
             checkpoint=checkpoint_of(self.checkpoint),
             device=common.device or "auto",
             threads=self.threads,
             prompts=prompts,
-            seeds=self.seeds if path is None else self.interpolate,
+            seeds=self.seeds if path is None else between,
             num=self.num,
             per_prompt=self.images_per_prompt(),
             seed=common.seed or 0,
