@@ -73,6 +73,8 @@ class AdversarialModel(Model):
                 norm=p.g_norm,
                 activation=p.g_activation,
                 dropout=p.g_dropout,
+                attention=p.attention,
+                skip=p.g_skip,
             )
         )
 
@@ -94,6 +96,7 @@ class AdversarialModel(Model):
                 labels=self.classes,
                 groups=self.spec.groups,
                 blocks=p.d_blocks,
+                attention=p.attention,
             )
         )
 
@@ -233,7 +236,11 @@ class AdversarialModel(Model):
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim]."""
         images: Tensor = self.generator(z)
-        return images.clamp(-1, 1)  # not every generator ends in a tanh
+        return self.cut(images)
+
+    def cut(self, images: Tensor) -> Tensor:
+        """Return images within [-1, 1], where the generator does not see to it in every mode."""
+        return images.clamp(-1, 1) if getattr(self.generator, "open", False) else images
 
     def validate(self) -> None:
         """Refuse parameters that do not go together."""
@@ -247,11 +254,33 @@ class AdversarialModel(Model):
                 "augment_target has no augmentation to adapt",
                 "add --set augment=color,translation,cutout",
             )
-        name = self.params.architecture
-        if self.params.d_pool != "auto" and not ARCHITECTURES[name].pools:
+        p, architecture = self.params, ARCHITECTURES[self.params.architecture]
+        if p.g_norm == "conditional" and not self.conditions:
             raise ConfigError(
-                f"architecture {name} has no d_pool: it halves in one way", "leave d_pool=auto"
+                f"g_norm=conditional follows labels, and {self.name} has none",
+                "use another norm, or a conditional model",
             )
+        sides = [2**k for k in range(3, 8) if 2**k < self.spec.size]
+        if p.attention and p.attention not in sides and architecture.attends:
+            raise ConfigError(
+                f"no maps of {self.spec.size} px images have the side attention={p.attention}",
+                f"use {', '.join(map(str, sides))}, or 0 for none",
+            )
+        asked = {
+            "d_pool": (p.d_pool != "auto" and not architecture.pools, "it halves in one way"),
+            "attention": (p.attention and not architecture.attends, "it has no place for it"),
+            "g_skip": (p.g_skip and not architecture.skips, "no map of it gates another"),
+            "g_norm=conditional": (
+                p.g_norm == "conditional" and not architecture.tells,
+                "its norms cannot follow labels",
+            ),
+        }
+        for name, (wrong, reason) in asked.items():
+            if wrong:
+                raise ConfigError(
+                    f"architecture {architecture.name} has no {name}: {reason}",
+                    f"leave {name} out, or use another architecture",
+                )
 
     def _looks_at_single_images(self) -> bool:
         p = self.params

@@ -12,6 +12,7 @@ from animekit.nn.augment import KINDS, Kind
 from animekit.text import did_you_mean
 
 Norm = Literal["auto", "batch", "instance", "layer", "none"]
+GeneratorNorm = Literal["auto", "batch", "instance", "layer", "conditional", "none"]
 UpdateRule = Literal["adam", "rmsprop", "sgd"]
 
 
@@ -26,7 +27,7 @@ class AdversarialParams(config.Params):
     topics = {
         "networks": (
             *("architecture", "g_channels", "d_channels", "g_blocks", "d_blocks", "g_norm"),
-            *("d_norm", "g_activation", "d_activation", "d_pool", "init"),
+            *("d_norm", "g_activation", "d_activation", "d_pool", "g_skip", "attention", "init"),
         ),
         "update rule": (
             *("optimizer", "lr", "betas", "d_optimizer", "d_lr", "d_betas"),
@@ -51,16 +52,30 @@ class AdversarialParams(config.Params):
     )
     g_channels: int = Field(64, ge=1, description="width of the generator near the image")
     d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
-    g_blocks: int | None = Field(None, ge=0, description="residual blocks in G (srresnet: 16)")
-    d_blocks: int | None = Field(
-        None, ge=0, description="residual blocks of a stage of D (srresnet: 4, half in the first)"
+    g_blocks: int | None = Field(
+        None,
+        ge=0,
+        description="residual blocks in G (srresnet: 16), or in a stage of it (modern: 2)",
     )
-    g_norm: Norm = Field("auto", description="normalisation in the generator")
+    d_blocks: int | None = Field(
+        None,
+        ge=0,
+        description="residual blocks of a stage of D (srresnet: 4, half in the first; modern: 2)",
+    )
+    g_norm: GeneratorNorm = Field(
+        "auto", description="normalisation in the generator; conditional follows the labels"
+    )
     d_norm: Norm = Field("auto", description="normalisation in the discriminator")
     g_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
     d_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
     d_pool: Literal["auto", "stride", "avg", "max"] = Field(
         "auto", description="how the discriminator halves the side"
+    )
+    g_skip: bool | None = Field(
+        None, description="maps of G gate those of eight times their side (fastgan does so)"
+    )
+    attention: int = Field(
+        0, ge=0, description="self-attention where the maps of G and D have this side (0: nowhere)"
     )
     g_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the generator's layers")
     spectral_norm: bool = Field(False, description="spectral norm in the discriminator")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -14,6 +14,12 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.models.adversarial import AdversarialModel, AdversarialParams
 from animekit.models.base import Need
+from animekit.nn import losses
+from animekit.nn.architectures import (
+    Discriminator,
+    MatchingDiscriminator,
+    ProjectionDiscriminator,
+)
 
 
 class ConditionalParams(AdversarialParams):
@@ -62,12 +68,55 @@ class ConditionalModel(AdversarialModel):
 
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and labels [N, L]."""
-        return self.fakes(z, labels).clamp(-1, 1)
+        return self.cut(self.fakes(z, labels))
 
     def soften(self, labels: Tensor) -> Tensor:
         """Return labels pulled towards 1/2 by the share `soft_labels`."""
         share = self.params.soft_labels
         return labels * (1 - share) + share / 2 if share else labels
+
+
+class ToldParams(ConditionalParams):
+    """How the discriminator is told labels."""
+
+    topics = {"networks": ("condition", "c_channels")}
+
+    condition: Literal["projection", "concat"] = Field(
+        "projection", description="how D is told labels: by an inner product, or beside its maps"
+    )
+    c_channels: int = Field(
+        128, ge=1, description="width where images and labels meet (condition=concat)"
+    )
+
+
+class ToldModel(ConditionalModel):
+    """A conditional model whose discriminator scores images together with labels.
+
+    Derive from it and from an objective that asks `critic`; both then see the labels that fakes are
+    asked to be, so that a pair differs in the image alone.
+    """
+
+    Params: ClassVar[type[config.Params]] = ToldParams
+    params: ToldParams
+
+    def build_discriminator(self) -> torch.nn.Module:
+        """Return the discriminator: images [N, C, S, S], labels [N, L] -> scores [N]."""
+        trunk = super().build_discriminator()
+        assert isinstance(trunk, Discriminator)
+        return self.tell(trunk)
+
+    def tell(self, trunk: Discriminator) -> MatchingDiscriminator | ProjectionDiscriminator:
+        """Return a discriminator of images as one of images together with labels."""
+        size, labels = self.spec.size, len(self.spec.labels)
+        if self.params.condition == "projection":
+            return ProjectionDiscriminator(trunk, size, labels)
+        return MatchingDiscriminator(trunk, size, labels, self.params.c_channels)
+
+    def critic(self, labels: Tensor | None) -> losses.Discriminator:
+        """Return images [N, C, S, S] -> scores [N] beside the same labels."""
+        assert labels is not None
+        asked = self.soften(labels)
+        return lambda images: self.discriminator(images, asked)
 
 
 def labels_of(batch: Batch) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from animekit.nn.conditional_nets import (
     MatchingDiscriminator,
+    ProjectionDiscriminator,
     odena_discriminator,
     odena_generator,
     seed002_discriminator,
@@ -20,7 +21,9 @@ from animekit.nn.convnets import (
     seed000_discriminator,
     seed000_generator,
 )
+from animekit.nn.fastgan import fastgan_discriminator, fastgan_generator
 from animekit.nn.infogan_nets import infogan_discriminator, infogan_generator
+from animekit.nn.modern import modern_discriminator, modern_generator
 from animekit.nn.networks import Architecture, Discriminator, Generator, HeadedDiscriminator, Shape
 from animekit.nn.srresnet import (
     preactivation_discriminator,
@@ -36,6 +39,7 @@ __all__ = [
     "Generator",
     "HeadedDiscriminator",
     "MatchingDiscriminator",
+    "ProjectionDiscriminator",
     "Shape",
     "dcgan_discriminator",
     "dcgan_generator",
@@ -45,7 +49,13 @@ ARCHITECTURES = {
     entry.name: entry
     for entry in (
         Architecture(
-            "dcgan", "Radford et al., 2016", dcgan_generator, dcgan_discriminator, d_norm="batch"
+            "dcgan",
+            "Radford et al., 2016",
+            dcgan_generator,
+            dcgan_discriminator,
+            d_norm="batch",
+            attends=True,
+            tells=True,
         ),
         Architecture(
             "course",
@@ -71,6 +81,29 @@ ARCHITECTURES = {
             d_norm="layer",
             init="he",
             pools=False,
+            attends=True,
+            tells=True,
+        ),
+        Architecture(
+            "modern",
+            "Huang et al., 2024",
+            modern_generator,
+            modern_discriminator,
+            init="default",
+            pools=False,
+            attends=True,
+            skips=True,
+        ),
+        Architecture(
+            "fastgan",
+            "Liu et al., 2021",
+            fastgan_generator,
+            fastgan_discriminator,
+            d_norm="batch",
+            pools=False,
+            attends=True,
+            skips=True,
+            tells=True,
         ),
         Architecture(
             "seed000-text",

@@ -36,19 +36,11 @@ class MatchingDiscriminator(nn.Module):
 
     def __init__(self, other: Discriminator, size: int, labels: int, width: int) -> None:
         super().__init__()
-        layers = list(other.main)
-        if not isinstance(other, HeadedDiscriminator):
-            layers.pop()  # what ends in the logit
-        if any(isinstance(layer, nn.Linear) for layer in layers):
-            raise ConfigError("this architecture ends in dense layers", "use architecture=dcgan")
-        self.trunk = nn.Sequential(*(x for x in layers if not isinstance(x, nn.Flatten)))
-        channels = next(x.in_channels for x in layers if isinstance(x, nn.Conv2d))
-        with torch.no_grad():
-            maps = self.trunk(torch.zeros(1, channels, size, size))
+        self.trunk, maps, sides = trunk_of(other, size)
         self.head = nn.Sequential(
-            nn.Conv2d(maps.shape[1] + labels, width, 1),
+            nn.Conv2d(maps + labels, width, 1),
             nn.LeakyReLU(0.2),
-            nn.Conv2d(width, 1, tuple(maps.shape[2:])),
+            nn.Conv2d(width, 1, sides),
         )
 
     def features(self, images: Tensor) -> Tensor:
@@ -65,6 +57,48 @@ class MatchingDiscriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return scores [N]."""
         return self.score(self.features(images), labels)
+
+
+class ProjectionDiscriminator(nn.Module):
+    """A critic of images together with labels: the sum of two scores.
+
+    What the maps of an image sum up to is scored alone, and by its inner product with a vector for
+    each label (Miyato and Koyama, 2018).
+    """
+
+    def __init__(self, other: Discriminator, size: int, labels: int) -> None:
+        super().__init__()
+        self.trunk, maps, sides = trunk_of(other, size)
+        self.collect = nn.Conv2d(maps, maps, sides, groups=maps)
+        self.alone = nn.Linear(maps, 1)
+        self.embed = nn.Linear(labels, maps, bias=False)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the numbers [N, F] of images, which any labels can be held against."""
+        return self.collect(self.trunk(images)).flatten(1)
+
+    def score(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Return how real numbers [N, F] are, and how well they go with labels: scores [N]."""
+        fit = (features * self.embed(labels)).sum(1) / features.shape[1] ** 0.5
+        return full_precision(self.alone(features).flatten() + fit)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return scores [N]."""
+        return self.score(self.features(images), labels)
+
+
+def trunk_of(other: Discriminator, size: int) -> tuple[nn.Sequential, int, tuple[int, int]]:
+    """Return a discriminator without its last layer, how many maps it ends in, and their sides."""
+    layers = list(other.main)
+    if not isinstance(other, HeadedDiscriminator):
+        layers.pop()  # what ends in the logit
+    if any(isinstance(layer, nn.Linear) for layer in layers):
+        raise ConfigError("this architecture ends in dense layers", "use architecture=dcgan")
+    trunk = nn.Sequential(*(x for x in layers if not isinstance(x, nn.Flatten)))
+    channels = next(x.in_channels for x in layers if isinstance(x, nn.Conv2d))
+    with torch.no_grad():
+        maps = trunk(torch.zeros(1, channels, size, size))
+    return trunk, maps.shape[1], (maps.shape[2], maps.shape[3])
 
 
 def text_generator(shape: Shape) -> Generator:

@@ -6,6 +6,7 @@ import math
 
 from torch import nn
 
+from animekit.nn.attention import attention_at
 from animekit.nn.layers import (
     MinibatchStd,
     ResBlock,
@@ -14,7 +15,14 @@ from animekit.nn.layers import (
     norm_layer,
     pool_layer,
 )
-from animekit.nn.networks import Discriminator, Generator, Shape, auto, doublings
+from animekit.nn.networks import (
+    Discriminator,
+    Generator,
+    Shape,
+    auto,
+    doublings,
+    generator_of,
+)
 
 
 def dcgan_generator(shape: Shape) -> Generator:
@@ -29,12 +37,13 @@ def dcgan_generator(shape: Shape) -> Generator:
     for index, width in enumerate(widths):
         stride, pad = (1, 0) if index == 0 else (2, 1)
         layers += [nn.ConvTranspose2d(last, width, 4, stride, pad, bias=norm == "none")]
-        layers += [*norm_layer(norm, width)]
+        layers += [*norm_layer(norm, width, shape.labels)]
         layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
         layers += [activation_layer(act)]
+        layers += attention_at(4 * 2**index, shape, width)
         last = width
     layers += [nn.ConvTranspose2d(last, shape.channels, 4, 2, 1, bias=norm == "none"), nn.Tanh()]
-    return Generator(nn.Sequential(*layers), spatial=True)
+    return generator_of(layers, shape, spatial=True)
 
 
 def dcgan_discriminator(shape: Shape) -> Discriminator:
@@ -55,6 +64,7 @@ def dcgan_discriminator(shape: Shape) -> Discriminator:
             layers += [nn.Conv2d(last, width, 3, 1, 1, bias=bias), pool_layer(pool, 2)]
         layers += norm_layer(norm, width) if index else []
         layers += [activation_layer(act)]
+        layers += attention_at(shape.size // 2 ** (index + 1), shape, width)
         last = width
     if shape.minibatch_std:
         layers += [MinibatchStd()]
@@ -166,13 +176,14 @@ def resnet_generator(shape: Shape) -> Generator:
         nn.Linear(shape.inputs, last * 16),
         nn.Unflatten(1, (last, 4, 4)),
     ]
-    for width in widths:
-        layers += [ResBlock(last, width, resample="up", norm=norm, act=act)]
+    for index, width in enumerate(widths):
+        layers += [ResBlock(last, width, resample="up", norm=norm, act=act, labels=shape.labels)]
         layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += attention_at(8 * 2**index, shape, width)
         last = width
-    layers += [*norm_layer(norm, last), activation_layer(act)]
+    layers += [*norm_layer(norm, last, shape.labels), activation_layer(act)]
     layers += [nn.Conv2d(last, shape.channels, 3, 1, 1), nn.Tanh()]
-    return Generator(nn.Sequential(*layers), spatial=False)
+    return generator_of(layers, shape, spatial=False)
 
 
 def resnet_discriminator(shape: Shape) -> Discriminator:
@@ -183,6 +194,7 @@ def resnet_discriminator(shape: Shape) -> Discriminator:
     for index in range(doublings(shape.size)):
         width = shape.width * min(2 ** (index + 1), 8)
         layers += [ResBlock(last, width, resample="down", norm=norm, act=act)]
+        layers += attention_at(shape.size // 2 ** (index + 1), shape, width)
         last = width
     layers += [MinibatchStd()] if shape.minibatch_std else []
     last += int(shape.minibatch_std)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,49 @@ def full_precision(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
-def norm_layer(kind: str, width: int) -> list[nn.Module]:
-    """Return a normalisation layer by name, as a list that is empty for "none"."""
+class ConditionalNorm(nn.Module):
+    """Batch norm whose scale and shift follow labels [N, L] (Miyato and Koyama, 2018)."""
+
+    told = True
+
+    def __init__(self, width: int, labels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(width, affine=False)
+        self.tune = nn.Linear(labels, 2 * width)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Return [N, width, H, W]."""
+        scale, shift = self.tune(labels)[:, :, None, None].chunk(2, 1)
+        return self.norm(x) * (1 + scale) + shift
+
+
+class Told(nn.Sequential):
+    """A stack that hands the labels to those of its layers that are told them."""
+
+    told = True
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
+        """Return what the last layer makes of x."""
+        for layer in self:
+            x = layer(x, labels) if getattr(layer, "told", False) else layer(x)
+        return x
+
+
+def stack(layers: Iterable[nn.Module], *, told: bool) -> nn.Sequential:
+    """Return layers as one, which takes labels where it is told them."""
+    return (Told if told else nn.Sequential)(*layers)
+
+
+def norm_layer(kind: str, width: int, labels: int = 0) -> list[nn.Module]:
+    """Return a normalisation layer by name, as a list that is empty for "none".
+
+    "conditional" follows that many labels: its stack has to be `Told` them.
+    """
     layers: dict[str, Callable[[], nn.Module]] = {
         "batch": lambda: nn.BatchNorm2d(width),
         "instance": lambda: nn.InstanceNorm2d(width, affine=True),
         "layer": lambda: nn.GroupNorm(1, width),
+        "conditional": lambda: ConditionalNorm(width, labels),
     }
     return [] if kind == "none" else [layers[kind]()]
 
@@ -71,26 +108,31 @@ def pool_layer(kind: str, kernel: int) -> nn.Module:
 class ResBlock(nn.Module):
     """Pre-activation residual block that resizes by two (Gulrajani et al., 2017)."""
 
-    def __init__(self, last: int, width: int, *, resample: str, norm: str, act: str) -> None:
+    def __init__(
+        self, last: int, width: int, *, resample: str, norm: str, act: str, labels: int = 0
+    ) -> None:
         super().__init__()
         up = resample == "up"
         middle = width if up else last
+        self.told = norm == "conditional"
         scale = nn.Upsample(scale_factor=2) if up else nn.AvgPool2d(2)
         self.shortcut = nn.Sequential(scale, nn.Conv2d(last, width, 1))
-        self.main = nn.Sequential(
-            *norm_layer(norm, last),
+        layers = [
+            *norm_layer(norm, last, labels),
             activation_layer(act),
             *([nn.Upsample(scale_factor=2)] if up else []),
             nn.Conv2d(last, middle, 3, 1, 1, bias=norm == "none"),
-            *norm_layer(norm, middle),
+            *norm_layer(norm, middle, labels),
             activation_layer(act),
             nn.Conv2d(middle, width, 3, 1, 1),
             *([] if up else [nn.AvgPool2d(2)]),
-        )
+        ]
+        self.main = stack(layers, told=self.told)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return [N, width, 2H, 2W] (up) or [N, width, H/2, W/2] (down)."""
-        return self.shortcut(x) + self.main(x)
+        changed: Tensor = self.main(x, labels) if self.told else self.main(x)
+        return self.shortcut(x) + changed
 
 
 class Skip(nn.Module):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from animekit.errors import ConfigError
-from animekit.nn.layers import full_precision
+from animekit.nn.layers import full_precision, stack
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Shape:
     labels: int = 0  # a generator's inputs behind z, a discriminator's outputs behind the logit
     groups: tuple[int, ...] = ()  # how the labels fall into attributes, where that is known
     blocks: int | None = None  # residual blocks, where their number is free
+    attention: int = 0  # side of the maps that attend to themselves, 0 for none
+    skip: bool | None = None  # whether low maps gate high ones; None is the architecture's own way
 
     @property
     def inputs(self) -> int:
@@ -59,6 +61,9 @@ class Architecture:
     init: str = "normal"
     power_of_two: bool = True
     pools: bool = True  # whether the discriminator can halve the side in several ways
+    attends: bool = False  # whether it has a place for self-attention
+    skips: bool = False  # whether low maps of the generator can gate high ones
+    tells: bool = False  # whether the generator's norms can follow the labels
 
     def check(self, size: int) -> None:
         """Raise ConfigError where the architecture cannot do images of this size."""
@@ -89,16 +94,35 @@ def doublings(size: int) -> int:
 
 
 class Generator(nn.Module):
-    """A stack `main` from z [N, z_dim] to images [N, C, S, S] in [-1, 1]."""
+    """A stack `main` from z [N, z_dim] to images [N, C, S, S] in [-1, 1].
 
-    def __init__(self, main: nn.Sequential, *, spatial: bool) -> None:
+    Where `main` is told the labels, it gets the last `labels` numbers of z beside z. Where it is
+    `open`, ends in no tanh, its images are cut to [-1, 1] in eval mode alone: in training there
+    would be no way back from beyond.
+    """
+
+    def __init__(
+        self, main: nn.Sequential, *, spatial: bool, labels: int = 0, open: bool = False
+    ) -> None:
         super().__init__()
         self.main = main
         self.spatial = spatial
+        self.labels = labels
+        self.open = open
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return images [N, C, S, S] in [-1, 1]."""
-        return full_precision(self.main(z[:, :, None, None] if self.spatial else z))
+        """Return images [N, C, S, S]."""
+        x = z[:, :, None, None] if self.spatial else z
+        images = self.main(x, z[:, -self.labels :]) if self.labels else self.main(x)
+        images = full_precision(images)
+        return images.clamp(-1, 1) if self.open and not self.training else images
+
+
+def generator_of(layers: Iterable[nn.Module], shape: Shape, *, spatial: bool) -> Generator:
+    """Return a generator of layers, which are told the labels if their norms are conditional."""
+    told = shape.norm == "conditional"
+    labels = shape.labels if told else 0
+    return Generator(stack(layers, told=told), spatial=spatial, labels=labels)
 
 
 class Discriminator(nn.Module):

@@ -74,6 +74,7 @@ def plan(
         networks={
             name: sum(p.numel() for p in child.parameters())
             for name, child in built.named_children()
+            if any(True for _ in child.parameters())
         },
         phases=[(phase.name, phase.every) for phase in built.phases()],
         memory_bytes=weights * 4 * 5,

@@ -145,7 +145,7 @@ class ColourStage(Stage):
         terms = super().g_loss(real, fake)
         if self.params.l1_weight and self.params.generated < 1:
             rows = slice(self.drawn(len(real.images)), None)
-            drawn, wanted = (each.kept["plain"][rows] for each in (fake, real))
+            drawn, wanted = (each.kept.get("plain", each.images)[rows] for each in (fake, real))
             gap = (drawn - wanted).abs().mean((1, 2, 3))
             if real.mask is not None:
                 gap = gap * (real.mask[rows] > 0).all(1)

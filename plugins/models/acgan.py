@@ -23,8 +23,8 @@ class ACGANParams(ConditionalParams):
     old_names = {"replay": "replay_size", "classifier=own": "classifier=separate"}
     topics = {"regularisers": ("gp_weight", "replay_size", "replay_share")}
 
-    objective: Literal["gan", "wasserstein", "difference"] = Field(
-        "gan", description="cross-entropy, Wasserstein with a penalty, or D's probabilities"
+    objective: Literal["gan", "wasserstein", "difference", "hinge", "relativistic"] = Field(
+        "gan", description="what tells real from fake; wasserstein has a penalty of its own"
     )
     classifier: Literal["shared", "separate"] = Field(
         "shared", description="separate: an update of its own for the class heads, on real alone"
@@ -89,8 +89,8 @@ class ACGAN(ConditionalModel):
         if p.objective == "gan":
             terms["real"] = p.adv_weight * losses.cross_entropy(on_real, 1.0)
             terms["fake"] = p.adv_weight * losses.cross_entropy(on_fake, 0.0)
-        elif p.objective == "difference":
-            terms["difference"] = p.adv_weight * losses.difference_d(on_real, on_fake)
+        elif p.objective in D_LOSS:
+            terms[p.objective] = p.adv_weight * D_LOSS[p.objective](on_real, on_fake)
         else:
             penalty = losses.gradient_penalty(self.discriminator, real.images, fake.images)
             terms["wasserstein"] = p.adv_weight * losses.wasserstein_d(on_real, on_fake)
@@ -108,7 +108,11 @@ class ACGAN(ConditionalModel):
         p = self.params
         logits, classes = self.discriminator.judge(fake.images)
         cls = losses.attribute_loss(classes, labels_of(fake), self.spec.groups)
-        return {"adv": p.adv_weight * G_LOSS[p.objective](logits), "cls": p.g_cls_weight * cls}
+        if p.objective == "relativistic":
+            adv = losses.relativistic(logits, self.discriminator(real.images))
+        else:
+            adv = G_LOSS[p.objective](logits)
+        return {"adv": p.adv_weight * adv, "cls": p.g_cls_weight * cls}
 
     def validate(self) -> None:
         """Refuse a classifier of its own where D has one last layer for all."""
@@ -121,8 +125,14 @@ class ACGAN(ConditionalModel):
             )
 
 
+D_LOSS = {
+    "difference": losses.difference_d,
+    "hinge": losses.hinge_d,
+    "relativistic": losses.relativistic,
+}
 G_LOSS = {
     "gan": losses.nonsaturating_g,
+    "hinge": losses.hinge_g,
     "difference": losses.difference_g,
     "wasserstein": losses.wasserstein_g,
 }

@@ -10,16 +10,16 @@ from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import UpdateRule
 from animekit.models.base import Losses
-from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.models.conditional import ToldModel, ToldParams, labels_of
 from animekit.nn import losses
-from animekit.nn.architectures import Discriminator, MatchingDiscriminator
+from animekit.nn.architectures import MatchingDiscriminator, ProjectionDiscriminator
 
 
-class CWGANGPParams(ConditionalParams):
+class CWGANGPParams(ToldParams):
     """The report's values, and what becomes of the two kinds of wrong pairs."""
 
     old_names = {"wrong": "mismatch_labels"}
-    topics = {"networks": ("c_channels",), "regularisers": ("gp_weight",)}
+    topics = {"regularisers": ("gp_weight",)}
 
     objective: Literal["wasserstein", "gan"] = Field(
         "wasserstein", description="gan: cross-entropy; all wrong pairs weigh as much as the right"
@@ -33,10 +33,12 @@ class CWGANGPParams(ConditionalParams):
     optimizer: UpdateRule = Field("rmsprop", description="update rule")
     n_critic: int = Field(5, ge=1, description="critic updates per generator update")
     gp_weight: float = Field(10.0, ge=0, description="weight of the gradient penalty")
-    c_channels: int = Field(128, ge=1, description="width where images and labels meet")
+    condition: Literal["projection", "concat"] = Field(
+        "concat", description="how D is told labels: by an inner product, or beside its maps"
+    )
 
 
-class CWGANGP(ConditionalModel):
+class CWGANGP(ToldModel):
     """Wasserstein GAN whose critic also refuses wrong labels (Reed et al., 2016).
 
     The critic scores an image together with labels. Against real images with their own labels
@@ -47,24 +49,10 @@ class CWGANGP(ConditionalModel):
     name = "cwgangp"
     Params = CWGANGPParams
     params: CWGANGPParams
-    discriminator: MatchingDiscriminator
+    discriminator: MatchingDiscriminator | ProjectionDiscriminator
     penalised = True
     aliases = {"d/wasserstein": "-w_est", "d/gp": "gp", "g/adv": "g"}
     notes = "w_est is real minus wrong pairs; it falls as fakes and their labels improve."
-
-    def build_discriminator(self) -> torch.nn.Module:
-        """Return the critic: images [N, C, S, S], labels [N, L] -> scores [N]."""
-        trunk = super().build_discriminator()
-        assert isinstance(trunk, Discriminator)
-        return MatchingDiscriminator(
-            trunk, self.spec.size, len(self.spec.labels), self.params.c_channels
-        )
-
-    def critic(self, labels: Tensor | None) -> losses.Discriminator:
-        """Return images [N, C, S, S] -> scores [N] beside the same labels."""
-        assert labels is not None
-        asked = self.soften(labels)
-        return lambda images: self.discriminator(images, asked)
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return how far right and wrong pairs are apart, and the weighted penalty."""
@@ -121,6 +109,6 @@ def _another(labels: Tensor) -> Tensor:
 
 
 @hookimpl
-def animekit_models() -> list[type[ConditionalModel]]:
+def animekit_models() -> list[type[ToldModel]]:
     """Return the model of this module."""
     return [CWGANGP]

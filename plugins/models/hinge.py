@@ -4,6 +4,7 @@ from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import AdversarialModel
 from animekit.models.base import Losses
+from animekit.models.conditional import ToldModel
 from animekit.nn import losses
 
 
@@ -23,7 +24,13 @@ class Hinge(AdversarialModel):
         return {"adv": losses.hinge_g(self.critic(fake.labels)(fake.images))}
 
 
+class ConditionalHinge(ToldModel, Hinge):
+    """The hinge loss on images with their labels (Miyato and Koyama, 2018)."""
+
+    name = "chinge"
+
+
 @hookimpl
 def animekit_models() -> list[type[AdversarialModel]]:
-    """Return the model of this module."""
-    return [Hinge]
+    """Return the models of this module."""
+    return [Hinge, ConditionalHinge]

@@ -6,11 +6,12 @@ from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import AdversarialModel, AdversarialParams
 from animekit.models.base import Losses
+from animekit.models.conditional import ToldModel, ToldParams
 from animekit.nn import losses
 
 
 class RelativisticParams(AdversarialParams):
-    """The penalties without which the pairing loss does not settle, and its update rule."""
+    """The penalties without which pairing does not settle, and its update rule."""
 
     betas: tuple[float, float] = Field((0.0, 0.99), description="Adam betas")
     r1_weight: float = Field(1.0, ge=0, description="weight of the R1 gradient penalty, on real")
@@ -35,7 +36,19 @@ class Relativistic(AdversarialModel):
         return {"adv": losses.relativistic(critic(fake.images), critic(real.images))}
 
 
+class ConditionalRelativisticParams(RelativisticParams, ToldParams):
+    """What the pairing loss and its labels can be told."""
+
+
+class ConditionalRelativistic(ToldModel, Relativistic):
+    """Pairs of a real and a fake image with the same labels (Huang et al., 2024)."""
+
+    name = "crelativistic"
+    Params = ConditionalRelativisticParams
+    params: ConditionalRelativisticParams
+
+
 @hookimpl
 def animekit_models() -> list[type[AdversarialModel]]:
-    """Return the model of this module."""
-    return [Relativistic]
+    """Return the models of this module."""
+    return [Relativistic, ConditionalRelativistic]

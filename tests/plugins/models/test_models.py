@@ -47,6 +47,9 @@ VARIANTS = {
     "max pool and layer norm": {"d_pool": "max", "d_norm": "layer", "g_norm": "instance"},
     "saturating": {"g_loss": "saturating", "g_activation": "selu", "d_activation": "lrelu:0.1"},
     "flipped": {"g_loss": "flipped", "optimizer": "rmsprop", "n_critic": 3},
+    "modern": {"architecture": "modern", "attention": 16, "g_skip": True, "minibatch_std": True},
+    "fastgan": {"architecture": "fastgan", "attention": 8, "r1_weight": 1.0, "g_dropout": 0.1},
+    "attention": {"attention": 8, "spectral_norm": True, "d_norm": "none"},
     "augmented, rare penalties": {"augment": ("color", "translation", "cutout")}
     | {"augment_strength": 0.7, "r1_weight": 1.0, "r2_weight": 0.5, "penalty_every": 2},
     "adaptive": {"augment": ("color",), "augment_strength": 0.5, "augment_target": 0.6},
@@ -89,6 +92,17 @@ CONDITIONAL = {
     "fakes alone": ("cwgangp", {"mismatch": "none", "dragan_weight": 0.5}),
     "one attribute changed": ("cwgangp", {"mismatch_labels": "one", "soft_labels": 0.1}),
     "cross-entropy of pairs": ("cwgangp", {"objective": "gan", "gp_weight": 0.25}),
+    "projection, one block": (
+        "cwgangp",
+        {"architecture": "modern", "condition": "projection", "g_blocks": 1, "d_blocks": 1},
+    ),
+    "labels beside maps": ("crelativistic", {"condition": "concat", "d_norm": "layer"}),
+    "modern pairs": ("crelativistic", {"architecture": "modern", "penalty_every": 2}),
+    "conditional norms": ("chinge", {"g_norm": "conditional", "soft_labels": 0.1}),
+    "conditional norms in blocks": ("chinge", {"architecture": "resnet", "g_norm": "conditional"}),
+    "conditional norms and gates": ("chinge", {"architecture": "fastgan", "g_norm": "conditional"}),
+    "pairs and classes": ("acgan", {"architecture": "modern", "objective": "relativistic"}),
+    "margin and classes": ("acgan", {"objective": "hinge", "attention": 8}),
     "augmented pairs": (
         "cwgangp",
         {"augment": ("color", "cutout"), "r1_weight": 1.0, "r2_weight": 1.0, "penalty_every": 2},
@@ -197,6 +211,8 @@ TERMS = [
     ("gan", {"r2_weight": 7.0}, {"d/r2": 7 * NORM**2 / 2, "d/fake": softplus(-1)}),
     ("gan", {"r1_weight": 2.0, "penalty_every": 4}, {"d/r1": 4 * 2 * NORM**2 / 2}),
     ("hinge", {"weight": 0.75}, {"d/adv": 0 + 0.25, "g/adv": 0.75}),
+    ("acgan", {"objective": "hinge", "weight": 0.75}, {"d/hinge": 0.25}),
+    ("acgan", {"objective": "relativistic"}, {"d/relativistic": softplus(-3)}),
     ("relativistic", {}, {"d/adv": softplus(-3), "g/adv": softplus(3)}),
     (
         "relativistic",
@@ -280,6 +296,30 @@ def test_augment_takes_what_people_type_and_keeps_one_order():
             kinds(wrong)
     with pytest.raises(ConfigError, match="no augmentation to adapt"):
         tiny_model(GAN, augment_target=0.6)
+
+
+def test_what_an_architecture_cannot_do_is_refused():
+    for changes, says in (
+        ({"architecture": "course", "attention": 8}, "course has no attention"),
+        ({"g_skip": True}, "dcgan has no g_skip"),
+        ({"attention": 7}, "no maps of 32 px images have the side"),
+        ({"attention": 32}, "use 8, 16, or 0"),
+        ({"g_norm": "conditional"}, "gan has none"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            tiny_model(GAN, **changes)
+        assert says in f"{error.value.message} {error.value.hint}"
+    with pytest.raises(ConfigError, match="norms cannot follow labels"):
+        tiny_model(MODELS["acgan"], architecture="modern", g_norm="conditional")
+
+
+def test_generators_without_a_squashing_end_learn_unclamped_and_draw_clamped():
+    model = tiny_model(GAN, architecture="modern")
+    torch.nn.init.constant_(model.generator.main[-1].bias, 3.0)
+    batch = Batch(torch.zeros(2, 3, 32, 32), z=model.noise(2))
+    model.prepare(batch, ["d", "g"])
+    assert batch.fake.max() > 1  # else G would learn nothing from there
+    assert model.sample(batch.z).max() == 1
 
 
 def test_the_generator_learns_through_the_augmentation():
