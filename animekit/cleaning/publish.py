@@ -13,12 +13,12 @@ from animekit.cleaning.quarantine import Applied, existing
 from animekit.data.manifest import kept_names
 from animekit.errors import UnusableError, UsageError
 from animekit.files import FULL, Progress, as_error
+from animekit.labels.sources import label_files
 from animekit.signals import StopSignals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TAG_FILE = "tags.csv"  # it goes along: the labels of the pictures beside it
 NAMED = 3  # collisions that an error names
 
 
@@ -84,10 +84,9 @@ def _plan(folder: Path, table: pd.DataFrame, into: Path) -> tuple[MovePlan, int]
         raise UsageError(f"{into} lies in {folder} itself", "name a folder outside with --out")
     made, there = MovePlan(folder, into), 0
     hashes = dict(zip(table["name"], table["sha256"], strict=True))
-    tags = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob(TAG_FILE))]
-    tags = [name for name in tags if not any(part.startswith(".") for part in name.split("/"))]
     in_the_way = []
-    for name in [*kept_names(table), *tags]:
+    kept = kept_names(table)
+    for name in [*kept, *label_files(folder, kept)]:
         found = made.look(name, hashes.get(name, ""))
         if not found:
             continue

@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath, PurePosixPath
+from pathlib import PurePath
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -195,11 +195,13 @@ class _Finder:
         self._folded: dict[str, str] | None = None
         self.paths: dict[str, str] = {}
         for name in pictures:
-            path = PurePosixPath(unicodedata.normalize("NFC", name))
-            self.paths[str(path)] = name
-            self.names.setdefault(path.name, []).append((name, path.parts))
-            stem = (*path.parts[:-1], path.stem)
-            self.stems.setdefault(path.stem, []).append((name, stem))
+            plain = unicodedata.normalize("NFC", name)
+            *folders, last = plain.split("/")
+            stem, dot, suffix = last.rpartition(".")
+            stem = stem if dot and stem and suffix else last
+            self.paths[plain] = name
+            self.names.setdefault(last, []).append((name, (*folders, last)))
+            self.stems.setdefault(stem, []).append((name, (*folders, stem)))
 
     def find(self, key: str) -> tuple[int, list[str]]:
         """Return how an id names pictures, a place in WAYS, and which; [] for none."""

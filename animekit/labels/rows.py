@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,8 +14,8 @@ from typing import NamedTuple
 from animekit.errors import DataError
 
 MAX_BYTES = 64 << 20
-"""Bytes of a label file: twice what CelebA's list of 202,599 pictures has."""
-MAX_ROWS = 1_000_000
+"""Bytes of a label file; CelebA's list of 202,599 pictures has 27 MB."""
+MAX_ROWS = 500_000
 MAX_LINE = 1_000_000
 """Letters of one row."""
 TWO_NUMBERS = "two numbers may be the id"
@@ -23,6 +25,12 @@ _PICTURE = r"\.(?:png|jpe?g|jpe|jfif|webp|bmp|gif|tiff?|tga|avif|heic|heif|jxl|p
 _IS_PICTURE = re.compile(rf".*[^\s/\\]{_PICTURE}", re.IGNORECASE | re.DOTALL)
 _HOLDS_PICTURE = re.compile(rf"(?:^|[,;\t])([^,;\t]*{_PICTURE})[\s\"]*(?:[,;\t]|$)", re.IGNORECASE)
 _IS_NUMBER = re.compile(r"[+-]?\d+(?:\.0+)?")
+_TEXT = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
+_LIST = rf"[\[(]\s*(?:{_TEXT}\s*,?\s*)*+[\])]"
+_ENTRY = re.compile(
+    rf"\s*(?P<key>-?\d{{1,19}}|{_TEXT})\s*:\s*(?P<tags>{_TEXT}|{_LIST}|-?\d{{1,19}}|None)\s*(?:,|(?=\}}$))"
+)
+_CLOSED = re.compile(r"\s*\}")
 _ENDS = re.compile(r"\r\n|\n|\r")
 _ID_NAME = re.compile(
     r"(?:file|image|img|picture|photo|pic)s?(?:_?(?:id|name|file|path)s?)?|ids?|paths?|key|name|stem"
@@ -165,6 +173,35 @@ def tag_rows(sheet: Sheet, only: tuple[int, ...] = ()) -> Iterator[TagRow]:
             f' if "{key}" is, remove the column of "{other}"',
         )
     yield from rows
+
+
+def entry_rows(where: str, text: str) -> Iterator[TagRow]:
+    """Yield the entries of a Python dict, or a JSON object, one by one and never as a whole."""
+    text = text.strip()
+    at, number = 1, 0
+    while not _CLOSED.fullmatch(text, at):
+        entry = _ENTRY.match(text, at)
+        if entry is None or number == MAX_ROWS or len(entry[0]) > MAX_LINE:
+            raise DataError(
+                f"{where} starts like a Python dict but is not one (entry {number + 1})",
+                "{0: 'blonde hair and red eyes'}",
+            )
+        at, number = entry.end(), number + 1
+        key, tags = (_value(part) for part in entry.group("key", "tags"))
+        said = ",".join(map(str, tags)) if isinstance(tags, (list, tuple)) else str(tags)
+        yield TagRow(number, str(key), said)
+
+
+def _value(part: str) -> object:
+    """Return what a key or a value is; text with an escape that Python has not is left as it is."""
+    if part[0] in "'\"" and "\\" not in part:
+        return part[1:-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an escape such as \\( in a tag
+        try:
+            return ast.literal_eval(part)
+        except (ValueError, SyntaxError):
+            return part
 
 
 def is_picture(cell: str) -> bool:

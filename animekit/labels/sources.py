@@ -85,6 +85,14 @@ def beside(folder: Path) -> list[Source]:
     return [Source(TAG_FILE, lambda: read_labels(path))] if path.is_file() else []
 
 
+def label_files(folder: Path, pictures: Collection[str]) -> list[str]:
+    """Return the files that label some pictures of a folder, by their names below it."""
+    place = _Folder(folder)
+    known = (TAG_FILE, *METADATA, CLASSES)
+    tables = [name for name in place.others if PurePosixPath(name).name in known]
+    return tables + _captions(place, pictures)
+
+
 def given(path: Path) -> Source:
     """Return the labels of a file, or of a folder that holds such a file or captions.
 

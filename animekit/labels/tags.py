@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,11 +17,10 @@ from animekit.labels.ids import find_row
 from animekit.labels.rows import (
     BLANK,
     MAX_BYTES,
-    MAX_LINE,
-    MAX_ROWS,
     Doubled,
     Sheet,
     TagRow,
+    entry_rows,
     open_sheet,
     tag_rows,
     too_large,
@@ -73,12 +70,6 @@ _QUALIFIERS = frozenset(
 TEXT_COLUMNS = ("tags", "tag", "tag_string", "text", "caption", "captions", "prompt")
 """Columns of tags or sentences, as tables of pictures call them."""
 _COUNT = re.compile(r":\d+$")
-_TEXT = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
-_LIST = rf"[\[(]\s*(?:{_TEXT}\s*,?\s*)*+[\])]"
-_ENTRY = re.compile(
-    rf"\s*(?P<key>-?\d{{1,19}}|{_TEXT})\s*:\s*(?P<tags>{_TEXT}|{_LIST}|-?\d{{1,19}}|None)\s*(?:,|(?=\}}$))"
-)
-_CLOSED = re.compile(r"\s*\}")
 _ONE_HOT = re.compile(r"[01]" + r",[01]" * (len(NAMES) - 1))
 
 
@@ -125,8 +116,16 @@ class Tags:
 
         The mask is 1 on all hair entries if a hair colour is known, and the same for the eyes.
         """
-        labels = self.frame.loc[key].to_numpy(dtype=np.uint8, copy=True)
+        labels = self._table[self._places[key]].copy()
         return labels, known(labels)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        return self.frame.to_numpy(dtype=np.uint8)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {str(key): place for place, key in enumerate(self.frame.index)}
 
     def labels(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
         """Return (labels, mask) of one image; None if it has no tags.
@@ -157,8 +156,10 @@ def known(labels: np.ndarray) -> np.ndarray:
     >>> known(np.eye(23)[0]).tolist() == [1] * 12 + [0] * 11
     True
     """
-    hair, eyes = np.split(np.asarray(labels), [len(HAIR)])
-    return np.repeat([hair.any(), eyes.any()], GROUPS).astype(np.uint8)
+    mask = np.zeros(len(NAMES), np.uint8)
+    mask[: len(HAIR)] = np.any(labels[: len(HAIR)])
+    mask[len(HAIR) :] = np.any(labels[len(HAIR) :])
+    return mask
 
 
 def read_tags(path: Path | str) -> Tags:
@@ -177,7 +178,7 @@ def read_tags(path: Path | str) -> Tags:
 def parse_tags(where: str, text: str) -> Tags:
     """Read the text of a tag file, which messages call `where`; as `read_tags`."""
     if text.lstrip().startswith("{"):
-        return tags_of(where, _entries(where, text))
+        return tags_of(where, entry_rows(where, text))
     sheet = open_sheet(where, text)
     return tags_of(where, tag_rows(sheet, tag_columns(sheet) or ()), sheet.said)
 
@@ -259,8 +260,9 @@ def read_text(path: Path) -> str:
             return decoded(str(path), file.read(MAX_BYTES + 1))
     except FileNotFoundError:
         raise NotFoundError(f"no file {path}", "give the path of a text file") from None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # of a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {path}: {reason}", "give another file") from None
 
 
 def decoded(where: str, data: bytes) -> str:
@@ -271,35 +273,6 @@ def decoded(where: str, data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{where} is not a text file in UTF-8", "save it as UTF-8") from None
-
-
-def _entries(where: str, text: str) -> Iterator[TagRow]:
-    """Yield the entries of a Python dict, or a JSON object, one by one and never as a whole."""
-    text = text.strip()
-    at, number = 1, 0
-    while not _CLOSED.fullmatch(text, at):
-        entry = _ENTRY.match(text, at)
-        if entry is None or number == MAX_ROWS or len(entry[0]) > MAX_LINE:
-            raise DataError(
-                f"{where} starts like a Python dict but is not one (entry {number + 1})",
-                "{0: 'blonde hair and red eyes'}",
-            )
-        at, number = entry.end(), number + 1
-        key, tags = (_value(part) for part in entry.group("key", "tags"))
-        said = ",".join(map(str, tags)) if isinstance(tags, (list, tuple)) else str(tags)
-        yield TagRow(number, str(key), said)
-
-
-def _value(part: str) -> object:
-    """Return what a key or a value is; text with an escape that Python has not is left as it is."""
-    if part[0] in "'\"" and "\\" not in part:
-        return part[1:-1]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an escape such as \\( in a tag
-        try:
-            return ast.literal_eval(part)
-        except (ValueError, SyntaxError):
-            return part
 
 
 def _labels_of(tags: str, ignored: Counter[str]) -> np.ndarray:

@@ -643,6 +643,19 @@ def test_a_clean_copy_holds_what_is_kept_and_moves_nothing(faces: Path, how: Any
     assert again.files == done.files == len(kept) + 1
 
 
+def test_labels_of_what_is_kept_go_along_with_a_clean_copy(faces: Path) -> None:
+    table = manifest(faces)
+    names = [str(name) for name in table["name"]]
+    for name in names:
+        (faces / name).with_suffix(".txt").write_text("red_hair")
+    (faces / "metadata.jsonl").write_text("{}")
+    (faces / "notes.txt").write_text("mine")
+    publish(faces, table)
+    kept = {str(name) for name in table["name"][table["decision"] == "keep"]}
+    captions = {str(Path(name).with_suffix(".txt")) for name in kept}
+    assert set(tree(faces.parent / "faces_clean")) == kept | captions | {"metadata.jsonl"}
+
+
 def test_a_clean_copy_is_refused_before_it_begins_where_a_file_is_in_the_way(faces: Path) -> None:
     table = manifest(faces)
     into = faces.parent / "faces_clean"
