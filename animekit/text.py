@@ -6,6 +6,8 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+LONGEST = 200  # letters of a word that may be a slip of the pen
+
 
 def printable(name: str) -> str:
     """Return a name as one line of valid text: what would not print is spelled out.
@@ -75,6 +77,17 @@ def number(value: float) -> str:
     return f"{value:.3f}" if size >= 0.01 else f"{value:.2g}"
 
 
+def install_hint(extra: str) -> str:
+    """Return what to type for an optional part of animekit.
+
+    The name on the package index is not ours: it is installed from its own folder.
+
+    >>> install_hint("maps")
+    'pip install -e ".[maps]" in the folder of animekit, where its pyproject.toml lies'
+    """
+    return f'pip install -e ".[{extra}]" in the folder of animekit, where its pyproject.toml lies'
+
+
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ' Did you mean "x"?' for the nearest known word, or an empty string.
 
@@ -85,7 +98,7 @@ def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     ' Did you mean "wgangp"?'
     """
     names = list(known)
-    if word in names:
+    if word in names or len(word) > LONGEST:  # the search takes the square of the length
         return ""
     lower = {name.lower(): name for name in names}
     near = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=cutoff)

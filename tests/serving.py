@@ -33,6 +33,8 @@ class Page:
     """HTTP statuses of the requests in turn; then `status`."""
     wait: float = 0.0
     """Seconds between the first half of an answer and the second."""
+    drip: tuple[int, float] | None = None
+    """So many bytes at a time, and seconds between them."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -103,6 +105,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         end = max(0, page.cuts.pop(0) - start) if page.cuts else len(body)
+        if page.drip is not None:
+            for at in range(0, end, page.drip[0]):
+                self.wfile.write(body[at : at + page.drip[0]])
+                time.sleep(page.drip[1])
+            return
         half = end // 2 if page.wait else end
         self.wfile.write(body[:half])
         self.wfile.flush()

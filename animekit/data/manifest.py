@@ -111,7 +111,7 @@ def _parse(path: Path, text: str) -> pd.DataFrame:
             raise DataError(
                 f"{path}, row {number} has {len(row)} cells, not {len(header)}", _HINT, code=_CODE
             )
-    table = pd.DataFrame(rows[1:], dtype=object)
+    table = pd.DataFrame(rows[1:], columns=range(len(header)), dtype=object)
     known = {name: header.index(name) for name in COLUMNS if name in header}
     return pd.DataFrame(
         {name: table[known[name]] if name in known else "" for name in COLUMNS}, dtype=object

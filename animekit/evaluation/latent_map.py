@@ -15,7 +15,7 @@ from animekit.evaluation.held_out import TestImages
 from animekit.files import write_atomic
 from animekit.images.pixels import resize
 from animekit.labels.vocabulary import Vocabulary
-from animekit.text import did_you_mean
+from animekit.text import did_you_mean, install_hint
 
 FEWEST = 12  # codes of which a map is drawn
 NEIGHBOURS = 10
@@ -184,7 +184,7 @@ def _embedded(codes: np.ndarray, seed: int) -> np.ndarray:
     except ImportError:
         raise UnusableError(
             "a map needs scikit-learn, which is not installed",
-            'pip install "animekit[maps]"',
+            install_hint("maps"),
             code="extra.missing",
         ) from None
     perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)

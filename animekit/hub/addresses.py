@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 
 class Refused(Exception):
@@ -72,6 +73,7 @@ def connection_errors() -> Iterator[None]:
         requests.exceptions.ConnectionError,
         requests.exceptions.ChunkedEncodingError,
         requests.exceptions.ContentDecodingError,
+        urllib3.exceptions.HTTPError,  # in the middle of the file
     ) as error:
         slow = "timed out" in str(error).lower()  # a pause in the middle of the file is one too
         raise Cut("no answer in time" if slow else f"no connection ({_root(error)})") from None

@@ -12,7 +12,14 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from animekit.errors import AnimekitError, CheckpointError, NetworkError, NotFoundError, UsageError
+from animekit.errors import (
+    AnimekitError,
+    CheckpointError,
+    NetworkError,
+    NotFoundError,
+    UnusableError,
+    UsageError,
+)
 from animekit.files import (
     cache_dir,
     move,
@@ -26,7 +33,7 @@ from animekit.foreign import read_json, read_toml
 from animekit.hub.addresses import Refused, check_address
 from animekit.hub.archive import below, unpacked
 from animekit.hub.download import DownloadProgress, fetch
-from animekit.text import did_you_mean
+from animekit.text import clipped, did_you_mean
 
 LIST = Path(__file__).parents[1] / "assets" / "catalog.toml"
 DIGEST = r"^[0-9a-f]{64}$"
@@ -102,7 +109,7 @@ class Fetched:
 
 def entries(kind: Kind | None = None) -> dict[str, Entry]:
     """Return what can be downloaded, by name, in the order of the catalogue."""
-    return {name: entry for name, entry in _read(LIST).items() if kind in (None, entry.kind)}
+    return {name: entry for name, entry in read_catalogue().items() if kind in (None, entry.kind)}
 
 
 def find(name: str, kind: Kind) -> Entry:
@@ -328,8 +335,19 @@ def _expected(entry: Entry, record: dict[str, Any]) -> str | None:
 
 
 @cache
-def _read(path: Path) -> dict[str, Entry]:
-    found = [Entry.model_validate(row) for row in read_toml(path, "catalogue")["entry"]]
-    named = {entry.name: entry for entry in found}
-    assert len(named) == len(found), "two entries have one name"
-    return named
+def read_catalogue(path: Path = LIST) -> dict[str, Entry]:
+    """Return the entries of a catalogue by name; UnusableError for one that is not sound."""
+    rows = read_toml(path, "catalogue").get("entry")
+    found: dict[str, Entry] = {}
+    try:
+        for row in rows if isinstance(rows, list) else []:
+            entry = Entry.model_validate(row)
+            if entry.name in found:
+                raise ValueError(f"two entries are called {entry.name}")
+            found[entry.name] = entry
+    except ValueError as error:  # pydantic's, too
+        reason = clipped(" ".join(str(error).split()), 200)
+        raise UnusableError(
+            f"catalogue {path} is not sound: {reason}", "install it again"
+        ) from None
+    return found

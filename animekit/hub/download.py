@@ -23,6 +23,7 @@ import requests
 from animekit.errors import NetworkError, UsageError
 from animekit.files import no_room, room_for, sha256_of
 from animekit.hub.addresses import Cut, Refused, check_address, connection_errors, host_of
+from animekit.text import duration
 
 HOPS = 5  # redirects that are followed
 MOST_TRIES = 100  # of one address, however little each of them brings
@@ -47,6 +48,12 @@ class Patience:
     """Before the second try; it doubles from try to try."""
     lock: float = 600.0
     """For another process that downloads the same file."""
+    least: int = 1024
+    """Bytes a second below which an address is given up, as they come in `window` seconds: a server
+    that sends one byte a minute never lets a read time out."""
+    window: float = 30.0
+    total: float = 12 * 3600.0
+    """For one file, from all its addresses and in all tries; what came by then is kept."""
 
 
 class WrongSum(Refused):
@@ -67,6 +74,7 @@ class Download:
 
     def __post_init__(self) -> None:
         self.part = self.target.with_name(self.target.name + ".part")
+        self._ends = time.monotonic() + self.patience.total
 
     def is_here(self) -> bool:
         """Whether the file is in place, as far as anybody can tell."""
@@ -108,6 +116,7 @@ class Download:
         best, fruitless = self._have(), 0
         for _ in range(MOST_TRIES):
             joined = False
+            self._refuse_late()
             try:
                 joined = self._attempt(url)
                 found = None if self.sha256 is None else sha256_of(self.part)
@@ -124,6 +133,10 @@ class Download:
                 pause = self.patience.pause * 2.0 ** max(0, fruitless - 1)
                 time.sleep(min(max(pause, cut.after), LONGEST_PAUSE))
         raise Refused(f"it was cut {MOST_TRIES} times")
+
+    def _refuse_late(self) -> None:
+        if time.monotonic() > self._ends:
+            raise Refused(f"it took more than {duration(self.patience.total)}")
 
     def _attempt(self, url: str) -> bool:
         """Ask for what is missing and write it; return whether it was joined to a part."""
@@ -187,11 +200,28 @@ class Download:
             raise no_room(self.target, f"{total - start:,} bytes to come, {free:,} free")
         return total
 
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        """Yield what comes as it comes, as long as it comes fast enough."""
+        began, came = time.monotonic(), 0
+        # not iter_content, which waits for a whole chunk, however slowly its bytes come
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
+            yield chunk
+            came += len(chunk)
+            self._refuse_late()
+            seconds = time.monotonic() - began
+            if seconds > self.patience.window:
+                if came < self.patience.least * seconds:
+                    raise Refused(
+                        f"it came at {came / seconds:,.0f} bytes a second,"
+                        f" less than {self.patience.least:,}"
+                    )
+                began, came = time.monotonic(), 0
+
     def _save(self, response: requests.Response, start: int, total: int | None) -> None:
         limit = LARGEST if self.size is None else self.size
         done = start
         with self.part.open("ab" if start else "wb") as file:
-            for chunk in response.iter_content(CHUNK):
+            for chunk in self._chunks(response):
                 if not done and chunk[:512].lstrip().lower().startswith(WEB_PAGE):
                     raise Refused("a web page came in place of the file")
                 done += len(chunk)

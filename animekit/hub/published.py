@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,11 +26,13 @@ from animekit.nn.translators import (
     TranslatorShape,
     UNetTranslator,
 )
+from animekit.text import clipped
 
 Statistics = Literal["image", "running"]
 STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 MAX_BYTES = 2 << 30
 COLOURS = 3
+TORCH_PROTOCOL = b"\x02"  # of the pickles that torch.save writes
 TAKEN = "latest_net_G_A.pth and latest_net_G.pth of CycleGAN, and N-G.ckpt of StarGAN, are taken"
 
 
@@ -77,9 +80,11 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
     if problem:
         raise _refused(path, problem)
     try:
-        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they speak of torch's own options
+            found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # of any kind, from the unpickler; never try again without it
-        raise _refused(path, _why(str(error))) from None
+        raise _refused(path, _why(str(error), data)) from None
     if not isinstance(found, Mapping):
         raise _refused(path, f"it holds a {type(found).__name__}, not a dictionary of tensors")
     for key, value in found.items():
@@ -111,16 +116,21 @@ def _first_words(data: bytes) -> str:
     return ""
 
 
-def _why(error: str) -> str:
-    """Return in words what kept torch from reading a file."""
+def _why(error: str, data: bytes) -> str:
+    """Return in words what kept torch from reading a file.
+
+    Torch's own words are not repeated: they advise to read it without the safe unpickler.
+    """
     named = re.search(r"GLOBAL (\S+)", error) or re.search(r"[Uu]nsupported class (\S+)", error)
     if named:
-        return f"it asks to run code ({named[1]}), and only tensors are read"
+        return f"it asks to run code ({clipped(named[1])}), and only tensors are read"
     if "TorchScript" in error:
         return "it is a TorchScript program, and only tensors are read"
-    if re.search(r"EOF|truncat|unexpected pos|storage|failed reading", error):
+    if data[:1] == b"\x80" and data[1:2] > TORCH_PROTOCOL:
+        return f"it is a pickle of protocol {data[1]} of another program, not of torch.save"
+    if re.search(r"EOF|truncat|unexpected pos|storage|failed reading|ran out of", error):
         return "it is cut short or damaged; get it again"
-    return error.partition("\n")[0][:200]
+    return "it holds more than tensors, and only tensors are read"
 
 
 def _refused(path: Path, problem: str) -> CheckpointError:

@@ -81,7 +81,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
         tensors = safetensors.torch.load(data)
     except Exception as error:  # SafetensorError is no subclass of a common base across versions
         raise CheckpointError(
-            f"{path} is not a sound safetensors file: {error}", "copy or download it again"
+            f"{path} is not a sound safetensors file: {_short(error)}",
+            "copy or download it again",
         ) from None
     try:
         config = parse_json(header.get("__metadata__", {}).get(KEY, "{}"), "its description")

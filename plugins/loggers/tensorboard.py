@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from animekit.config import Params
 from animekit.errors import UnusableError
 from animekit.hookspecs import hookimpl
+from animekit.text import install_hint
 from animekit.training.logger import Logger
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class TensorBoard(Logger):
         if importlib.util.find_spec("tensorboard") is None:
             raise UnusableError(
                 "TensorBoard is not installed",
-                'pip install "animekit[tensorboard]"',
+                install_hint("tensorboard"),
                 code="logger.missing",
             )
         self._writer: SummaryWriter | None = None

@@ -261,7 +261,7 @@ def test_tensorboard_that_is_missing_says_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Exception, match="not installed") as caught:
         registry.get("logger", "tensorboard")()
-    assert "animekit[tensorboard]" in caught.value.hint
+    assert ".[tensorboard]" in caught.value.hint
 
 
 def test_a_schema_of_answers_can_be_broken() -> None:

@@ -142,7 +142,7 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
     result = call("reconstruct", "1", "synthetic:40", "--map", "map.png")
     assert result.exit_code == 4
     assert "needs scikit-learn" in result.stderr
-    assert 'pip install "animekit[maps]"' in result.stderr
+    assert 'pip install -e ".[maps]"' in result.stderr
 
 
 def test_a_map_needs_labels_and_enough_of_them(pictures: Path) -> None:

@@ -41,8 +41,8 @@ def get(url: str | list[str], target: Path, **values: Any) -> Path:
 
 
 def kept(cut: int) -> int:
-    """Return how much of a file is kept that was cut: whole reads."""
-    return cut // download.CHUNK * download.CHUNK
+    """Return how much of a file is kept that was cut: all that came."""
+    return cut
 
 
 def left(target: Path) -> list[str]:
@@ -163,9 +163,52 @@ def test_ctrl_c_leaves_the_part_for_the_next_time(site: Site, target: Path) -> N
     with pytest.raises(KeyboardInterrupt):
         get(url, target, progress=stop)
     have = target.with_name("weights.bin.part").stat().st_size
-    assert have == 512 * 1024
+    assert 512 * 1024 <= have < 512 * 1024 + download.CHUNK
     get(url, target)
     assert target.read_bytes() == BODY and site.ranges() == [None, f"bytes={have}-"]
+
+
+DRIP = Patience(connect=2.0, read=1.0, tries=9, pause=0.0, least=100_000, window=0.2)
+
+
+def test_a_server_that_drips_is_given_up_and_a_mirror_goes_on(site: Site, target: Path) -> None:
+    slow = site.put("/slow", BODY, drip=(50, 0.02))
+    started = time.monotonic()
+    error = failure(slow, target, patience=DRIP)
+    assert "bytes a second, less than 100,000" in error.message and "kept" in (error.hint or "")
+    assert time.monotonic() - started < 5
+    have = target.with_name("weights.bin.part").stat().st_size
+    assert 0 < have < len(BODY)
+    get([slow, site.put("/fast", BODY)], target, patience=DRIP)
+    assert target.read_bytes() == BODY
+    assert site.ranges()[-1] != f"bytes={have}-"  # what the second drip brought is kept too
+
+
+def test_a_download_ends_after_its_total_time_and_keeps_what_came(site: Site, target: Path) -> None:
+    patience = Patience(connect=2.0, read=1.0, tries=9, pause=0.0, least=0, total=0.3)
+    error = failure(site.put("/slow", BODY, drip=(50, 0.02)), target, patience=patience)
+    assert "took more than 00:00" in error.message and "kept" in (error.hint or "")
+    endless = Patience(connect=2.0, read=1.0, tries=10**6, pause=0.02, total=0.3)
+    assert (
+        "took more"
+        in failure(site.put("/b", failures=[503] * 99), target, patience=endless).message
+    )
+
+
+def test_no_server_that_is_fast_enough_is_given_up() -> None:
+    assert Patience().least * Patience().window < 64 * 1024  # a telephone line passes
+    assert Patience().total >= 3600
+
+
+@pytest.mark.parametrize("left_over", [b"{", b"[" * 100_000, b"9" * 5000, b"\xff\0"])
+def test_what_older_versions_left_of_a_download_is_started_over(
+    site: Site, target: Path, left_over: bytes
+) -> None:
+    target.parent.mkdir()
+    target.with_name("weights.bin.part.json").write_bytes(left_over)
+    target.with_name("weights.bin.part").write_bytes(left_over)
+    get(site.put("/a", BODY), target, size=len(BODY))
+    assert target.read_bytes() == BODY
 
 
 def test_a_wrong_sum_is_said_and_nothing_is_kept(site: Site, target: Path) -> None:

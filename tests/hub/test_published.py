@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -337,3 +339,21 @@ def test_downloaded_weights_are_imported_by_their_name_in_the_catalogue(tmp_path
     assert made["source"]["url"].endswith("/orange2apple.pth")
     assert "none stated" in made["source"]["licence"]
     assert call("import", tmp_path / "home/weights/cyclegan/orange2apple.pth")["data"] == made
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("thing", [{"G_ema": [1, 2]}, {"w": np.zeros(3)}, {"f": len}, "text"])
+def test_a_pickle_of_any_protocol_is_refused_in_our_words_alone(
+    tmp_path: Path, thing: object, protocol: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "network.pkl"
+    path.write_bytes(pickle.dumps(thing, protocol=protocol))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises(CheckpointError) as caught:
+            load_tensors(path)
+    assert seen == []
+    told = f"{caught.value.message} {caught.value.hint} {''.join(capfd.readouterr())}"
+    for word in ("weights_only", "torch.load", "Warning", "trusted", "operand"):
+        assert word not in told, told
+    assert len(caught.value.message) < len(str(path)) + 120

