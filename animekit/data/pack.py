@@ -162,7 +162,7 @@ def _compare(found: Pack, dataset: Dataset) -> None:
     indices = [i for i in range(len(dataset)) if dataset.name_of(i) not in left_out]
     if found.names != [dataset.name_of(i) for i in indices]:
         raise ValueError("meta.csv is not what was written")
-    if found.found != len(dataset) + len(dataset.skipped):
+    if found.found != len(found) + len(found.skipped):
         raise ValueError("manifest.json is not what was written")
     if found.labels is None or found.mask is None:
         return

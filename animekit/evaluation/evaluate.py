@@ -66,7 +66,6 @@ def evaluate(
     1,000, once. `threads` are those of the CPU, one a core by default.
 
     A TorchScript file as extractor is a program that runs as you: `trust_extractor` agrees to it.
-
     Gates, `fail_if` such as "swd_avg>40" and `min_faces` of 25, are told by `failure()` of the
     result; its `save()` writes the record and the pictures where they belong.
     """

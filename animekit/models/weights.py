@@ -241,6 +241,9 @@ def _described(about: dict[str, Any]) -> tuple[str, dict[str, Any], ImageSpec]:
             raise ValueError(f"its {key} is no number from 1 to {largest:,}")
     if not isinstance(about.get("version", ""), str):
         raise ValueError("its version is no text")
+    for key in ("data", "plugin", "source"):
+        if not isinstance(about.get(key, {}), dict):
+            raise ValueError(f"its {key} is no table")
     labels: Any
     groups: Any
     labels, groups = spec.get("labels"), spec.get("groups")

@@ -62,7 +62,7 @@ def save(
     place = folder / CHECKPOINTS
     made = place / name
     temporary = place / f".tmp-{name}-{os.getpid()}"
-    manifest = {
+    manifest: dict[str, Any] = {
         "step": step,
         **(facts or {}),
         "files": {
@@ -70,6 +70,7 @@ def save(
             for file, data in files.items()
         },
     }
+    manifest["sha256"] = _digest(manifest)
     try:
         temporary.mkdir(parents=True)
         for file, data in files.items():
@@ -130,6 +131,9 @@ def verify(folder: Path) -> dict[str, Any]:
     """Return the manifest of a whole checkpoint, else raise CheckpointError."""
     try:
         manifest = read_json(folder / "manifest.json", "manifest")
+        # 0.1.0 wrote a step and files alone, and no digest of them
+        if set(manifest) != {"step", "files"} and manifest["sha256"] != _digest(manifest):
+            raise ValueError("it is not what was written")
         if folder.name.isdecimal() and int(folder.name) != manifest["step"]:
             raise ValueError(f"it is of step {manifest['step']}")
         facts = {file: manifest["files"][file] for file in (MODEL, AVERAGE, STATE)}
@@ -172,6 +176,12 @@ def newest_sound(folder: Path) -> Path:
 def read_state(folder: Path) -> dict[str, Any]:
     """Return a checkpoint's training state, of tensors and plain values alone."""
     return read_state_file(folder / STATE)
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    """Return the sha256 of all that a manifest holds but this."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _write_through(path: Path, data: bytes) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # and torch with it: a list of runs needs none
     from animekit.models.base import Model
 
 RUNS = Path("runs")
+TABLES = ("params", "options", "origins", "resolved", "spec", "data", "environment", "plugin")
+"""Parts of a config.json that are tables of values."""
 CONFIG_LIMIT = 64 * 2**20  # bytes of a config.json, which names every file that was left out
 
 
@@ -88,6 +90,9 @@ class Run:
             raise CheckpointError(error.message, hint) from None
         if not isinstance(config, dict):
             raise CheckpointError(f"cannot read {path}: it holds no object", hint)
+        for part in TABLES:
+            if not isinstance(config.get(part, {}), dict):
+                raise CheckpointError(f"cannot read {path}: its {part} is no object", hint)
         return config
 
     @property

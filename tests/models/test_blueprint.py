@@ -140,6 +140,9 @@ def test_a_spec_of_wrong_types_is_refused(
         {"kind": ["detector"] * 1000},
         {"spec": 10**25},
         {"spec": [32, 3]},
+        {"data": []},
+        {"plugin": "gan"},
+        {"source": 5},
     ],
     ids=lambda change: str(change)[:40],
 )
