@@ -88,7 +88,7 @@ _OTHERS = (
     *((b"(\xb5/\xfd", "a zstd archive"), (b"\x1aE\xdf\xa3", "a video"), (b"MZ", "a program")),
     *((b"version https://git-lfs", "a Git LFS pointer"), (b"\x7fELF", "a program")),
 )
-_NO_PICTURE = ("an HTML page", "a Git LFS pointer", "text")  # whatever its name says
+_NO_PICTURE = ("an HTML page", "a Git LFS pointer")  # whatever its name says
 ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst")
 UNREAD_ENDING = "is not a format that animekit reads"
 Use = Literal["read", "foreign", "archive", ""]
