@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from animekit import plugins
+from animekit.cleaning.check import FOREIGN, UNOPENED
 from animekit.cleaning.crop_list import (
     AGAIN,
     KEY,
@@ -29,7 +30,7 @@ from animekit.cleaning.crop_list import (
 from animekit.cleaning.detector import boxes_of
 from animekit.data.dataset import Skipped
 from animekit.data.manifest import newest_manifest, read_manifest
-from animekit.data.survey import File, survey
+from animekit.data.survey import ARCHIVE, File, survey
 from animekit.device import threads
 from animekit.errors import DataError, UsageError
 from animekit.files import Progress, as_error, cores
@@ -88,7 +89,7 @@ def crop(
     files = [file for file in found.files if file.name not in rejected]
     made = Cropped(out, len(found.files), settings=job.settings())
     made.rejected = sorted(file.name for file in found.files if file.name in rejected)
-    made.failed = list(found.skipped)
+    made.failed = [item for item in found.skipped if item.reason != ARCHIVE]
     listed = refuse(source, out, [file.name for file in files], overwrite=overwrite)
     registry = plugins.load() if registry is None else registry
     job.ready(registry)
@@ -284,7 +285,13 @@ def _rejected(source: Path) -> Collection[str]:
     if path is None:
         return ()
     table = read_manifest(path)
-    return set(table.loc[table["decision"] == "reject", "name"])
+    unread = {reason.name for reason in (FOREIGN, UNOPENED)}
+    columns = (table[name] for name in ("name", "decision", "reasons"))
+    return {
+        name
+        for name, decision, reasons in zip(*columns, strict=True)
+        if decision == "reject" or (decision == "review" and unread & set(reasons.split(";")))
+    }
 
 
 __all__ = ["Crop", "Cropped", "crop", "read_crop", "square"]

@@ -7,6 +7,7 @@ All others that people have are known by name, so that every command lists them 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -88,8 +89,9 @@ _OTHERS = (
     *((b"(\xb5/\xfd", "a zstd archive"), (b"\x1aE\xdf\xa3", "a video"), (b"MZ", "a program")),
     *((b"version https://git-lfs", "a Git LFS pointer"), (b"\x7fELF", "a program")),
 )
-_NO_PICTURE = ("an HTML page", "a Git LFS pointer", "text")  # whatever its name says
+_NO_PICTURE = ("an HTML page", "a Git LFS pointer")  # whatever its name says
 ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst")
+CONVERTED = 4  # endings and names that a hint holds
 UNREAD_ENDING = "is not a format that animekit reads"
 Use = Literal["read", "foreign", "archive", ""]
 
@@ -186,14 +188,19 @@ def unread_words(name: str, head: bytes) -> str:
 def convert_hint(names: Iterable[str], folder: str = "") -> str:
     """Return what to type so that pictures of other formats can be read.
 
-    >>> convert_hint(["a.tif", "b.tif"], "faces")
-    'ImageMagick converts them: magick mogrify -format png faces/*.tif'
+    >>> convert_hint(["a.tif", "b.tif", "c.jpg"], "faces")
+    'ImageMagick converts them: magick mogrify -format png faces/*.tif faces/c.jpg'
     """
-    endings = sorted({PurePosixPath(name).suffix for name in names})
-    if not endings:
+    names = list(names)
+    endings = {f"*{PurePosixPath(name).suffix}" for name in names if suffix_of(name) in FOREIGN}
+    misnamed = [name for name in names if suffix_of(name) not in FOREIGN]
+    shown = [*sorted(endings), *misnamed][:CONVERTED]
+    if not shown:
         return ""
     top = f"{folder}/" if folder else ""
-    files = " ".join(f"{top}*{ending}" for ending in endings[:4])
+    files = " ".join(
+        each if "*" in each else shlex.quote(each) for each in (top + e for e in shown)
+    )
     return f"ImageMagick converts them: magick mogrify -format png {files}"
 
 

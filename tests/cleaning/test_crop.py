@@ -305,6 +305,15 @@ def test_what_the_newest_manifest_rejects_is_left_out(cut: Cut, art: Path) -> No
     assert made.sources == 4
 
 
+def test_other_formats_that_were_cleaned_and_archives_are_no_failures(cut: Cut, art: Path) -> None:
+    Image.new("RGB", (9, 9)).save(art / "scan.tif")
+    (art / "more.zip").write_bytes(b"PK")
+    assert [each.name for each in cut("first").failed] == ["scan.tif"]
+    clean(art, checks=["type"])
+    made = cut()
+    assert (made.failed, made.rejected) == ([], ["scan.tif"])
+
+
 # what is refused
 
 

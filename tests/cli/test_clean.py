@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,12 +15,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from animekit.cleaning import move, quarantine
+from animekit.cleaning import measure, move, quarantine
 from animekit.cli import app
 from animekit.cli.clean.command import spell_out
 from animekit.data.manifest import newest_manifest, read_manifest
 from animekit.errors import UsageError
 from animekit.gates import parse_gate
+from animekit.images.decode import ImageError
 from animekit.text import printable
 from animekit_plugins.datasets.folder import Folder
 from tests.support import keeps_its_schema
@@ -410,3 +412,102 @@ def test_real_faces_and_every_damaged_file_go_and_come_back(
     assert report.read_text(encoding="utf-8").count("<img") > 20
     assert answer("clean", folder, "--undo")["data"]["restored"] == data["moved"]
     assert files(folder) == before
+
+
+def others(folder: Path) -> None:
+    """Put valid pictures of formats that are not read into a folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / "broken.jpg").unlink(missing_ok=True)
+    image = Image.radial_gradient("L").convert("RGB").resize((70, 70))
+    for ending in ("tif", "tga", "ppm", "pcx", "ico"):
+        image.save(folder / f"{ending}.{ending}")
+    image.save(folder / "renamed.png", "TIFF")
+
+
+@pytest.mark.parametrize("checks", ["--check=corrupt", "--check=type", "--skip=face"])
+def test_other_formats_are_to_review_and_stay_where_they_are(faces: Path, checks: str) -> None:
+    others(faces)
+    before = {name for name in files(faces) if name[-3:] in ("tif", "tga", "ppm", "pcx", "ico")}
+    result = call("clean", "faces", checks)
+    assert re.search(r"a format that animekit does not read  6 +review", result.stdout)
+    assert "not an image" not in result.stdout and "cannot be read" not in result.stdout
+    assert "magick mogrify -format png faces/*.ico" in result.stderr + result.stdout
+    for words in (["--tier", "reject"], []):
+        found = answer("clean", "faces", checks, "--apply", *words)["data"]
+        assert found["by_reason"]["foreign_format"] == 6
+        assert before | {"renamed.png"} <= set(files(faces))
+    assert (
+        "6 files to review stay where they are" in call("clean", "faces", checks, "--apply").stdout
+    )
+
+
+def test_a_person_can_have_other_formats_moved(faces: Path) -> None:
+    others(faces)
+    call("clean", "faces", "--check=type")
+    path = newest_manifest("faces")
+    assert path is not None
+    path.write_text(path.read_text().replace("review,review,foreign", "reject,review,foreign"))
+    found = answer("clean", "faces", "--manifest", path, "--apply", "-y")["data"]
+    assert found["moved"] == 6
+    assert Path("faces_rejected/foreign_format/tif.tif").is_file()
+
+
+def test_after_a_clean_that_keeps_nothing_nobody_is_told_to_train(tmp_path: Path) -> None:
+    others(tmp_path / "d")
+    result = call("clean", tmp_path / "d", "--check=corrupt")
+    text = result.stdout + result.stderr
+    assert "keep 0" in text and "nothing to train on" in text
+    assert "animekit train" not in text and "--apply" not in text
+    assert "magick mogrify" in text
+
+
+def test_every_command_counts_the_same_pictures(faces: Path) -> None:
+    others(faces)
+    data = answer("data", "info", "faces")["data"]
+    unread = {item["name"] for item in data["skipped"]} | set(data["reasons"])
+    assert unread == {"tif.tif", "tga.tga", "ppm.ppm", "pcx.pcx", "ico.ico", "renamed.png"}
+    found = answer("clean", "faces", "--check=corrupt")["data"]
+    assert found["files"] == data["images"] + len(data["skipped"])
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+def test_what_the_system_does_not_let_us_read_is_not_corrupt(faces: Path) -> None:
+    (faces / "00.png").chmod(0)
+    found = answer("clean", "faces", "--check=corrupt", "--apply")["data"]
+    assert found["by_reason"] == {"corrupt": 1, "unopened": 1}
+    assert found["refused"] == [] and (faces / "00.png").exists()
+
+
+def test_a_file_that_cannot_be_opened_is_never_moved(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = measure.read_image_file
+
+    def denied(path: Path, name: str = "") -> bytes:
+        if path.name == "00.png":
+            raise ImageError(name, "cannot be read: Permission denied", "unreadable")
+        return real(path, name)
+
+    monkeypatch.setattr(measure, "read_image_file", denied)
+    for checks in ("--check=corrupt", "--check=type", "--skip=face"):
+        found = answer("clean", "faces", checks, "--apply")["data"]
+        assert found["by_reason"]["unopened"] == 1
+        assert (faces / "00.png").exists()
+    row = read_manifest(newest_manifest("faces") or "").set_index("name").loc["00.png"]
+    assert (row["decision"], row["note"]) == ("review", "cannot be read: Permission denied")
+
+
+def test_what_is_lost_on_the_way_to_pixels_is_noted(faces: Path) -> None:
+    image = Image.radial_gradient("L").resize((70, 70))
+    both = Image.merge("LA", (image, image))
+    both.save(faces / "clear.png")
+    (faces / "broken.jpg").unlink()
+    image.save(faces / "moves.gif", save_all=True, append_images=[image.rotate(90)])
+    found = answer("clean", "faces", "--check=type")["data"]
+    assert found["by_reason"] == {}
+    table = read_manifest(newest_manifest("faces") or "").set_index("name")
+    assert table["reasons"]["clear.png"] == "transparent"
+    assert table["reasons"]["moves.gif"] == "animated"
+    assert set(table["decision"][["clear.png", "moves.gif"]]) == {"keep"}
+    data = answer("data", "info", "faces")["data"]
+    assert (data["alpha"], data["animated"]) == (1, 1)

@@ -37,3 +37,17 @@ def test_images_of_several_sizes_need_a_size(few: Registry, tmp_path: Path) -> N
     found = open_images(str(tmp_path), 16, few)
     assert found.images.shape == (2, 16, 16, 3)
     assert "2 of 2 images were brought to 16x16" in found.oddities[0].message
+
+
+def test_what_is_transparent_or_moves_is_said_and_counted(few: Registry, tmp_path: Path) -> None:
+    for index in range(3):
+        Image.new("RGBA", (16, 16), (200, 9, index, 90)).save(tmp_path / f"{index}.png")
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "red.png")
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("blue", "green")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    found = open_images(str(tmp_path), None, few)
+    said = {oddity.code: oddity.message for oddity in found.oddities}
+    assert "3 images can be transparent; what is so was put on white" in said["data.transparent"]
+    assert "1 animations; the first frame was taken" in said["data.animated"]
+    assert found.facts["alpha"] == 3
+    assert found.facts["sizes"] == {"16x16": 5}  # of two formats, with and without alpha

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from animekit.errors import DeviceError, UsageError
+from animekit.images.decode import ImageError
 from animekit.translation import video
 from animekit.translation.result import Transferred
-from animekit.translation.video import Video, VideoFile, cv2
+from animekit.translation.video import Video, VideoFile, cv2, read_animation
 
 COLOURS = [(200, 30, 30), (180, 90, 10), (120, 10, 60), (240, 20, 90)]
 
@@ -95,6 +96,41 @@ def test_an_animation_of_too_many_pixels_is_refused(
     first.save("a.gif", save_all=True, append_images=others, duration=50)
     monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 33 * 22 * 3)
     assert [each.code for each in swap("a.gif").failed] == ["image.too_large"]
+
+
+def test_frames_are_counted_as_they_come_and_held_at_their_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A GIF of 30,000 frames on a canvas of 36 million pixels is 0.7 MB."""
+    size = (6000).to_bytes(2, "little") * 2
+    frame = b"\x21\xf9\4\0\0\0\0\0\x2c\0\0\0\0\1\0\1\0\0\2\2\x44\1\0"
+    data = b"GIF89a" + size + b"\x80\0\0\xff\0\0\0\0\0" + frame * 30_000 + b";"
+    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 80_000_000)
+    with pytest.raises(ImageError, match="more than 2 frames of 36,000,000 pixels"):
+        read_animation(data, "a.gif", "keep", lambda photo: photo.resized(8, 8))
+    small = data.replace(size, (4).to_bytes(2, "little") * 2)
+    monkeypatch.setattr(video, "MAX_FRAMES", 300)
+    with pytest.raises(ImageError, match="more than 300 frames"):
+        read_animation(small, "a.gif", "keep")
+    monkeypatch.setattr(video, "MAX_HELD_PIXELS", 200 * 100)
+    with pytest.raises(ImageError, match="20,100 pixels in the first 201 frames") as caught:
+        read_animation(small, "a.gif", "keep", lambda photo: photo.resized(10, 10))
+    assert "--size" in str(caught.value.hint)
+
+
+def test_an_animation_that_ends_early_is_damaged_and_not_shorter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, *others = frames()
+    for name in ("a.gif", "a.webp", "a.png"):
+        first.save(name, save_all=True, append_images=others, duration=50)
+        data = Path(name).read_bytes()
+        whole, _ = read_animation(data, name, "keep")
+        assert len(whole) == 1 + len(others)
+        for part in (0.5, 0.9):
+            with pytest.raises(ImageError):
+                read_animation(data[: int(len(data) * part)], name, "keep")
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "ü b.avi"])

@@ -35,14 +35,22 @@ def test_the_same_folder_is_refused(swap: Callable[..., Transferred]) -> None:
     assert colour("in/a.png") == RED
 
 
-@pytest.mark.parametrize("names", [("a.png", "a.jpg"), ("x/A.png", "x/a.png")])
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (("a.png", "a.jpg"), "--ext same keeps"),
+        (("x/A.png", "x/a.png"), "by upper and lower case"),
+        (("caf\u00e9.png", "cafe\u0301.png"), "Unicode NFC and NFD"),
+    ],
+)
 def test_two_pictures_with_one_name_are_refused_before_work(
-    names: tuple[str, str], swap: Callable[..., Transferred]
+    names: tuple[str, str], hint: str, swap: Callable[..., Transferred]
 ) -> None:
     for name in (*names, "b.png"):
         paint(f"in/{name}")
-    with pytest.raises(UsageError, match="would both become"):
+    with pytest.raises(UsageError, match="would both become") as caught:
         swap("in", ext="png")
+    assert hint in str(caught.value.hint)
     assert not Path("out").exists()
 
 

@@ -79,8 +79,12 @@ def test_a_folder_without_images_says_what_was_seen(tmp_path: Path) -> None:
         Folder(str(tmp_path))
     assert caught.value.message == (
         f"no images in {tmp_path}: found 2 .txt, 1 without extension, 1 .csv, 1 .tiff;"
-        " left out: 1 (text, not an image)"
+        " left out: 1 (.tiff is not a format that animekit reads)"
     )
+    assert f"magick mogrify -format png {tmp_path}/*.tiff" in str(caught.value.hint)
+    (tmp_path / "d.tiff").unlink()
+    with pytest.raises(DataError) as caught:
+        Folder(str(tmp_path))
     assert "looked for .png .jpg" in str(caught.value.hint)
     assert caught.value.exit_code == 4
 

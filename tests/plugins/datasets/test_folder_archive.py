@@ -114,3 +114,98 @@ def test_an_archive_is_read_from_many_threads(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_what_cannot_be_unpacked_is_named_and_the_way_out_too(tmp_path: Path) -> None:
+    locked = bytearray(
+        zipped(tmp_path / "a.zip", {f"{i}.png": picture(i) for i in range(3)}).read_bytes()
+    )
+    for sign, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = -1
+        while (at := locked.find(sign, at + 1)) >= 0:
+            locked[at + flags] |= 1
+    (tmp_path / "a.zip").write_bytes(locked)
+    with pytest.raises(DataError, match=r"found 3 \.png; left out: 3 \(encrypted\)") as caught:
+        Folder(str(tmp_path / "a.zip"))
+    assert "password" in str(caught.value.hint)
+    for method, name in ((zipfile.ZIP_LZMA, "LZMA"), (zipfile.ZIP_BZIP2, "bzip2")):
+        with zipfile.ZipFile(tmp_path / "b.zip", "w", method) as archive:
+            archive.writestr("0.png", picture())
+        with pytest.raises(DataError, match=f"packed with {name}, not deflate") as caught:
+            Folder(str(tmp_path / "b.zip"))
+        assert "unpack it" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "Deflate64"), (93, "zstd"), (98, "PPMd")])
+def test_ways_of_packing_that_python_cannot_undo_are_named(
+    tmp_path: Path, number: int, name: str
+) -> None:
+    data = bytearray(
+        zipped(tmp_path / "a.zip", {"0.png": picture(), "1.png": picture(1)}).read_bytes()
+    )
+    for sign, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        data[data.index(sign) + at] = number
+    (tmp_path / "a.zip").write_bytes(data)
+    dataset = Folder(str(tmp_path / "a.zip"))
+    assert names(dataset) == ["1.png"]
+    assert reasons(dataset) == {"0.png": f"packed with {name}, not deflate"}
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "hint"),
+    [
+        (b"<!DOCTYPE html><title>Quota exceeded</title>", "an HTML page", "get it again"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer", "git lfs pull"),
+        (b"Rar!\x1a\x07\x01\0" + bytes(50), "a RAR archive", "unpack it"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(50), "a 7z archive", "unpack it"),
+        (b"\x1f\x8b\x08\0" + bytes(50), "a gzip archive", "unpack it"),
+        (bytes(257) + b"ustar\x0000" + bytes(300), "a tar archive", "unpack it"),
+        (b"PK\3\4" + bytes(50), "cut short or damaged", "get it again"),
+        (b"", "not a zip file", "unpack it"),
+    ],
+)
+def test_what_only_its_name_calls_a_zip_is_named_for_what_it_is(
+    tmp_path: Path, data: bytes, words: str, hint: str
+) -> None:
+    path = tmp_path / "faces.zip"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=words) as caught:
+        Folder(str(path))
+    assert hint in str(caught.value.hint)
+
+
+def test_archives_and_other_formats_inside_are_counted(tmp_path: Path) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"1.png": picture(1)}).read_bytes()
+    members = {
+        "0.png": picture(),
+        "more.zip": inner,
+        "b/x.7z": b"7z",
+        "s.tif": b"II*\0",
+        "t.ppm": b"P6\n1 1\n255\nabc",
+    }
+    folder = fill(tmp_path / "set")
+    for name, data in members.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    plain, archive = Folder(str(folder)), Folder(str(zipped(tmp_path / "set.zip", members)))
+    assert names(plain) == names(archive) == ["0.png"]
+    assert reasons(plain) == reasons(archive)
+    assert set(reasons(archive)) == {"more.zip", "b/x.7z", "s.tif", "t.ppm"}
+    assert "unpack it" in reasons(archive)["more.zip"]
+
+
+def test_what_0_1_0_did_not_list_leaves_the_fingerprint_as_it_was(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "set", "0.png")
+    before = Folder(str(folder)).fingerprint()
+    (folder / "a.ppm").write_bytes(b"P6\n1 1\n255\nabc")
+    (folder / "a.zip").write_bytes(b"PK\3\4")
+    assert Folder(str(folder)).fingerprint() == before
+    (folder / "a.tif").write_bytes(b"II*\0")
+    assert Folder(str(folder)).fingerprint() != before
+
+
+def test_a_member_that_grows_a_hundredfold_is_left_out_unless_it_is_small(tmp_path: Path) -> None:
+    members = {"big.bmp": b"BM" + bytes(20_000_000), "small.bmp": b"BM" + bytes(3_000_000)}
+    dataset = Folder(str(zipped(tmp_path / "a.zip", members)))
+    assert names(dataset) == ["small.bmp"]
+    assert "a bomb" in reasons(dataset)["big.bmp"]
