@@ -83,7 +83,7 @@ YOUNG = 25_600
 
 
 class Training(NamedTuple):
-    """How long a model has learned: steps, images that it saw, and its losses in words."""
+    """How long a model has learned: steps, images seen, and losses in words."""
 
     step: int
     images: int
@@ -180,7 +180,7 @@ def collapse(
     real_look: Look | None = None,
     training: Training | None = None,
 ) -> Verdict | None:
-    """Judge whether fakes have collapsed, or what else is amiss; None where no number tells.
+    """Judge whether fakes have collapsed, or what else is amiss; None if unknown.
 
     `real` and `fake` are numbers of the metrics `ms_ssim`, `ndb` and `nearest` by their keys, those
     of real images against other real ones and those of fakes; the spreads are their standard

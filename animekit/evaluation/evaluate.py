@@ -59,15 +59,13 @@ def evaluate(
 
     `model`, and each of those to `compare` it with, is a run, a checkpoint, weights, a folder of
     images, or None for the newest run; `ref` the real images (a folder, a data set, a reference
-    file), by default the data that the model was trained on. Without `metrics` those are used that
-    need no download; "all" has those too that say little. `params` are such as
-    {"swd.patches": 64}. `num` images of each side are compared, by default as many as the real
-    ones can give twice, so that the floor of real against real has the same number; `quick` means
-    1,000, once. `threads` are those of the CPU, one a core by default.
-
-    A TorchScript file as extractor is a program that runs as you: `trust_extractor` agrees to it.
-    Gates, `fail_if` such as "swd_avg>40" and `min_faces` of 25, are told by `failure()` of the
-    result; its `save()` writes the record and the pictures where they belong.
+    file), by default the model's training data. Without `metrics` those are used that need no
+    download; "all" has those too that say little. `params` are such as {"swd.patches": 64}. `num`
+    images of each side are compared, by default as many as the real ones can give twice, so that
+    the floor of real against real has the same number; `quick` means 1,000, once. `threads` are
+    those of the CPU, one a core by default. `trust_extractor` agrees to a TorchScript extractor, a
+    program that runs as you. Gates, `fail_if` such as "swd_avg>40" and `min_faces` of 25, are told
+    by `failure()` of the result; its `save()` writes the record and the pictures.
     """
     request = EvaluateRequest.of(
         quick=quick,
@@ -90,9 +88,8 @@ def evaluate(
     )
     found = registry if registry is not None else plugins.load()
     report = progress or (lambda words, share: None)
-    return measure(
-        outline([model, *compare], ref, request, found, counting(report, "reading")), report
-    )
+    reading = counting(report, "reading")
+    return measure(outline([model, *compare], ref, request, found, reading), report)
 
 
 def measure(found: EvaluateOutline, progress: StageProgress) -> Evaluation:

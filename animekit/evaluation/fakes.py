@@ -20,9 +20,9 @@ from animekit.labels import conditions
 from animekit.labels.tags import NAMES, known
 from animekit.models import sampling
 from animekit.models.sampling import attributes_of
-from animekit.models.weights import bundled
 from animekit.runs.checkpoint import MODEL
-from animekit.runs.run import Loaded, Run, list_runs, load_model
+from animekit.runs.names import meanings
+from animekit.runs.run import Loaded, Run, load_model
 from animekit.seeds import derive_seed
 from animekit.text import number
 
@@ -162,7 +162,7 @@ class ModelContender:
         return conditions.filled(labels, mask, spec.groups, seeds, self.loaded.frequencies())
 
     def training(self) -> Training | None:
-        """Return how long the model was trained; a batch that nobody knows is taken for 64."""
+        """Return how long the model was trained; an unknown batch counts as 64."""
         run, step = self.loaded.run, self.loaded.step
         if run is None:
             return Training(step, step * BATCH) if step else None
@@ -269,7 +269,7 @@ def contender(
         return SetContender(open_images(str(where), asked.size, registry, asked.tags, progress))
     assert where is None or isinstance(where, (str, Path, Run))
     try:
-        loaded = load_model(where, registry, checkpoint=asked.checkpoint)
+        loaded = load_model(where, registry, checkpoint=asked.checkpoint, able="sample")
     except NotFoundError as error:
         if error.code != "model.not_found" or where is None:
             raise
@@ -292,7 +292,8 @@ def contender(
 def _is_images(where: str) -> bool:
     """Say whether a word names images, and no run, checkpoint or weights."""
     path = Path(where)
-    if where in bundled() or any(where == run.name for run in list_runs()):
+    first = next(iter(meanings(where)), None)
+    if first is not None and (first.weights is not None or first.run is not None):
         return False
     if path.is_dir():
         return not ((path / "config.json").is_file() or (path / MODEL).is_file())

@@ -14,7 +14,7 @@ SIDE = 16  # px that they are made to before they are held against each other
 
 
 class Beside(NamedTuple):
-    """Fakes beside real images: a difference in grey levels, and shares of what those have.
+    """Fakes beside real images: grey levels, and shares of what those have.
 
     `twins` is how far fakes are from the nearest other fake, over the same of real images, beside
     their contrast: near 0 where each has a near copy.

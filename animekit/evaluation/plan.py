@@ -17,6 +17,7 @@ from animekit.evaluation.request import FACES, EvaluateRequest, MetricRequest, m
 from animekit.evaluation.result import FROM_REAL
 from animekit.gates import parse_gate
 from animekit.plugins import Registry
+from animekit.runs.names import meanings
 
 DEFAULT_DATA = "data/faces"
 Reading = Callable[[int, int], None]
@@ -31,7 +32,7 @@ class RealPlace(NamedTuple):
 
 @dataclass(frozen=True)
 class EvaluateOutline:
-    """What would be measured against what: all that is known before real images are read."""
+    """What would be measured against what, before real images are read."""
 
     request: EvaluateRequest
     registry: Registry
@@ -40,6 +41,7 @@ class EvaluateOutline:
     metrics: dict[str, MetricRequest]
     names: Mapping[str, list[str]]
     """What the numbers of each metric are called, where gates ask for some."""
+    oddities: tuple[Oddity, ...] = ()
 
     @property
     def words(self) -> str:
@@ -47,9 +49,9 @@ class EvaluateOutline:
         origins = "; ".join(each.origin for each in self.contenders)
         if isinstance(self.real, Reference):
             count = f"statistics of {self.real.count:,} real images"
-            unused = ""
+            unused = f", not the folder ./{self.real.name}" if Path(self.real.name).is_dir() else ""
             if self.contenders[0].run is None and Path(DEFAULT_DATA).exists():
-                unused = f", not {DEFAULT_DATA} (--ref {DEFAULT_DATA})"
+                unused += f", not {DEFAULT_DATA} (--ref {DEFAULT_DATA})"
             return f"{origins}, against the reference {self.real.name} ({count}){unused}"
         name = self.real.where if isinstance(self.real, RealPlace) else self.real.name
         return f"{origins}, against the real images in {name}"
@@ -74,7 +76,8 @@ class EvaluateOutline:
         if not kept and not request.gated:
             raise _nothing(self.metrics, left)
         asked = {n: a for n, a in self.metrics.items() if n in kept or a.named or request.gated}
-        odd = [*side.oddities, *(each for name, each in left.items() if name not in asked)]
+        odd = [*self.oddities, *side.oddities]
+        odd += [each for name, each in left.items() if name not in asked]
         return EvaluatePlan(
             request, self.registry, contenders, side, asked, left, self.names, tuple(odd)
         )
@@ -108,7 +111,7 @@ def outline(
     registry: Registry,
     reading: Reading | None = None,
 ) -> EvaluateOutline:
-    """Return what an evaluation of models or sets of images would measure, and against what.
+    """Return what an evaluation would measure, and against what.
 
     Raises UnusableError for images of two sizes, UsageError for gates on numbers that there are
     not.
@@ -127,7 +130,18 @@ def outline(
         raise UsageError("--min-faces needs the metric faces", "add --faces")
     real = find_real(ref, contenders[0], request.ref_tags)
     names = _names(metrics, contenders[0].size, request, registry)
-    return EvaluateOutline(request, registry, contenders, real, metrics, names)
+    odd = tuple(_of_two_meanings(each) for each in contestants if _is_ambiguous(each))
+    return EvaluateOutline(request, registry, contenders, real, metrics, names, odd)
+
+
+def _is_ambiguous(word: Any) -> bool:
+    return isinstance(word, str) and len(meanings(word)) > 1
+
+
+def _of_two_meanings(word: str) -> Oddity:
+    """Say what a word was taken for that names something else too."""
+    first, other, *_ = meanings(word)
+    return Oddity("name.meanings", f'"{word}" is taken for {first}, not for {other}')
 
 
 def _names(
@@ -179,7 +193,7 @@ def _nothing(metrics: Mapping[str, MetricRequest], left: Mapping[str, Oddity]) -
 def find_real(
     ref: Any, first: Contender, tags: Path | None = None
 ) -> ImageSet | Reference | RealPlace:
-    """Return the real images or where they are: those named, else the model's training data.
+    """Return the real images or their place: named, else what was trained on.
 
     Where the data of bundled weights are not here, their bundled reference is used. Raises
     NotFoundError that says what was looked for.

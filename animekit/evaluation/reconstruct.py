@@ -204,7 +204,7 @@ def open_model(
     """Return the model where it is to compute; one that is loaded stays where it is."""
     if isinstance(model, Loaded):
         return model
-    loaded = load_model(model, registry, checkpoint=request.checkpoint)
+    loaded = load_model(model, registry, checkpoint=request.checkpoint, able="reconstruct")
     loaded.model.to(devices.choose_device(request.device))
     return loaded
 

@@ -139,7 +139,7 @@ class Evaluation:
             )
 
     def gated(self) -> dict[str, Value]:
-        """Return what gates can be on: the first contender's numbers, and ways to real ones."""
+        """Return what gates can be on: numbers, and how far they are from real ones."""
         values = dict(self.columns[1].values)
         for row in self.rows:
             if row.better == "real":
@@ -187,7 +187,7 @@ class Evaluation:
         return abs(one.value - two.value) > CLOSE * spread if spread else None
 
     def reasons(self) -> list[str]:
-        """Return a line for each reason for which numbers are undefined, wholly or in part."""
+        """Return a line for each reason for which numbers are undefined."""
         found: dict[tuple[str, bool, str], list[str]] = {}
         for row in self.rows:
             seen: dict[tuple[str, bool], list[str]] = {}
@@ -289,7 +289,7 @@ def _file_name(text: str) -> str:
 
 
 def keys_of(found: Iterable[Numbers]) -> list[str]:
-    """Return the keys that any of the repeats has, in their order, without the uncertainties."""
+    """Return the keys that any repeat has, without the uncertainties."""
     keys = (key for each in found if isinstance(each, dict) for key in each)
     return [key for key in dict.fromkeys(keys) if not key.endswith(SPREADS)]
 

@@ -155,7 +155,7 @@ def load(request: GenerateRequest, registry: Registry | None = None) -> Loaded:
     elif request.model is None and request.needs_labels:
         loaded = choose_model.load_conditional(registry, checkpoint=request.checkpoint)
     else:
-        loaded = load_model(request.model, registry, checkpoint=request.checkpoint)
+        loaded = load_model(request.model, registry, checkpoint=request.checkpoint, able="sample")
     if request.device is not None:
         loaded.model.to(devices.choose_device(request.device))
     return loaded

@@ -20,13 +20,15 @@ from animekit.models import weights
 from animekit.models.weights import build
 from animekit.plugins import Registry
 from animekit.runs.checkpoint import AVERAGE, CHECKPOINTS, MODEL, SAMPLES, pointer, steps_of, verify
+from animekit.runs.names import RUNS as RUNS
+from animekit.runs.names import find_run, meanings
+from animekit.runs.names import list_runs as list_runs
+from animekit.runs.names import number_of as number_of
 from animekit.runs.reports import Reports, read_reports
-from animekit.text import did_you_mean
 
 if TYPE_CHECKING:  # and torch with it: a list of runs needs none
     from animekit.models.base import Model
 
-RUNS = Path("runs")
 TABLES = ("params", "options", "origins", "resolved", "spec", "data", "environment", "plugin")
 """Parts of a config.json that are tables of values."""
 CONFIG_LIMIT = 64 * 2**20  # bytes of a config.json, which names every file that was left out
@@ -41,7 +43,7 @@ class Run:
 
     def __init__(self, where: str | Path, runs: Path = RUNS) -> None:
         path = Path(where)
-        self.path = path if is_file(path / "config.json") else _find(str(where), runs)
+        self.path = path if is_file(path / "config.json") else find_run(str(where), runs)
 
     @classmethod
     def create(cls, model: str, data: str, config: dict[str, Any], runs: Path = RUNS) -> Run:
@@ -136,48 +138,11 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
     write_atomic(folder / "config.json", json.dumps(config, indent=2) + "\n")
 
 
-def list_runs(runs: Path = RUNS, *, complete: bool = True) -> list[Path]:
-    """Return the run folders, oldest first; complete ones have their config.json."""
-    if not runs.is_dir():
-        return []
-    found = (path for path in runs.iterdir() if re.match(r"\d{4,}-", path.name) and path.is_dir())
-    kept = (path for path in found if not complete or (path / "config.json").is_file())
-    return sorted(kept, key=lambda path: (number_of(path), path.name))
-
-
-def number_of(path: Path) -> int:
-    """Return the number that a run folder's name begins with."""
-    return int(path.name.partition("-")[0])
-
-
 def _model_of(run: Run) -> str | None:
     try:
         return str(run.config.get("model"))
     except CheckpointError:
         return None  # a damaged run does not hide the others
-
-
-def _find(where: str, runs: Path) -> Path:
-    known = {path.name: path for path in list_runs(runs)}
-    if where in known:
-        return known[where]
-    if where.isdecimal():
-        matches = [path for path in known.values() if number_of(path) == int(where)]
-    else:
-        matches = [path for name, path in known.items() if where and name.startswith(where)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise NotFoundError(
-            f'"{where}" can be {", ".join(path.name for path in matches)}',
-            "give the whole name",
-            code="run.not_found",
-        )
-    raise NotFoundError(
-        f'no run "{where}" in {runs}.{did_you_mean(where, known)}',
-        "known runs: " + " ".join(known) if known else "train one: animekit train wgangp",
-        code="run.not_found",
-    )
 
 
 class Weights(BaseModel):
@@ -237,14 +202,19 @@ def load_model(
     *,
     checkpoint: str | int = "best",
     ema: bool = True,
+    able: str = "",
 ) -> Loaded:
     """Load a model from a run, a checkpoint folder, a weights file or a bundled name.
 
-    None means the newest run that has a checkpoint, else the bundled weights. The averaged
-    weights are used unless ema is False.
+    What a word means says `animekit.runs.names`. None means the newest run that has a checkpoint
+    and, where one is named, whose model has the method `able`; without one the bundled weights.
+    The averaged weights are used unless ema is False.
     """
     registry = registry if registry is not None else plugins.load()
-    run, path, origin = _locate(where, checkpoint)
+    if where is None:
+        run, path, origin = _newest(registry, checkpoint, able)
+    else:
+        run, path, origin = _locate(where, checkpoint)
     if path.is_dir():
         verify(path)
     main = path / MODEL if path.is_dir() else path
@@ -258,23 +228,44 @@ def load_model(
     return Loaded(model, name, step, digest, f"{origin} (step {step})", run, about)
 
 
-def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run | None, Path, str]:
-    """Return the run (if any), the checkpoint folder or file, and the sentence that says it."""
+Located = tuple[Run | None, Path, str]
+"""The run (if any), the checkpoint folder or file, and the sentence that says it."""
+
+
+def _newest(registry: Registry, checkpoint: str | int, able: str) -> Located:
+    """Return the newest run with a checkpoint that is able, else the bundled weights."""
+    runs = [Run(path) for path in reversed(list_runs(RUNS)) if steps_of(path)]
+    newest = next((run for run in runs if not able or _is_able(run, registry, able)), None)
+    if newest is not None:
+        passed = "" if newest is runs[0] else f", the newest run that can {able}"
+        return _of_run(newest, checkpoint, passed)
     known = weights.bundled()
-    if where is None:
-        runs = (Run(path) for path in reversed(list_runs(RUNS)))
-        newest = next((run for run in runs if steps_of(run.path)), None)
-        if newest is not None:
-            return _of_run(newest, checkpoint)
-        if not known:
-            raise NotFoundError("no run and no bundled weights", "train one: animekit train wgangp")
-        where = "faces64" if "faces64" in known else next(iter(known))
+    if not known or able == "reconstruct":  # of which no weights are bundled
+        what = f"that can {able} " if able else ""
+        model = "vae" if able == "reconstruct" else "wgangp"
+        raise NotFoundError(
+            f"no run {what}and no bundled weights", f"train one: animekit train {model}"
+        )
+    name = "faces64" if "faces64" in known else next(iter(known))
+    none = f"no run here can {able}" if runs else "no run here"
+    return None, known[name], f"{none}, using the bundled weights {name}"
+
+
+def _is_able(run: Run, registry: Registry, able: str) -> bool:
+    try:
+        return hasattr(registry.get("model", str(run.config.get("model"))), able)
+    except AnimekitError:
+        return False  # its config.json or its plugin cannot be read
+
+
+def _locate(where: str | Path | Run, checkpoint: str | int) -> Located:
+    known = weights.bundled()
     if isinstance(where, Run):
         return _of_run(where, checkpoint)
-    if str(where) in known:
-        return None, known[str(where)], f"using the bundled weights {where}"
-    if str(where) in weights.imported():
-        return None, weights.imported()[str(where)], f"using the imported weights {where}"
+    found = meanings(where)
+    beside = f", not {found[1]}" if len(found) > 1 else ""
+    if found and found[0].weights is not None:
+        return None, found[0].weights, f"using {found[0]}{beside}"
     path = Path(where)
     if path.is_file():
         return None, path, f"using {path}"
@@ -283,7 +274,7 @@ def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run 
         run = Run(owner) if (owner / "config.json").is_file() else None
         return run, path, f"using checkpoint {path}"
     try:
-        return _of_run(Run(where), checkpoint)
+        return _of_run(Run(where), checkpoint, beside)
     except NotFoundError as error:
         raise NotFoundError(
             f'no run, checkpoint, file or bundled weights "{where}"',
@@ -292,7 +283,7 @@ def _locate(where: str | Path | Run | None, checkpoint: str | int) -> tuple[Run 
         ) from None
 
 
-def _of_run(run: Run, checkpoint: str | int) -> tuple[Run, Path, str]:
+def _of_run(run: Run, checkpoint: str | int, words: str = "") -> tuple[Run, Path, str]:
     have = [path.name for path in steps_of(run.path)]
     if isinstance(checkpoint, int):
         name: str | None = f"{checkpoint:06d}"
@@ -309,7 +300,7 @@ def _of_run(run: Run, checkpoint: str | int) -> tuple[Run, Path, str]:
     return (
         run,
         run.checkpoints / name,
-        f"using run {run.id}, checkpoint {checkpoint}",
+        f"using run {run.id}, checkpoint {checkpoint}{words}",
     )
 
 

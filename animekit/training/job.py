@@ -51,7 +51,8 @@ class TrainJob:
         options = self.recipe.options
         if options.name:
             return options.name
-        return f"{data_name(options.data)}{options.size}"
+        name, size = data_name(options.data), str(options.size)
+        return name if name.endswith(size) else name + size  # faces64, not faces6464
 
     @property
     def fingerprint(self) -> str:

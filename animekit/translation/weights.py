@@ -90,10 +90,10 @@ def _places(model: str, name: str) -> Iterator[str | Run | Path]:
     """Yield where the weights may be, the nearest meaning first."""
     path = Path(name)
     known = {**weights.bundled(), **weights.imported()}
+    if name in known:  # before a folder of that name: see animekit.runs.names
+        yield name
     if path.is_file() or (path / MODEL).is_file() or (path / "config.json").is_file():
         yield path
-    if name in known:
-        yield name
     if name[:1].isdecimal():
         try:
             yield Run(name)

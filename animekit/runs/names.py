@@ -1,0 +1,92 @@
+"""What a word names: weights, a run, or a file; the one rule that all commands follow.
+
+A word with a / or a \\ in it is a path, and so is a Path. Any other word is taken for the first of
+these that there is: weights that come with animekit, weights that were imported, a run (its name,
+the beginning of that, or its number), a file or folder. Whoever takes it says what else has the
+name, and that ./WORD is the file or folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from animekit.errors import NotFoundError
+from animekit.files import is_file
+from animekit.models import weights
+from animekit.text import did_you_mean
+
+RUNS = Path("runs")
+LONGEST = 20  # digits of a number that may be a run's
+
+
+class Meaning(NamedTuple):
+    """One thing that a word names, in words, and the weights file if it is one."""
+
+    words: str
+    weights: Path | None = None
+    run: Path | None = None
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def meanings(word: str | Path) -> list[Meaning]:
+    """Return all that a word names, that first for which it is taken."""
+    found = []
+    if isinstance(word, str) and not re.search(r"[/\\\\]", word):
+        for kind, known in (("bundled", weights.bundled()), ("imported", weights.imported())):
+            if word in known:
+                found.append(Meaning(f"the {kind} weights {word}", weights=known[word]))
+        try:
+            run = find_run(word, RUNS)
+            found.append(Meaning(f"run {run.name}", run=run))
+        except NotFoundError:
+            pass
+    path = Path(word)
+    folder = os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for names of 300 letters
+    if (folder or is_file(path)) and all(each.run != path for each in found):
+        kind = "folder" if folder else "file"
+        beside = "./" if found else ""
+        found.append(Meaning(f"the {kind} {beside}{word}"))
+    return found
+
+
+def list_runs(runs: Path = RUNS, *, complete: bool = True) -> list[Path]:
+    """Return the run folders, oldest first; complete ones have their config.json."""
+    if not runs.is_dir():
+        return []
+    found = (path for path in runs.iterdir() if re.match(r"\d{4,}-", path.name) and path.is_dir())
+    kept = (path for path in found if not complete or (path / "config.json").is_file())
+    return sorted(kept, key=lambda path: (number_of(path), path.name))
+
+
+def number_of(path: Path) -> int:
+    """Return the number that a run folder's name begins with."""
+    return int(path.name.partition("-")[0])
+
+
+def find_run(where: str, runs: Path) -> Path:
+    """Return the folder of a run by its name, the beginning of it, or its number."""
+    known = {path.name: path for path in list_runs(runs)}
+    if where in known:
+        return known[where]
+    if where.isdecimal() and len(where) < LONGEST:
+        matches = [path for path in known.values() if number_of(path) == int(where)]
+    else:
+        matches = [path for name, path in known.items() if where and name.startswith(where)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise NotFoundError(
+            f'"{where}" can be {", ".join(path.name for path in matches)}',
+            "give the whole name",
+            code="run.not_found",
+        )
+    raise NotFoundError(
+        f'no run "{where}" in {runs}.{did_you_mean(where, known)}',
+        "known runs: " + " ".join(known) if known else "train one: animekit train wgangp",
+        code="run.not_found",
+    )
