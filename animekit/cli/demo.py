@@ -1,7 +1,8 @@
-"""`animekit demo`: from nothing to generated faces in about a minute."""
+"""`animekit demo`: from nothing to generated faces."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import typer
 from animekit.cli._options import CHANCE, CONSENT, Common, command, option
 
 OWN = [
-    option("minutes", float, metavar="M", help="How long to train.", default=1.0),
+    option("minutes", float, metavar="M", help="Train so long, and not until faces are seen."),
     option("out", Path, "--out", "-o", metavar="DIR", help="Where to write.", default=Path("demo")),
 ]
 
@@ -20,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "demo", demo, *OWN, *CHANCE, *CONSENT)
 
 
-def demo(common: Common, minutes: float, out: Path) -> Any:
+def demo(common: Common, minutes: float | None, out: Path) -> Any:
     """Draw faces, train on them, and generate new ones: no data, no download.
 
     Examples
@@ -33,9 +34,13 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
     from animekit.cli.train.show import display
 
     screen, registry = common.screen, common.registry()
+    goal = f"{demonstration.STEPS} steps, {demonstration.LIMIT:g} min at most"
+    goal = goal if minutes is None else f"{minutes:g} min"
     if common.dry_run:
-        screen.say(f"would draw faces, train {demonstration.MODEL} for {minutes:g} min, fill {out}")
+        screen.say(f"would draw faces, train {demonstration.MODEL} for {goal}, fill {out}")
         return {"model": demonstration.MODEL, "minutes": minutes, "folder": str(out)}
+    if minutes is None:
+        screen.note(f"training for {goal}: about a minute on two cores without other work")
     model = registry.get("model", demonstration.MODEL)
     screen.streams = True
     with packing(screen) as progress:
@@ -48,7 +53,9 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
             loggers=[display(screen, model)],
             progress=progress,
         )
-    screen.made(shown.faces, "grid", f"what the model draws after {minutes:g} min")
+    screen.made(shown.faces, "grid", f"what the model draws after {shown.steps:,} steps")
+    if not shown.enough:
+        screen.warn(unfinished(shown.steps, minutes or demonstration.LIMIT), "demo.unfinished")
     timeline = shown.run.path / "timeline.png"
     for path, kind, words in (
         (shown.reals, "reals", "what it was shown"),
@@ -62,4 +69,21 @@ def demo(common: Common, minutes: float, out: Path) -> Any:
         f"\n      animekit train {model.name} --help            what the model can be told"
         f"\n      animekit generate {shown.run.path} --seeds 0-63 -o more.png"
     )
-    return {"run": str(shown.run.path), "faces": str(shown.faces), "reals": str(shown.reals)}
+    return {
+        "run": str(shown.run.path),
+        "faces": str(shown.faces),
+        "reals": str(shown.reals),
+        "steps": shown.steps,
+        "enough": shown.enough,
+    }
+
+
+def unfinished(steps: int, minutes: float) -> str:
+    """Say that a picture shows no faces yet, and what to do."""
+    from animekit.demonstration import ENOUGH
+
+    longer = math.ceil(1.5 * minutes * ENOUGH / max(steps, 1))
+    return (
+        f"the picture is unfinished: {steps:,} steps were done in {minutes:g} min, and faces take"
+        f" {ENOUGH:,}; animekit demo --minutes {longer} takes the time that this machine needs"
+    )

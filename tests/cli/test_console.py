@@ -203,6 +203,30 @@ def test_the_live_table_grows_by_rows_above_a_bar(run: Run) -> None:
     assert "100 % 200/200 ETA 00:00" in text
 
 
+def test_the_bar_moves_by_the_clock_where_minutes_are_the_goal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    screen.err = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    display = Live(screen, ALIASES)
+    now = 100.0
+    monkeypatch.setattr(show.time, "monotonic", lambda: now)
+    display.start(run, {**run.config, "options": {"minutes": 1.0}})
+    bar = display._bar
+    assert bar.tasks[0].completed == 0
+    now = 130.0
+    bar.refresh()
+    assert bar.tasks[0].completed == 0.5  # no report has come yet
+    display.log(3, report(seconds=36.0))
+    now = 136.0
+    bar.refresh()
+    assert bar.tasks[0].completed == pytest.approx(0.7)
+    now = 1000.0
+    bar.refresh()
+    assert bar.tasks[0].completed == 1
+    display.close()
+
+
 def test_packing_is_told_once_in_a_pipe_and_makes_room_for_the_next_bar_on_a_screen(
     capsys: pytest.CaptureFixture[str], run: Run
 ) -> None:

@@ -147,6 +147,7 @@ def reader(
     for name, value in SMALL.items():
         monkeypatch.setenv(f"ANIMEKIT_{name}", value)
     monkeypatch.setattr(demonstration, "DATA", "synthetic:16")
+    monkeypatch.setattr(demonstration, "STEPS", 2)
     folder = tmp_path / "data" / "faces"
     folder.mkdir(parents=True)
     drawn = plugins.load().get("dataset", "synthetic")("8")

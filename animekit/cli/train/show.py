@@ -186,11 +186,11 @@ class Live(Display):
     name = "live"
     _ends: float | None = None
     _bar: Any = None
+    _clock = (0.0, 0.0)  # a moment, and the seconds of training that were over then
 
     def start(self, run: Run, config: dict[str, Any]) -> None:
         """Write what begins, and open the bar."""
         super().start(run, config)
-        from rich import progress
 
         self._columns: list[str] = []
         self._words: list[str] = []
@@ -198,13 +198,15 @@ class Live(Display):
         self._bar = bar(
             self.screen,
             "training",
-            progress.BarColumn(bar_width=None),
+            _moving_bar(self._share_now),
             "{task.percentage:>3.0f} %",
             "{task.fields[place]}",
             _time_left(lambda: self._ends),
             "[dim]Ctrl-C saves and stops[/]",
             expand=True,
         )
+        self._clock = (time.monotonic(), 0.0)
+        self._ends = None if self.seconds is None else time.monotonic() + self.seconds
         self._task = self._bar.add_task("training", total=1.0, place="")
         self._bar.start()
 
@@ -216,6 +218,7 @@ class Live(Display):
             return
         left, done = self.seconds_left(step, stats), self.share_done(step, stats)
         self._ends = None if left is None else time.monotonic() + left
+        self._clock = (time.monotonic(), stats["seconds"])
         place = f"{step:,}/{self.steps:,}" if self.steps else f"step {step:,}"
         self._bar.update(self._task, completed=done, place=place)
         if not self._rows.due() and done < 1:
@@ -226,6 +229,11 @@ class Live(Display):
         if "mem_gb" in stats:
             cells["mem"] = f"{stats['mem_gb']:.1f} G"
         self._row(cells)
+
+    def _share_now(self) -> float:
+        """Return how much of the minutes is over by the clock, 0 where steps alone count."""
+        since, seconds = self._clock
+        return (seconds + time.monotonic() - since) / self.seconds if self.seconds else 0.0
 
     def picture(self, step: int, name: str, image: np.ndarray, path: Path) -> None:
         """Name the picture in the next row."""
@@ -289,3 +297,15 @@ def _time_left(ends: Callable[[], float | None]) -> Any:
             return Text(f"ETA {left}")
 
     return TimeLeft()
+
+
+def _moving_bar(share: Callable[[], float]) -> Any:
+    """Return a bar that the clock moves too between two reports, which may be minutes apart."""
+    from rich.progress import BarColumn, ProgressBar, Task
+
+    class MovingBar(BarColumn):
+        def render(self, task: Task) -> ProgressBar:
+            task.completed = min(1.0, max(task.completed, share()))
+            return super().render(task)
+
+    return MovingBar(bar_width=None)
