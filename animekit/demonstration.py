@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from animekit.generation.generate import generate
 from animekit.runs.run import Run
+from animekit.text import Printed
 from animekit.training.train import train
 
 if TYPE_CHECKING:
@@ -21,12 +22,17 @@ DATA = "synthetic:2000"
 
 
 @dataclass(frozen=True)
-class Demo:
+class Demo(Printed):
     """What the demo made: a run, generated faces, and the drawn ones it saw."""
 
     run: Run
     faces: Path
     reals: Path
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return what was made, and where it is."""
+        made = {"run": self.run.path, "faces": self.faces, "drawn faces": self.reals}
+        return [("what", "where"), *((key, str(value)) for key, value in made.items())]
 
 
 def demo(

@@ -21,7 +21,7 @@ from animekit.models.weights import build
 from animekit.plugins import Registry
 from animekit.runs.checkpoint import AVERAGE, CHECKPOINTS, MODEL, SAMPLES, pointer, steps_of, verify
 from animekit.runs.reports import Reports, read_reports
-from animekit.text import did_you_mean
+from animekit.text import Printed, did_you_mean, number
 
 if TYPE_CHECKING:  # and torch with it: a list of runs needs none
     from animekit.models.base import Model
@@ -30,7 +30,7 @@ RUNS = Path("runs")
 CONFIG_LIMIT = 64 * 2**20  # bytes of a config.json, which names every file that was left out
 
 
-class Run:
+class Run(Printed):
     """A run folder: config.json, metrics.jsonl, samples/, checkpoints/, log.txt.
 
     `where` is a folder, a run id ("0007-wgangp-faces64"), the beginning of one ("0007-wg") or its
@@ -71,6 +71,16 @@ class Run:
                 code="run.not_found",
             )
         return found[-1]
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return what the run is, and the last value of each of its numbers."""
+        config = self.config
+        last: dict[str, Any] = {}
+        for row in self.metrics():
+            last |= row
+        about = {"model": config.get("model", ""), "data": config.get("data", {}).get("where", "")}
+        rows = [("run", self.id), *((key, str(value)) for key, value in about.items())]
+        return [*rows, *((key, number(value)) for key, value in last.items())]
 
     @property
     def id(self) -> str:

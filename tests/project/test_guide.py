@@ -46,7 +46,7 @@ def test_the_guide_shows_one_of_each_kind(shown: Registry) -> None:
 
 
 def test_the_model_keeps_the_contract(shown: Registry) -> None:
-    check_model(shown.get("model", "hinge"), sizes=(32,))
+    check_model(shown.get("model", "margin"), sizes=(32,))
 
 
 def test_the_metric_measures_the_distance_of_the_means(shown: Registry) -> None:
@@ -83,3 +83,22 @@ def test_the_logger_writes_rows(shown: Registry, tmp_path: Path) -> None:
     logger.log(7, {"g/adv": 0.5})
     logger.close()
     assert (tmp_path / "losses.csv").read_text().split() == ["7,0.5"]
+
+
+def test_the_readme_counts_the_lines_of_the_guides_model_as_those_of_its_table() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    (body,) = re.findall(r"`my_plugins/margin.py`:\n\n```python\n(.*?)```", text, re.DOTALL)
+    readme = (PAGE.parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"is [{len(body.splitlines())} lines](docs/howto/write-a-plugin.md)" in readme
+
+
+def test_lines_of_a_plugin_are_counted_with_all_parts_that_it_needs() -> None:
+    readme = (PAGE.parents[2] / "README.md").read_text(encoding="utf-8")
+    models = PAGE.parents[2] / "plugins" / "models"
+    for name, files in {
+        "twostage": ("twostage", "_stages", "_colorizer"),
+        "infogan": ("infogan", "_infogan"),
+        "gan": ("gan",),
+    }.items():
+        count = sum(len((models / f"{file}.py").read_text().splitlines()) for file in files)
+        assert re.search(rf"^\| `{name}` \|.*\| {count} \|$", readme, re.MULTILINE)
