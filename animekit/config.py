@@ -281,7 +281,7 @@ def read_file(path: Path | str) -> Layer:
 
 
 def file_layers(path: Path | str | None) -> Iterator[Layer]:
-    """Yield what the configuration files hold, the user's own first: it is the weakest.
+    """Yield what the configuration files hold, the weakest first: the user's own.
 
     `--config FILE`, else `./animekit.toml`, over `$XDG_CONFIG_HOME/animekit/config.toml`.
     """
@@ -292,7 +292,7 @@ def file_layers(path: Path | str | None) -> Iterator[Layer]:
 
 
 def command_tables(path: Path | str | None, command: str) -> dict[str, dict[str, Any]]:
-    """Return the tables of a command's components, as [clean.blur], from all files together.
+    """Return the tables of a command's components, as [clean.blur], of all files.
 
     Raises ConfigError where the command's table holds anything but tables.
     """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from animekit.generation.generate import generate
 from animekit.runs.checkpoint import steps_of
 from animekit.runs.run import Run
+from animekit.text import Printed
 from animekit.training.train import train
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LIMIT = 10.0  # minutes, whatever the machine
 
 
 @dataclass(frozen=True)
-class Demo:
+class Demo(Printed):
     """What the demo made: a run, generated faces, and the drawn ones it saw.
 
     `steps` were done; with fewer than `ENOUGH` the faces are no picture of what the model can.
@@ -43,6 +44,11 @@ class Demo:
     def enough(self) -> bool:
         """Whether it was trained long enough to draw faces."""
         return self.steps >= ENOUGH
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return what was made, and where it is."""
+        made = {"run": self.run.path, "faces": self.faces, "drawn faces": self.reals}
+        return [("what", "where"), *((key, str(value)) for key, value in made.items())]
 
 
 def demo(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import html
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST = 200  # letters of a word that may be a slip of the pen
 
@@ -112,3 +113,30 @@ def spelled(name: str) -> str:
     'mean-colour'
     """
     return name.replace("_", "-")
+
+
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines whose columns stand under each other.
+
+    >>> align([["name", "kind"], ["wgangp", "model"]])
+    ['name    kind', 'wgangp  model']
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+class Printed:
+    """A result that prints as its table, in a terminal and in a notebook."""
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return the rows as texts, the first with the names of the columns."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return "\n".join(align(self.as_table()))
+
+    def _repr_html_(self) -> str | None:
+        return f"<pre>{html.escape(str(self))}</pre>"

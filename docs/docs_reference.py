@@ -10,7 +10,7 @@ import inspect
 import os
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from rich.text import Text
 from typer.main import get_command
 
+import animekit
 from animekit import hookspecs, plugins
 from animekit.cleaning.check import Check
 from animekit.cleaning.detector import Detector
@@ -37,6 +38,7 @@ from animekit.training import recipe
 from animekit.training.logger import Logger
 
 BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
 BASES = (Model, AdversarialModel, Dataset, Check, Detector, Metric, Logger)
 
 
@@ -149,6 +151,63 @@ def _methods(base: type[Component]) -> Iterator[tuple[str, str]]:
             yield f"`{name}({', '.join(names)})`", what
 
 
+def api() -> str:
+    """Return every public name of the package: its signature and its docstring."""
+    functions, classes = [], []
+    for name in animekit.__all__:
+        value = getattr(animekit, name)
+        if inspect.isclass(value):
+            classes.append(value)
+        elif inspect.isfunction(value) and value.__name__ == name:  # other names are older ones
+            functions.append(value)
+            home = inspect.getmodule(inspect.unwrap(value))
+            returned = getattr(home, str(value.__annotations__.get("return")), None)
+            if inspect.isclass(returned) and returned.__module__.startswith("animekit."):
+                classes.append(returned)
+    parts = [_callable(f"animekit.{each.__name__}", each) for each in functions]
+    parts.append("## What the calls return\n")
+    for cls in dict.fromkeys(classes):
+        parts.append(f"### {cls.__name__}\n\n`{cls.__module__}`\n\n{_docstring(cls)}")
+        parts.append(_table(("attribute or method", "what it is"), list(_members(cls))))
+    return "\n".join(parts)
+
+
+def _callable(name: str, function: Any) -> str:
+    signature = inspect.signature(function)
+    lines = [f"    {_parameter(each)},\n" for each in signature.parameters.values()]
+    stars = [i for i, each in enumerate(signature.parameters.values()) if each.kind is KEYWORD]
+    if stars:
+        lines.insert(stars[0], "    *,\n")
+    code = f"{name}(\n{''.join(lines)}) -> {_hint(signature.return_annotation)}"
+    return f"## {name}\n\n```text\n{code}\n```\n\n{_docstring(function)}"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = {inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{stars}{parameter.name}: {_hint(parameter.annotation)}{default}"
+
+
+def _hint(annotation: object) -> str:
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "Any")
+
+
+def _docstring(value: Any) -> str:
+    """Return a docstring without its doctest."""
+    text = inspect.cleandoc(value.__doc__ or "").partition("\n\n>>>")[0]
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n")) + "\n"
+
+
+def _members(cls: type[Any]) -> Iterator[tuple[str, str]]:
+    for name, value in inspect.getmembers(cls):
+        if name.startswith("_") or not getattr(value, "__doc__", None):
+            continue
+        if isinstance(value, (property, cached_property)):
+            yield f"`{name}`", _first(value)
+        elif inspect.isroutine(value) and "animekit" in str(getattr(value, "__module__", "")):
+            yield f"`{name}()`", _first(value)
+
+
 def models() -> str:
     """Return every built-in model: its presets, and the parameters that are its own."""
     parts = []
@@ -169,16 +228,19 @@ def models_of_readme() -> str:
     rows = []
     for name, model in registry().all("model").items():
         rows.append((f"`{name}`", model.summary(), _lines_of(model)))
-    return _table(("model", "what it is", "lines of plugin"), rows)
+    return _table(("model", "what it is", "lines, with its parts"), rows)
 
 
 def _lines_of(model: type[Any]) -> int:
-    """Return the lines of the file of a plugin, and of the files beside it that it imports."""
-    file = Path(inspect.getfile(model))
-    text = file.read_text(encoding="utf-8")
-    parts = set(re.findall(r"from (?:animekit_plugins\.models)?\.(_\w+) import", text))
-    texts = [text, *(file.with_name(f"{part}.py").read_text(encoding="utf-8") for part in parts)]
-    return sum(len(each.splitlines()) for each in texts)
+    """Return the lines of the file of a plugin, and of all parts beside it that it needs."""
+    waiting, seen = [Path(inspect.getfile(model))], set[Path]()
+    while waiting:
+        file = waiting.pop()
+        seen.add(file)
+        text = file.read_text(encoding="utf-8")
+        parts = re.findall(r"from (?:animekit_plugins\.models)?\.(_\w+) import", text)
+        waiting += {file.with_name(f"{part}.py") for part in parts} - seen
+    return sum(len(each.read_text(encoding="utf-8").splitlines()) for each in seen)
 
 
 def adversarial() -> str:

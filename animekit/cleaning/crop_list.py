@@ -8,6 +8,7 @@ import json
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +20,7 @@ from animekit.errors import AnimekitError, DataError, UnusableError, UsageError
 from animekit.files import write_atomic
 from animekit.foreign import parse_json
 from animekit.images.write import read_png_text
-from animekit.text import apart
+from animekit.text import Printed, apart
 
 LIST = "crops.csv"
 SUMMARY = "crops.json"
@@ -53,7 +54,7 @@ class Crop:
 
 
 @dataclass
-class Cropped:
+class Cropped(Printed):
     """What came of cropping a folder; `crops` are in the order of their sources.
 
     `faceless` are the sources without a sure face, `unsure` counts the boxes of a low score and
@@ -71,6 +72,18 @@ class Cropped:
     rejected: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return the counts."""
+        counts = {
+            "faces": len(self.crops),
+            "pictures": self.sources,
+            "without a sure face": len(self.faceless),
+            "boxes of a low score": self.unsure,
+            "faces too small": self.small,
+            "failed": len(self.failed),
+        }
+        return [("crops", str(self.folder)), *((k, f"{v:,}") for k, v in counts.items())]
 
     def answer(self) -> dict[str, Any]:
         """Return the facts and where they and the crops are: the data of the JSON answer."""

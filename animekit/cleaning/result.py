@@ -19,6 +19,7 @@ from animekit.data.manifest import FILE, SUMMARY, numbered, write_manifest
 from animekit.errors import GateError, UsageError
 from animekit.files import Progress, as_error, write_atomic
 from animekit.gates import Gate, parse_gate
+from animekit.text import Printed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ COUNTS = ("flagged", "reject", "review", "keep", "files", "readable")
 
 
 @dataclass
-class Cleaning:
+class Cleaning(Printed):
     """What came of one cleaning, and what can be done with its decisions.
 
     `manifest` has a row for each file, in the order of their names; `table` has the measures of
@@ -60,6 +61,15 @@ class Cleaning:
     way: Way | None = None
     applied: Applied | None = None
     cropped: Cropped | None = None
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return how many pictures were flagged for each reason, and how many are kept."""
+        counts, reasons = self.counts(), self.summary.get("reasons", {})
+        rows = [("reason", "pictures", "tier")]
+        for name, count in self.by_reason().items():
+            facts = reasons.get(name, {})
+            rows.append((facts.get("words", name), f"{count:,}", facts.get("tier", "")))
+        return [*rows, ("keep", f"{counts['keep']:,}", ""), ("files", f"{counts['files']:,}", "")]
 
     @property
     def pictures(self) -> Path:

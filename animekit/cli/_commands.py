@@ -80,7 +80,7 @@ def with_hyphens(words: Sequence[str], flags: Collection[str]) -> list[str]:
 
 
 def with_values(words: Sequence[str], alone: Mapping[str, str]) -> list[str]:
-    """Return the words, options that stand without a value with the one they then have.
+    """Return the words, options that stand alone with the value that is meant.
 
     >>> with_values(["--path", "-o", "a", "--path", "3"], {"--path": "all"})
     ['--path=all', '-o', 'a', '--path', '3']

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from animekit.errors import AnimekitError, Stopped
 from animekit.files import sha256_of
-from animekit.text import printable
+from animekit.text import align, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -178,16 +178,3 @@ class Screen:
         """Write the traceback of an error that nobody expected, and where the bug is."""
         self.err.print("".join(traceback.format_exception(error)).rstrip())
         self.err.print(f"error: {culprit}", style="bold red")
-
-
-def align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines whose columns stand under each other.
-
-    >>> align([["name", "kind"], ["wgangp", "model"]])
-    ['name    kind', 'wgangp  model']
-    """
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,12 +33,13 @@ from animekit.images.write import KEY, may_replace, write_png
 from animekit.models.abilities import Reconstructs
 from animekit.plugins import Registry
 from animekit.runs.run import Loaded, Run, load_model
+from animekit.text import Printed
 
 COLUMNS = 10  # pairs in a row of the sheet
 
 
 @dataclass(frozen=True)
-class Reconstruction:
+class Reconstruction(Printed):
     """Pairs of real images and reconstructions, and the scores of all test images.
 
     `originals` and `copies` are uint8 [P, S, S, 3]; `names` are those of the originals.
@@ -53,6 +54,24 @@ class Reconstruction:
     origin: str
     map: LatentMap | None = None
     warnings: tuple[str, ...] = ()
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return the scores, each with what it means."""
+        scores = self.scores
+        rows = [
+            ("score", "value", "meaning"),
+            (
+                "MSE",
+                f"{scores.mse:.5f}",
+                "mean over pixels and colours in [-1, 1]; lower is better",
+            ),
+            ("PSNR", f"{scores.psnr:.2f} dB", "of that MSE; higher is better"),
+            ("SSIM", f"{scores.ssim:.4f}", f"mean over {scores.ssim_n:,} images; 1 is equal"),
+        ]
+        if scores.nats is not None:
+            meaning = "nats a code is from N(0, 1), mean over images"
+            rows.append(("KL", f"{scores.nats:,.1f}", meaning))
+        return [*rows]
 
     @renamed_arguments(tile="image_size")
     def picture(self, image_size: int | None = None) -> np.ndarray:

@@ -6,7 +6,7 @@ not wait for it. It holds statistics, the numbers of real against real, and no p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from animekit.errors import CheckpointError, NotFoundError, UnusableError
 from animekit.evaluation.metric import Metric, MetricContext, build_metric
 from animekit.files import write_atomic
 from animekit.models import weights
+from animekit.text import Printed
 
 FOLDER = Path(__file__).parents[1] / "assets" / "references"
 FORMAT = 1
@@ -52,7 +53,7 @@ class Facts(BaseModel):
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Printed):
     """The real side of metrics, from a file.
 
     `metrics` maps names to the parameters they were made with, `floor` keys to what real images
@@ -66,6 +67,11 @@ class Reference:
     metrics: dict[str, dict[str, Any]]
     floor: dict[str, dict[str, Any]]
     arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return what real images get against others, by metric."""
+        rows = [(key, f"{facts['value']:.4g}") for key, facts in self.floor.items()]
+        return [("reference", self.name), ("images", f"{self.count:,}"), *rows]
 
     def metric(self, cls: type[Metric], context: MetricContext) -> Metric:
         """Return the metric as in the reference; UnusableError if it has none of it."""

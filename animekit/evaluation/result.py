@@ -17,6 +17,7 @@ from animekit.evaluation.metric import SPREADS, Exhibit
 from animekit.files import write_atomic
 from animekit.gates import parse_gate
 from animekit.images.write import write_png
+from animekit.text import Printed
 
 if TYPE_CHECKING:
     from animekit.evaluation.collapse import Verdict
@@ -51,6 +52,14 @@ class Value:
         """The larger of both kinds of uncertainty; None where there is none."""
         known = [each for each in (self.sd, self.se) if each is not None]
         return max(known) if known else None
+
+    def __str__(self) -> str:
+        """Return the number with its spread, to the digits that mean something."""
+        size = max(abs(self.value or 0), self.spread or 0)
+        digits = next((d for d, least in enumerate((1000, 10, 1)) if size >= least), 3)
+        known = (each for each in (self.value, self.spread) if each is not None)
+        found = " ±".join(f"{each:.{digits}f}" for each in known)
+        return "undefined" if self.value is None else found
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class GateResult:
 
 
 @dataclass
-class Evaluation:
+class Evaluation(Printed):
     """Everything that an evaluation found; `columns[0]` are the real images."""
 
     rows: list[Row]
@@ -106,6 +115,14 @@ class Evaluation:
     gates: list[GateResult] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     run: Run | None = None  # that the first contender is of, if any
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return a row for each number: its name, what is good, and what each column has."""
+        table: list[Sequence[str]] = [("", "good is", *(each.name for each in self.columns))]
+        for row in self.rows:
+            good = "as real" if row.better == "real" else row.better
+            table.append((row.key, good, *(str(each.values[row.key]) for each in self.columns)))
+        return table
 
     @property
     def real(self) -> Column:

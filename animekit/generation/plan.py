@@ -12,6 +12,7 @@ from animekit.labels import conditions
 from animekit.labels.attributes import Attributes, Attrs
 from animekit.labels.lines import Prompt
 from animekit.seeds import MAX_IMAGES
+from animekit.text import Printed
 
 FILL = 25  # images of a picture by default: the cells of the course's 5x5 figure
 ROWS = 5  # rows by default of a table that shows what one attribute does
@@ -27,7 +28,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class GeneratePlan:
+class GeneratePlan(Printed):
     """What would be drawn: the images of a picture in order, and its titles.
 
     `attrs` are those of each cell; of an interpolation the cells are its points. `pools` are the
@@ -44,6 +45,10 @@ class GeneratePlan:
     noise: np.ndarray | None = None
     text: str = ""
     origin: str = ""
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return what would be drawn, and by which weights."""
+        return [("would draw", self.text), ("by", self.origin)]
 
 
 def share(prompts: int, fill: int = FILL) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,15 +29,16 @@ from animekit.generation.recipe import (
 )
 from animekit.images.layout import SMALLEST, course_figure, grid, strip, table
 from animekit.images.pixels import resize
-from animekit.images.write import may_replace
+from animekit.images.write import may_replace, png_bytes
 from animekit.labels.attributes import said
 from animekit.seeds import format_seeds
+from animekit.text import Printed
 
 LONGEST = 60  # letters of what a file name says of an image
 
 
 @dataclass(frozen=True)
-class Generated:
+class Generated(Printed):
     """Images, the noise they came from, and what is needed to make them again.
 
     `images` is uint8 [N, H, W, 3]; `z` is float32 [N, ...] as the network saw it; `seeds` holds
@@ -49,6 +51,22 @@ class Generated:
     how: Recipe
     origin: str
     warnings: tuple[str, ...] = ()
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return the images with their seeds, and prompts where there are."""
+        rows: list[Sequence[str]] = [("image", "seed", "prompt")]
+        alone = self.how.mode == "seeds"  # of an interpolation the recipe describes the points
+        for index in range(len(self.images)):
+            prompt = self.how.prompts[index] if alone and self.how.prompts is not None else None
+            rows.append((str(index), str(self.seeds[index]) if alone else "", prompt or ""))
+        return rows
+
+    def _repr_html_(self) -> None:
+        """Return nothing: a notebook would show it in place of the picture."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture, which a notebook shows."""
+        return png_bytes(self.picture())
 
     @property
     def recipe(self) -> dict[str, Any]:

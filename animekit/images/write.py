@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,13 @@ def write_png(path: Path | str, image: np.ndarray, text: Mapping[str, str] | Non
         info.add_text(key, value)
     picture = _as_picture(image)
     _save(path, lambda to: picture.save(to, "PNG", pnginfo=info, compress_level=6))
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    """Return an image, as `write_png` takes it, as the bytes of a PNG."""
+    buffer = io.BytesIO()
+    _as_picture(image).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def read_png_text(path: Path | str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from animekit.runs.names import find_run, meanings
 from animekit.runs.names import list_runs as list_runs
 from animekit.runs.names import number_of as number_of
 from animekit.runs.reports import Reports, read_reports
+from animekit.text import Printed, number
 
 if TYPE_CHECKING:  # and torch with it: a list of runs needs none
     from animekit.models.base import Model
@@ -34,7 +35,7 @@ TABLES = ("params", "options", "origins", "resolved", "spec", "data", "environme
 CONFIG_LIMIT = 64 * 2**20  # bytes of a config.json, which names every file that was left out
 
 
-class Run:
+class Run(Printed):
     """A run folder: config.json, metrics.jsonl, samples/, checkpoints/, log.txt.
 
     `where` is a folder, a run id ("0007-wgangp-faces64"), the beginning of one ("0007-wg") or its
@@ -75,6 +76,16 @@ class Run:
                 code="run.not_found",
             )
         return found[-1]
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return what the run is, and the last value of each of its numbers."""
+        config = self.config
+        last: dict[str, Any] = {}
+        for row in self.metrics():
+            last |= row
+        about = {"model": config.get("model", ""), "data": config.get("data", {}).get("where", "")}
+        rows = [("run", self.id), *((key, str(value)) for key, value in about.items())]
+        return [*rows, *((key, number(value)) for key, value in last.items())]
 
     @property
     def id(self) -> str:

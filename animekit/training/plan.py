@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 from animekit.data.pack import Skipped
 from animekit.device import threads
 from animekit.runs.run import list_runs, number_of
+from animekit.text import Printed, duration, number
 from animekit.training.job import TrainJob, new_job
 from animekit.training.request import TrainRequest
 
 
 @dataclass(frozen=True)
-class TrainPlan:
+class TrainPlan(Printed):
     """What a run would do: shown by --dry-run."""
 
     model: str
@@ -38,6 +40,32 @@ class TrainPlan:
     folder: str
     img_s: float | None = None
     seconds: float | None = None
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return the plan in words."""
+        networks = ", ".join(f"{name} {size / 1e6:.2f} M" for name, size in self.networks.items())
+        phases = ", ".join(
+            f"{name} every {every} steps" if every > 1 else f"{name} every step"
+            for name, every in self.phases
+        )
+        goal = f"{self.steps:,} steps" if self.steps is not None else f"{self.minutes} minutes"
+        speed = "not measured (add --benchmark)"
+        if self.img_s is not None:
+            speed = f"{number(self.img_s)} img/s"
+            speed += f", about {duration(self.seconds)} in all" if self.seconds else ""
+        rows = {
+            "would train": f"{self.model}, preset {self.preset}" if self.preset else self.model,
+            "into": self.folder,
+            "data": f"{self.data}; {self.used:,} of {self.found:,} used",
+            "goal": goal,
+            "networks": networks,
+            "phases": phases,
+            "device": f"{self.device}, {self.precision}, {self.threads} threads",
+            "memory": f"{self.memory_bytes / 1e6:,.0f} MB for weights and optimisers",
+            "disk": f"{self.disk_bytes / 1e6:,.0f} MB for checkpoints",
+            "speed": speed,
+        }
+        return [("plan", ""), *rows.items()]
 
 
 def plan(

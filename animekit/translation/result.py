@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from animekit.errors import AnimekitError, PartialError, Stopped, UnusableError
+from animekit.text import Printed
 
 NAMED = 3  # failures that a message names
 
@@ -52,7 +53,7 @@ class FailedFile:
 
 
 @dataclass
-class Transferred:
+class Transferred(Printed):
     """What a transfer did. `items` and `failed` are in the order of the inputs."""
 
     model: dict[str, Any]
@@ -74,6 +75,15 @@ class Transferred:
     stopped: type[Stopped] | None = None
     # labels that the model was told of every picture though nobody said them: "no male"
     assumed: Sequence[str] = ()
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return what was written, and what failed and why."""
+        rows: list[Sequence[str]] = [("in", "out", "to", "size")]
+        for item in self.items:
+            rows.append(
+                (str(item.source), str(item.out), item.column, f"{item.width}x{item.height}")
+            )
+        return rows + [(str(each.path), "failed", each.reason, "") for each in self.failed]
 
     @property
     def done(self) -> int:

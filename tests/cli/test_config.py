@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def test_a_model_takes_the_networks_alone_of_presets_of_other_models() -> None:
 
 
 def test_clean_and_evaluate_read_their_tables_from_the_same_files(pictures: Path) -> None:
+    pictures = Path(shutil.copytree(pictures, "faces"))
     Path("animekit.toml").write_text("[clean.size]\nmin = 4000\n[evaluate.swd]\nrepeats_ = 3\n")
     assert answer("clean", pictures, "--check", "size")["data"]["keep"] == 0
     assert answer("clean", pictures, "--check", "size", "--set", "size.min=8")["data"]["keep"]

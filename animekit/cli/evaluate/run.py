@@ -13,7 +13,7 @@ from animekit.evaluation.evaluate import measure
 from animekit.evaluation.make_reference import make_reference
 from animekit.evaluation.plan import outline
 from animekit.evaluation.request import EvaluateRequest
-from animekit.evaluation.result import Evaluation, Value
+from animekit.evaluation.result import Evaluation
 
 # what an evaluation and a reference have in common
 SHARED = ("num", "repeats", "quick", "size", "threads", "trust_extractor")
@@ -87,15 +87,8 @@ def show(common: Common, found: Evaluation) -> None:
     for oddity in found.oddities:
         screen.warn(oddity.message, oddity.code)
     names = [column.name for column in found.columns]
-    rows = [
-        (
-            row.key,
-            arrow(row.better),
-            *(cell(column.values[row.key]) for column in found.columns),
-        )
-        for row in found.rows
-    ]
-    screen.table(("", "good is", *names), rows)
+    head, *rows = found.as_table()
+    screen.table(head, rows)
     for reason in found.reasons():
         screen.say(reason)
     record = found.provenance
@@ -115,25 +108,6 @@ def show(common: Common, found: Evaluation) -> None:
     for gate in found.gates:
         why = f" ({gate.key} is undefined: {gate.reason})" if gate.reason else ""
         screen.say(f"gate {gate.expr}: {'FAILED' if gate.failed else 'passed'}{why}")
-
-
-def arrow(better: str) -> str:
-    """Return what a direction means to a reader."""
-    return {"real": "as real"}.get(better, better)
-
-
-def cell(value: Value) -> str:
-    """Return a number with its spread, to the digits that mean something.
-
-    >>> cell(Value(12.345, sd=0.2)), cell(Value(None, reason="flat")), cell(Value(0.4321))
-    ('12.3 ±0.2', 'undefined', '0.432')
-    """
-    if value.value is None:
-        return "undefined"
-    size = max(abs(value.value), value.spread or 0.0)
-    digits = 0 if size >= 1000 else 1 if size >= 10 else 2 if size >= 1 else 3
-    spread = "" if value.spread is None else f" ±{value.spread:.{digits}f}"
-    return f"{value.value:.{digits}f}{spread}"
 
 
 def _save_reference(

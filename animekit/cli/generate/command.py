@@ -89,7 +89,7 @@ RENAMED = {
 
 
 class GenerateCommand(Command):
-    """A command that takes --interpolate without seeds too: then those of --seeds are meant."""
+    """A command that takes --interpolate without seeds too."""
 
     alone = {"--interpolate": OWN_SEEDS}
 

@@ -84,14 +84,8 @@ def show(common: Common, found: Reconstruction) -> None:
     scores = found.scores
     part = {"held out": "held out of training", "trained on": "trained on", "others": "test images"}
     common.screen.say(f"{scores.n:,} images of {found.data['where']}, {part[found.data['part']]}")
-    rows = [
-        ("MSE", f"{scores.mse:.5f}", "mean over pixels and colours in [-1, 1]; lower is better"),
-        ("PSNR", f"{scores.psnr:.2f} dB", "of that MSE; higher is better"),
-        ("SSIM", f"{scores.ssim:.4f}", f"mean over {scores.ssim_n:,} images; 1 is equal"),
-    ]
-    if scores.nats is not None:
-        rows.append(("KL", f"{scores.nats:,.1f}", "nats a code is from N(0, 1), mean over images"))
-    common.screen.table(("score", "value", "meaning"), rows)
+    head, *rows = found.as_table()
+    common.screen.table(head, rows)
     if found.map is not None:
         apart = found.map.separation
         common.screen.say(

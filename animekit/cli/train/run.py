@@ -13,7 +13,6 @@ from animekit.config import current, parse_set, show
 from animekit.models.base import Model
 from animekit.runs.reports import last_with
 from animekit.runs.run import RUNS
-from animekit.text import duration, number
 from animekit.training.plan import TrainPlan
 from animekit.training.recipe import TrainOptions
 
@@ -71,29 +70,8 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
 def show_plan(common: Common, plan: TrainPlan) -> dict[str, Any]:
     """Write a plan for a person; return it for a program."""
     screen = common.screen
-    networks = ", ".join(f"{name} {size / 1e6:.2f} M" for name, size in plan.networks.items())
-    phases = ", ".join(
-        f"{name} every {every} steps" if every > 1 else f"{name} every step"
-        for name, every in plan.phases
-    )
-    goal = f"{plan.steps:,} steps" if plan.steps is not None else f"{plan.minutes} minutes"
-    speed = "not measured (add --benchmark)"
-    if plan.img_s is not None:
-        speed = f"{number(plan.img_s)} img/s"
-        speed += f", about {duration(plan.seconds)} in all" if plan.seconds else ""
-    rows = {
-        "would train": f"{plan.model}, preset {plan.preset}" if plan.preset else plan.model,
-        "into": plan.folder,
-        "data": f"{plan.data}; {plan.used:,} of {plan.found:,} used",
-        "goal": goal,
-        "networks": networks,
-        "phases": phases,
-        "device": f"{plan.device}, {plan.precision}, {plan.threads} threads",
-        "memory": f"{plan.memory_bytes / 1e6:,.0f} MB for weights and optimisers",
-        "disk": f"{plan.disk_bytes / 1e6:,.0f} MB for checkpoints",
-        "speed": speed,
-    }
-    screen.table(("plan", ""), rows.items())
+    head, *rows = plan.as_table()
+    screen.table(head, rows)
     for skipped in plan.skipped:
         screen.say(f"skipped  {skipped.name}: {skipped.reason}", "yellow")
     values = [(key, show(value), origin) for key, (value, origin) in plan.values.items()]
