@@ -14,7 +14,7 @@ from animekit import plugins
 from animekit.config import renamed_arguments
 from animekit.errors import UnusableError
 from animekit.evaluation import collapse
-from animekit.evaluation.fakes import Contender, Drawn
+from animekit.evaluation.fakes import Contender, Drawn, ModelContender
 from animekit.evaluation.image_set import Oddity
 from animekit.evaluation.look import Look
 from animekit.evaluation.metric import Exhibit, Metric, MetricContext
@@ -98,6 +98,23 @@ def measure(found: EvaluateOutline, progress: StageProgress) -> Evaluation:
         return Evaluator(found.open(counting(progress, "reading")), progress).run()
 
 
+def taught_by(contender: Contender, metric: Metric) -> str | None:
+    """Return why a metric must not judge a model: it looks through what taught the model."""
+    judge = metric.looks_through()
+    model = contender.loaded.model if isinstance(contender, ModelContender) else None
+    teacher = getattr(model, "learned_from", None)
+    if (
+        judge is None
+        or teacher is None
+        or (judge[1] != teacher[1] if teacher[1] else judge[0] != teacher[0])
+    ):
+        return None
+    return (
+        f"{contender.name} was trained on the features of {teacher[0]}, which cannot judge it;"
+        f" --set {metric.name}.{'classifier' if metric.conditional else 'extractor'}=ANOTHER can"
+    )
+
+
 def counting(report: StageProgress, words: str) -> Callable[[int, int], None]:
     """Return a function to be told how many of how many are done."""
     return lambda done, total: report(words, done / max(total, 1))
@@ -157,7 +174,11 @@ class Evaluator:
             numbers: list[Numbers] = [undefined(error)] * (len(drawn) + 1)
         else:
             numbers = [side.floor(metric, prepared, repeat)]
-            numbers += [attempt(metric, prepared, each) for each in drawn]
+            for contender, fakes in zip(self.plan.contenders, drawn, strict=True):
+                biased = taught_by(contender, metric)
+                numbers.append(biased or attempt(metric, prepared, fakes))
+                if biased:
+                    self._warn(name, biased)
         for place, each in enumerate(numbers):
             self.found[name][place].append(each)
         for warning in metric.warnings:

@@ -101,6 +101,10 @@ class Metric(Component):
         """Return the error that `compute` would raise here, for want of weights."""
         return None
 
+    def looks_through(self) -> tuple[str, str] | None:
+        """Return the name and sha256 of the network that it looks through, if it does."""
+        return None
+
     def definition(self, count: int) -> str:
         """Return one line that fixes the numbers: protocol, parameters and image count."""
         values = self.params.model_dump(mode="json")

@@ -80,6 +80,14 @@ class Model(nn.Module, Component):
         """Return the update rules, in the order in which they run within a step."""
         raise NotImplementedError
 
+    @property
+    def learned_from(self) -> tuple[str, str] | None:
+        """Name and sha256 of a network whose features it learned from, which must not judge it.
+
+        None for most models. The sha256 is "" where that network is not here.
+        """
+        return None
+
     def prepare(self, batch: Batch, due: Sequence[str]) -> None:
         """Draw what several phases of a step share; `due` names the phases of this step."""
 

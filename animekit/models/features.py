@@ -83,6 +83,8 @@ class Extractor:
     to_maps: Callable[[Tensor], list[Tensor]] | None = None
     groups: tuple[int, ...] = ()
     resizer: Resizer = BICUBIC
+    network: nn.Module | None = None
+    """What the functions run, for who moves it to another device or freezes it."""
 
     @property
     def identity(self) -> str:
@@ -217,8 +219,17 @@ def of_classifier(model: Classifies, name: str, sha256: str) -> Extractor:
     def logits(pixels: Tensor) -> Tensor:
         return model.classify(pixels / MIDDLE - 1)
 
-    maps = LastMaps(model, features) if isinstance(model, nn.Module) else None
-    return Extractor(name, sha256, model.spec.size, features, logits, maps, model.spec.groups)
+    network = model if isinstance(model, nn.Module) else None
+    return Extractor(
+        name,
+        sha256,
+        model.spec.size,
+        features,
+        logits,
+        None if network is None else LastMaps(network, features),
+        model.spec.groups,
+        network=network,
+    )
 
 
 def cached_features(

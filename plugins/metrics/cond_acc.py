@@ -47,6 +47,10 @@ class ConditionAccuracy(Metric):
         """Return the error that there is no classifier."""
         return tagger.missing(self.params.classifier)
 
+    def looks_through(self) -> tuple[str, str]:
+        """Return the name and sha256 of the classifier."""
+        return self.params.classifier, self._classifier().extractor.sha256
+
     def definition(self, count: int) -> str:
         """Return one line: which network reads, and how many images."""
         return f"cond_acc, read by {self._classifier().description}, n {count:,}"

@@ -181,7 +181,13 @@ def _effnetlite0(request: ExtractorRequest, path: Path, registry: Registry) -> E
     data, sha256 = _verified(path, EFFNET_SHA256, EFFNET_REMEDY)
     network = fill(efficientnet.EfficientNetLite0, data, path)
     return Extractor(
-        "effnetlite0", sha256, efficientnet.SIZE, network.features, network.classify, network.maps
+        "effnetlite0",
+        sha256,
+        efficientnet.SIZE,
+        network.features,
+        network.classify,
+        network.maps,
+        network=network,
     )
 
 
@@ -196,6 +202,7 @@ def _fid_inception(request: ExtractorRequest, path: Path, registry: Registry) ->
         network.classify,
         network.maps,
         resizer=TENSORFLOW,
+        network=network,
     )
 
 

@@ -72,6 +72,10 @@ class FeatureMetric(Metric):
         """Return the error that `compute` would raise, where the extractor is not there."""
         return extractors.missing(self._asked)
 
+    def looks_through(self) -> tuple[str, str]:
+        """Return the name and sha256 of the extractor."""
+        return self.params.extractor, self.extractor.sha256
+
     def key(self, stem: str = "") -> str:
         """Return the name of a number: stem (else the metric's name) and extractor.
 

@@ -1,0 +1,124 @@
+"""Projected GAN: a discriminator on frozen features (Sauer et al., 2021)."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from animekit.data.batch import Batch
+from animekit.errors import NotFoundError
+from animekit.hookspecs import hookimpl
+from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.base import Losses
+from animekit.models.conditional import ConditionalModel, ConditionalParams
+from animekit.nn import losses
+from animekit.nn.architectures import ARCHITECTURES
+from animekit.nn.augment import KINDS, Kind
+
+from ._projected import NoDiscriminator, ProjectedDiscriminator, load_extractor
+
+
+class ProjectedParams(AdversarialParams):
+    """Whose features are looked at, how they are mixed, and the update rule."""
+
+    topics = {"networks": ("extractor", "extractor_size", "mix_channels")}
+
+    architecture: str = Field("fastgan", description="generator: " + ", ".join(ARCHITECTURES))
+    betas: tuple[float, float] = Field((0.0, 0.99), description="Adam betas")
+    augment: tuple[Kind, ...] = Field(
+        KINDS, description="changes at random to all that D sees: color, translation, cutout"
+    )
+    spectral_norm: bool = Field(True, description="spectral norm in the heads")
+    extractor: str = Field(
+        "effnetlite0", description="network that D looks through: effnetlite0, tagger, or a file"
+    )
+    extractor_size: int | None = Field(
+        None, ge=32, le=512, multiple_of=32, description="px at which it sees images (its own)"
+    )
+    mix_channels: int = Field(64, ge=1, description="channels of its maps when they are mixed")
+
+
+class Projected(AdversarialModel):
+    """GAN whose discriminator looks through a frozen network (Sauer et al., 2021).
+
+    Heads on several scales learn; the features and their random mixing do not. The extractor must
+    not judge what it taught: `evaluate` leaves such numbers out.
+    """
+
+    name = "projected"
+    Params = ProjectedParams
+    params: ProjectedParams
+    discriminator: ProjectedDiscriminator
+    notes = "d near 2: D cannot tell; near 0 for long: G has lost. Its extractor cannot judge it."
+
+    def build_discriminator(self) -> torch.nn.Module:
+        """Return the discriminator: images [N, C, S, S] -> logits [N]; none without features."""
+        p = self.params
+        norm = "none" if self._looks_at_single_images() else "batch"
+        try:
+            extractor = load_extractor(p.extractor)
+        except NotFoundError as error:
+            return NoDiscriminator(error)
+        return ProjectedDiscriminator(
+            extractor,
+            side=p.extractor_size,
+            mix=p.mix_channels,
+            width=p.d_channels,
+            norm=norm if p.d_norm == "auto" else p.d_norm,
+            labels=self.conditions,
+        )
+
+    @property
+    def learned_from(self) -> tuple[str, str] | None:
+        """Name and sha256 ("" where it is not here) of the extractor, which must not judge."""
+        here = isinstance(self.discriminator, ProjectedDiscriminator)
+        return self.params.extractor, self.discriminator.extractor.sha256 if here else ""
+
+    def told(self, labels: Tensor | None) -> Tensor | None:
+        """Return labels as D is told them."""
+        return None
+
+    def critic(self, labels: Tensor | None) -> losses.Discriminator:
+        """Return images -> logits [N], the mean over scales."""
+        return lambda images: self.discriminator(images, self.told(labels))
+
+    def d_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return the hinge loss of every head."""
+        judge, labels = self.discriminator.judge, self.told(fake.labels)
+        return {"adv": losses.hinge_d(judge(real.images, labels), judge(fake.images, labels))}
+
+    def g_loss(self, real: Batch, fake: Batch) -> Losses:
+        """Return minus what the heads say of fakes, through the features."""
+        return {
+            "adv": losses.hinge_g(self.discriminator.judge(fake.images, self.told(fake.labels)))
+        }
+
+    def validate(self) -> None:
+        """Refuse to train without the features."""
+        if isinstance(self.discriminator, NoDiscriminator):
+            raise self.discriminator.error
+        super().validate()
+
+
+class ConditionalProjectedParams(ProjectedParams, ConditionalParams):
+    """What a projected discriminator and its labels can be told."""
+
+
+class ConditionalProjected(ConditionalModel, Projected):
+    """Projected GAN whose heads and generator are told labels (Sauer et al., 2021)."""
+
+    name = "cprojected"
+    Params = ConditionalProjectedParams
+    params: ConditionalProjectedParams
+
+    def told(self, labels: Tensor | None) -> Tensor | None:
+        """Return labels as D is told them."""
+        assert labels is not None
+        return self.soften(labels)
+
+
+@hookimpl
+def animekit_models() -> list[type[AdversarialModel]]:
+    """Return the models of this module."""
+    return [Projected, ConditionalProjected]
