@@ -176,9 +176,11 @@ class Evaluator:
             numbers = [side.floor(metric, prepared, repeat)]
             for contender, fakes in zip(self.plan.contenders, drawn, strict=True):
                 biased = taught_by(contender, metric)
-                numbers.append(biased or attempt(metric, prepared, fakes))
                 if biased:
                     self._warn(name, biased)
+                    numbers.append(UnusableError(biased, code="metric.undefined"))
+                else:
+                    numbers.append(attempt(metric, prepared, fakes))
         for place, each in enumerate(numbers):
             self.found[name][place].append(each)
         for warning in metric.warnings:
