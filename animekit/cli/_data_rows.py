@@ -114,8 +114,8 @@ def show_tags(screen: Screen, table: TagTable) -> None:
         screen.say(f"rows {words}: {printable(str(each))}")
     if table.contradicting:
         screen.warn(
-            f"{table.contradicting:,} rows contradict an earlier row of their id: training refuses"
-            " the file until one of each is gone",
+            f"rows that contradict an earlier row of their id: {table.contradicting:,}; training"
+            " refuses the file until one of each is gone",
             "tags.contradict",
         )
     screen.table(("hair / eyes", *eyes, "one of each", "any row"), rows)

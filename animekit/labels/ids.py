@@ -169,11 +169,13 @@ def _second(labels: LabelFile, picture: str, best: _Claim, claim: _Claim, use: L
 
 
 def _ambiguous(file: str, several: list[tuple[str, list[str]]]) -> DataError:
-    row, names = several[0]
-    more = f" ({len(several) - 1:,} more such rows)" if len(several) > 1 else ""
+    told = Told()
+    for row, (one, other, *_) in several:
+        told.add(f"{row} may be {one} or {other}")
+    (one, other, *_) = several[0][1]
     return DataError(
-        f"{file}, {row} may be {names[0]} or {names[1]}{more}",
-        f'write the path: "{names[0]}" for the one, "{names[1]}" for the other',
+        f"{file}, rows of two pictures {told}",
+        f'write the path: "{one}" for the one, "{other}" for the other',
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from animekit.errors import DataError
+from animekit.labels.words import shown
 
 MAX_BYTES = 64 << 20
 """Bytes of a label file; CelebA's list of 202,599 pictures has 27 MB."""
@@ -80,7 +81,7 @@ class Sheet:
         """Say which column names the pictures, where it is not the first; "" else."""
         if not self.column:
             return ""
-        name = f' "{self.header[self.column]}"' if self.header else ""
+        name = f' "{shown(self.header[self.column])}"' if self.header else ""
         return f"pictures named in column {self.column + 1}{name}"
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -167,6 +168,7 @@ def tag_rows(sheet: Sheet, only: tuple[int, ...] = ()) -> Iterator[TagRow]:
     if twice and 2 * len(twice) >= sum(bool(row.key and row.tags.strip()) for row in rows):
         number, key, tags, _ = twice[0]
         other = _other_id(sheet, tags)
+        key = shown(key)
         raise DataError(
             f'{sheet.where}, row {number}: "{key}" and "{other}" may both be the picture\'s id',
             f'if "{other}" is, remove the first column (df.to_csv(..., index=False));'
@@ -334,8 +336,8 @@ def _plain(name: str) -> str:
 
 
 def _two(sheet: Sheet, one: int, other: int) -> DataError:
-    first = f'column {one + 1} "{sheet.header[one]}"'
-    second = f'column {other + 1} "{sheet.header[other]}"'
+    first = f'column {one + 1} "{shown(sheet.header[one])}"'
+    second = f'column {other + 1} "{shown(sheet.header[other])}"'
     return DataError(
         f"{sheet.where}: {first} and {second} may both name the pictures",
         f"remove column {one + 1} if column {other + 1} names them, or column {other + 1} if"

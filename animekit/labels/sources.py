@@ -239,7 +239,7 @@ def _read_lines(where: str, text: str) -> Tags | AttributeTable:
     if not any(name.endswith("file_name") for name in names) or len(names) > MAX_CLASSES:
         raise DataError(f'{where} has no "file_name" in its rows', '{"file_name": "0.png", ...}')
     plain = [key for key in names if all(_is_plain(row.get(key)) for _, row in rows)]
-    lines = [(0, _line(plain))]
+    lines = [(0, _line([" ".join(key.split()) for key in plain]))]
     lines += [(number, _line([_text(row.get(key)) for key in plain])) for number, row in rows]
     found = labels_of(replace(sheet_of(where, lines), is_metadata=True))
     found.skipped.extend(bad)

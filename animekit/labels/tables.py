@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animekit.errors import DataError
-from animekit.labels.ids import find_row
+from animekit.labels.ids import FIRST, find_row
 from animekit.labels.rows import BLANK, Doubled, Sheet, numbered, sheet_of, tag_rows, too_large
 from animekit.labels.tags import (
     NAMES,
@@ -25,6 +26,7 @@ from animekit.labels.tags import (
     tags_of,
 )
 from animekit.labels.words import shown, words_of
+from animekit.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +103,7 @@ def parse_labels(where: str, text: str) -> Tags | AttributeTable:
     if text.lstrip().startswith("{"):
         return agreeing(where, parse_tags(where, text))
     lines = numbered(where, text)
-    if len(lines) > 1 and lines[0][1].strip().isdecimal():
+    if len(lines) > 1 and re.fullmatch(r"\s*[0-9]{1,12}\s*", lines[0][1]):
         return _read_celeba(where, [line for _, line in lines])
     return labels_of(sheet_of(where, lines))
 
@@ -118,16 +120,19 @@ def agreeing(where: str, tags: Tags) -> Tags:
     """Return tags; DataError where two rows of an id contradict each other."""
     wrong = [each for each in tags.doubled if not each.same]
     if wrong:
-        more = f" ({len(wrong) - 1:,} more such rows)" if len(wrong) > 1 else ""
-        raise _given_twice(where, wrong[0], more)
+        raise _given_twice(where, *wrong)
     return tags
 
 
-def _given_twice(where: str, each: Doubled, more: str = "") -> DataError:
+def _given_twice(where: str, *wrong: Doubled) -> DataError:
+    first, *others = (
+        f'row {each.row}: id "{shown(each.id)}" was already given in row {each.first}'
+        for each in wrong
+    )
+    named = "".join(f"; {words}" for words in others[: FIRST - 1])
+    more = f"; {len(wrong) - FIRST:,} more" if len(wrong) > FIRST else ""
     return DataError(
-        f'{where}, row {each.row}: id "{shown(each.id)}" was already given in row {each.first},'
-        f" with other labels{more}",
-        "keep the row that is right",
+        f"{where}, {first}, with other labels{named}{more}", "keep the row that is right"
     )
 
 
@@ -144,7 +149,7 @@ def _read_celeba(where: str, lines: list[str]) -> AttributeTable:
     if len(wrong):
         row, column = wrong[0]
         raise DataError(
-            f"{where}, row {numbers[kept[row][0]]}: {names[column]} is"
+            f"{where}, row {numbers[kept[row][0]]}: {shown(names[column])} is"
             f' "{shown(str(values[row, column]))}"',
             "attributes are 1 or -1",
         )
@@ -188,12 +193,10 @@ def _read_table(sheet: Sheet) -> AttributeTable:
         )
     twice = {name for name in columns.names if columns.names.count(name) > 1}
     if twice:
-        raise DataError(
-            f'{where}: two columns give the label "{min(twice)}"', "rename one of the columns"
-        )
+        raise DataError(f'{where}: two columns give the label "{shown(min(twice))}"', "rename one")
     labels, masks = np.stack(columns.labels, 1), np.stack(columns.masks, 1)
     table = {row[sheet.column]: (labels[i], masks[i]) for i, row in enumerate(rows)}
-    words = "; ".join(filter(None, ("table: " + ", ".join(_said(columns)), sheet.said)))
+    words = "; ".join(filter(None, (f"table: {printable(', '.join(_said(columns)))}", sheet.said)))
     return AttributeTable(
         tuple(columns.names), tuple(columns.groups), table, words, numbers, doubled
     )
@@ -255,7 +258,7 @@ def _add(where: str, columns: _Columns, name: str, cells: pd.Series) -> None:
     if not strange.any():
         if lower.isin({"0", "0.0"}).any() and lower.isin({"-1", "-1.0"}).any():
             raise DataError(
-                f'{where}: column "{name}" holds both 0 and -1', "write no as one of them"
+                f'{where}: column "{shown(name)}" holds both 0 and -1', "write no as one of them"
             )
         if not known.any():
             columns.left_out.append(f"{name} (blank)")
@@ -268,7 +271,8 @@ def _add(where: str, columns: _Columns, name: str, cells: pd.Series) -> None:
     if (yes | no).any() or _all_numbers(cells[strange]):
         row = int(np.flatnonzero(strange)[0])
         raise DataError(
-            f'{where}, row {cells.index[row]}: column "{name}" holds "{shown(cells.iloc[row])}"'
+            f'{where}, row {cells.index[row]}: column "{shown(name)}" holds'
+            f' "{shown(cells.iloc[row])}"'
             + (" beside yes and no" if (yes | no).any() else ", and numbers are no labels"),
             "cells: 1 0, 1 -1, yes no, true false; or words alone; else remove the column",
         )
@@ -284,7 +288,7 @@ def _add_words(
     values = sorted(set().union(*said))
     if len(values) > MAX_VALUES:
         raise DataError(
-            f'{where}: column "{name}" has {len(values):,} values, more than {MAX_VALUES}',
+            f'{where}: column "{shown(name)}" has {len(values):,} values, more than {MAX_VALUES}',
             "it is no attribute of a picture: remove the column",
         )
     if len(values) < 2:
@@ -339,6 +343,7 @@ def _refuse_twins(where: str, names: list[str]) -> None:
             raise DataError(f'{where}: column "{shown(name)}" is no word', "name it with letters")
         if words in seen:
             raise DataError(
-                f'{where}: columns "{seen[words]}" and "{name}" have one name', "rename one"
+                f'{where}: columns "{shown(seen[words])}" and "{shown(name)}" have one name',
+                "rename one",
             )
         seen[words] = name

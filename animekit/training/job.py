@@ -238,13 +238,16 @@ def with_data(
         if packed.labels is None:
             raise UnusableError(
                 f"model {recipe.model.name} needs labels, and {options.data} has none",
-                "give --tags FILE",
+                "; ".join(["give --tags FILE", *dataset.label_notes[:1]]),
             )
         if labels is not None:
             packed = chosen(packed, labels)
         elif not recipe.model.keeps_all_labels:
             packed, notes = occurring(packed)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
+        use = dataset.label_use
+        if use is not None and use.unmatched.count:
+            notes.append(f"rows of {use.file} that name no picture here {use.unmatched}")
     notes = [*packed.notes, *notes]
     return TrainJob(recipe, packed, spec, engine, dataset.description, notes)
 

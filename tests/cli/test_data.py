@@ -293,7 +293,7 @@ def test_rows_that_contradict_each_other_are_counted_and_never_exported() -> Non
     result = call("tags", "t.csv", "--export", "simple.csv")
     assert (result.exit_code, Path("simple.csv").exists()) == (4, False)
     assert 'rows doubled: 2: row 3: "0" with other labels than in row 1' in result.stdout
-    assert "1 rows contradict an earlier row of their id" in result.stderr
+    assert "rows that contradict an earlier row of their id: 1" in result.stderr
 
 
 def test_captions_and_metadata_stand_for_a_tag_file() -> None:
