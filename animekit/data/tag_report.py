@@ -17,7 +17,7 @@ from animekit.files import write_atomic
 from animekit.images.decode import ImageError, decode
 from animekit.images.pixels import resize
 from animekit.labels import sources
-from animekit.labels.ids import LabelUse, Told, match
+from animekit.labels.ids import LabelUse, RowsTold, match
 from animekit.labels.rows import is_picture
 from animekit.labels.sources import TAG_FILE
 from animekit.labels.tables import agreeing
@@ -71,18 +71,18 @@ class TagTable:
         return int(self.pairs.sum())
 
     @property
-    def doubled(self) -> Told:
+    def doubled(self) -> RowsTold:
         """Rows of an id that is already there, and whether they say the same."""
-        told = Told()
+        told = RowsTold()
         for each in self.tags.doubled:
             words = "as" if each.same else "with other labels than"
             told.add(f'row {each.row}: "{shown(each.id)}" {words} in row {each.first}')
         return told
 
     @property
-    def passed(self) -> Told:
+    def passed(self) -> RowsTold:
         """Rows that give no label, and why."""
-        told = Told()
+        told = RowsTold()
         twice = {each.row for each in self.tags.doubled}
         for row in self.tags.skipped:
             if row.row not in twice:

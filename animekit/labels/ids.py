@@ -46,7 +46,7 @@ class LabelFile(Protocol):
 
 
 @dataclass
-class Told:
+class RowsTold:
     """How many rows are of one kind, and the first of them in words."""
 
     count: int = 0
@@ -76,9 +76,9 @@ class LabelUse:
     rows: int = 0
     used: int = 0
     ways: dict[str, int] = field(default_factory=dict)
-    unmatched: Told = field(default_factory=Told)
-    doubled: Told = field(default_factory=Told)
-    skipped: Told = field(default_factory=Told)
+    unmatched: RowsTold = field(default_factory=RowsTold)
+    doubled: RowsTold = field(default_factory=RowsTold)
+    skipped: RowsTold = field(default_factory=RowsTold)
     words: str = ""
 
 
@@ -169,7 +169,7 @@ def _second(labels: LabelFile, picture: str, best: _Claim, claim: _Claim, use: L
 
 
 def _ambiguous(file: str, several: list[tuple[str, list[str]]]) -> DataError:
-    told = Told()
+    told = RowsTold()
     for row, (one, other, *_) in several:
         told.add(f"{row} may be {one} or {other}")
     (one, other, *_) = several[0][1]

@@ -178,7 +178,7 @@ def tag_rows(sheet: Sheet, only: tuple[int, ...] = ()) -> Iterator[TagRow]:
 
 
 def entry_rows(where: str, text: str) -> Iterator[TagRow]:
-    """Yield the entries of a Python dict, or a JSON object, one by one and never as a whole."""
+    """Yield the entries of a Python dict or a JSON object, one by one."""
     text = text.strip()
     at, number = 1, 0
     while not _CLOSED.fullmatch(text, at):
