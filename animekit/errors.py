@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+LONGEST = 1000
+"""Letters of a message."""
+
 
 class AnimekitError(Exception):
     """An expected failure with one clear line, a hint and a fixed exit code.
@@ -18,8 +21,9 @@ class AnimekitError(Exception):
     """What was found all the same: the data of the JSON answer."""
 
     def __init__(self, message: str, hint: str | None = None, *, code: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        # a stranger's text may stand in it: no screen shows more
+        self.message = message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
+        super().__init__(self.message)
         self.hint = hint
         if code is not None:
             self.code = code

@@ -164,7 +164,7 @@ def find(journal: Journal, which: str) -> MoveBatch | None:
     into = journal.path.parent
     began = [batch for batch in journal.read() if batch.began or _lies_there(into, batch)]
     if not began:
-        bad = f", {journal.bad:,} lines of it cannot be read" if journal.bad else ""
+        bad = f"; lines of it that cannot be read: {journal.bad:,}" if journal.bad else ""
         raise NotFoundError(
             f"nothing to undo: no moves in {journal.path}{bad}",
             "only what --apply moved can come back",

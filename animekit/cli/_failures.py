@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from animekit.plugins import PluginFault
 
 
+TOO_MUCH = re.compile("DefaultCPUAllocator|Storage size calculation overflowed|unpacking long")
+"""What torch says of tensors that no memory holds, and of sizes that no integer of 64 bits does."""
+
+
 def known(error: BaseException, args: Mapping[str, Any]) -> AnimekitError | None:
     """Return the error with a message, a hint and an exit code; None for a bug.
 
@@ -94,7 +98,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return isinstance(error, (RuntimeError, TypeError)) and bool(TOO_MUCH.search(str(error)))
 
 
 def _out_of_memory(error: BaseException, args: Mapping[str, Any]) -> DeviceError:

@@ -326,7 +326,7 @@ def attempt(reader: Reader, dice: random.Random) -> str:
             outcome = "read"
         except AnimekitError as error:
             outcome = type(error).__name__
-            if "\n" in error.message or len(error.message) > 3000:
+            if "\n" in error.message or len(error.message) > 1003:
                 raise AssertionError(
                     f"a message of {len(error.message)}: {error.message}"
                 ) from error

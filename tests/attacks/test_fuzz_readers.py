@@ -62,7 +62,7 @@ def test_every_reader_is_tried(readers: dict[str, fuzz.Reader]) -> None:
     assert tuple(readers) == READERS
 
 
-def test_an_error_that_is_not_ours_a_warning_and_a_long_message_are_seen() -> None:
+def test_an_error_that_is_not_ours_and_a_warning_are_seen() -> None:
     def fails(error: Exception) -> fuzz.Reader:
         def read(data: bytes) -> None:
             raise error
@@ -72,9 +72,9 @@ def test_an_error_that_is_not_ours_a_warning_and_a_long_message_are_seen() -> No
     for error in (ValueError("x"), RecursionError(), UserWarning("x"), MemoryError()):
         with pytest.raises(type(error)):
             fuzz.attempt(fails(error), random.Random(0))
-    for words in ("two\nlines", "x" * 4000):
-        with pytest.raises(AssertionError, match="a message of"):
-            fuzz.attempt(fails(fuzz.AnimekitError(words)), random.Random(0))
+    with pytest.raises(AssertionError, match="a message of"):
+        fuzz.attempt(fails(fuzz.AnimekitError("two\nlines")), random.Random(0))
+    assert len(fuzz.AnimekitError("x" * 4000).message) < 1010  # the error itself sees to that
 
 
 def test_a_file_is_spoilt_in_many_ways_and_the_same_seed_spoils_it_alike() -> None:

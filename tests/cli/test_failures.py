@@ -92,6 +92,26 @@ def test_an_unexpected_error_shows_its_trace_and_is_called_a_bug(
     assert json.loads(result.stdout)["error"]["code"] == "bug"
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        f"--set={'.'.join(['a'] * 20_000)}=1",
+        f"--set=z_dim={'9' * 4200}",
+        "--set=z_dim=1e999",
+        f"--set=lr={'9' * 5000}",
+        f"--set=z_dim={'9' * 19}",
+        f"--steps={'9' * 5000}",
+    ],
+    ids=lambda option: option[:14] + str(len(option)),
+)
+def test_endless_values_and_keys_are_one_short_line(option: str) -> None:
+    result = call("train", "gan", "--data", "synthetic:24", "-n", option)
+    assert result.exit_code in (2, 4, 6)
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and len(errors[0]) < 1100
+    assert "Traceback" not in result.output
+
+
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     result = fail(monkeypatch, KeyboardInterrupt())
     assert (result.exit_code, result.stderr) == (130, "stopped\n")
@@ -103,6 +123,7 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
         (MemoryError(), 6, "out of memory at batch 64"),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), 6, "2.00 GiB"),
         (RuntimeError("DefaultCPUAllocator: not enough memory"), 6, "out of memory"),
+        (RuntimeError("Overflow when unpacking long, got 10**25"), 6, "out of memory"),
         (OSError(errno.ENOSPC, "No space left on device", "x.png"), 6, "no space left on device"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 4, "cannot use /x: permission"),
     ],

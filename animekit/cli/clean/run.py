@@ -101,7 +101,9 @@ def _undo(common: Common, options: CleanOptions, which: str) -> dict[str, Any]:
         "bad_lines": done.bad_lines,
     }
     if done.bad_lines:
-        words = f"{done.bad_lines:,} lines of {done.journal} cannot be read and are passed over"
+        words = (
+            f"lines of {done.journal} that cannot be read and are passed over: {done.bad_lines:,}"
+        )
         screen.warn(words, "journal")
     if done.id is None:
         screen.say("nothing is left to undo")
