@@ -179,8 +179,8 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def _digest(manifest: dict[str, Any]) -> str:
-    """Return the sha256 of all that a manifest holds but this."""
-    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    """Return the sha256 of what a manifest says beside the files, which have their own."""
+    rest = {key: value for key, value in manifest.items() if key not in ("files", "sha256")}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 

@@ -33,11 +33,11 @@ from animekit.runs import checkpoint
 from animekit.runs.run import Run
 from animekit.training.logger import Logger
 from animekit.training.train import train
-from tests.attacks.kill_runs import ONE_SET, reports, unequal
+from tests.attacks.kill_runs import reports, unequal
 
 CUT, STEPS = 4, 6  # steps behind which the run was stopped, and where it ends
 SETTINGS: dict[str, Any] = {
-    "data": ONE_SET,
+    "data": "synthetic:8",
     "size": 32,
     "batch_size": 4,
     "threads": 1,
