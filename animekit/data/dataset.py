@@ -152,6 +152,8 @@ def no_images(
         hint = convert_hint(unread, folder)
     elif "encrypted" in left or any(reason.startswith("packed with") for reason in left):
         hint = "unpack it (with its password, if it has one) and give the folder"
+    elif any("archive" in reason for reason in left):
+        hint = "unpack the archive and give the folder that it makes"
     return DataError(f"no images in {where}: found {found}", hint)
 
 

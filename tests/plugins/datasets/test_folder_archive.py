@@ -194,6 +194,14 @@ def test_archives_and_other_formats_inside_are_counted(tmp_path: Path) -> None:
     assert "unpack it" in reasons(archive)["more.zip"]
 
 
+def test_where_there_is_nothing_but_an_archive_it_is_to_be_unpacked(tmp_path: Path) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"1.png": picture(1)})
+    outer = zipped(tmp_path / "outer.zip", {"inner.zip": inner.read_bytes()})
+    with pytest.raises(DataError, match=r"found 1 \.zip; left out: 1 \(an archive") as caught:
+        Folder(str(outer))
+    assert "unpack the archive" in str(caught.value.hint)
+
+
 def test_what_0_1_0_did_not_list_leaves_the_fingerprint_as_it_was(tmp_path: Path) -> None:
     folder = fill(tmp_path / "set", "0.png")
     before = Folder(str(folder)).fingerprint()
