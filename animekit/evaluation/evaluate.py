@@ -301,6 +301,7 @@ class Evaluator:
         return {
             "animekit": version("animekit"),
             "n": plan.side.count,
+            "n_is": plan.side.why,
             "repeats": request.repeats,
             "seed": request.seed,
             "size": plan.contenders[0].size,

@@ -31,6 +31,10 @@ class RealSide(Protocol):
         """How many images are compared."""
 
     @property
+    def why(self) -> str:
+        """Why so many, and how to use all."""
+
+    @property
     def metrics(self) -> Mapping[str, MetricRequest]:
         """The metrics that can be computed."""
 
@@ -94,6 +98,7 @@ class RealImages:
     seed: int
     count: int
     half: int
+    why: str
     metrics: Mapping[str, MetricRequest]
     left_out: Mapping[str, Oddity]
     oddities: tuple[Oddity, ...]
@@ -114,13 +119,14 @@ class RealImages:
         middle = len(images) // 2
         count = min(num, most) if num is not None else min(MOST, most, max(middle, 1))
         half = min(count, middle)
+        why = _why(count, most, len(images), num)
         left = _too_few(metrics, count)
         kept = {name: asked for name, asked in metrics.items() if name not in left}
         odd = [*images.oddities, *_odd_counts(count, half, num)]
         for each in contenders:
             if isinstance(each, SetContender):
                 odd += [*each.images.oddities, *image_set.compare(images, each.images)]
-        return cls(images, seed, count, half, kept, left, tuple(odd), asked_labels(images))
+        return cls(images, seed, count, half, why, kept, left, tuple(odd), asked_labels(images))
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -171,6 +177,17 @@ class RealImages:
     def record(self) -> dict[str, Any]:
         """Return the path and the content's hash."""
         return {"kind": "images", "name": self.images.name, **self.images.facts}
+
+
+def _why(count: int, most: int, real: int, num: int | None) -> str:
+    """Say why so many images are compared, and how to use all."""
+    every = f"; --num {most} uses all" if most > count else ""
+    if num is not None:
+        return "as asked" if count == num else f"{num:,} were asked for, no more are there"
+    if count == min(MOST, real // 2):
+        what = f"half of the {real:,} real ones, as many are left for real vs real"
+        return f"{'the most without --num' if count == MOST else what}{every}"
+    return f"all of the fakes; {real:,} real ones are there" if count == most else f"few{every}"
 
 
 def _odd_counts(count: int, half: int, num: int | None) -> list[Oddity]:
@@ -241,6 +258,11 @@ class RealReference:
     def count(self) -> int:
         """How many images the reference was made of."""
         return self.reference.count
+
+    @property
+    def why(self) -> str:
+        """Why so many: the reference has them."""
+        return "as in the reference"
 
     def metric(self, asked: MetricRequest, seed: int, context: MetricContext) -> Metric:
         """Return the metric with the parameters of the reference."""

@@ -118,7 +118,10 @@ class Evaluation(Printed):
 
     def as_table(self) -> list[Sequence[str]]:
         """Return a row for each number: its name, what is good, and what each column has."""
-        table: list[Sequence[str]] = [("", "good is", *(each.name for each in self.columns))]
+        names = [each.name for each in self.columns]
+        if counts := {each.n for each in self.real.values.values()} - {self.provenance.get("n")}:
+            names[0] += f" (n {max(counts):,})"  # the floor has fewer images than the fakes
+        table: list[Sequence[str]] = [("", "good is", *names)]
         for row in self.rows:
             good = "as real" if row.better == "real" else row.better
             table.append((row.key, good, *(str(each.values[row.key]) for each in self.columns)))
@@ -136,24 +139,16 @@ class Evaluation(Printed):
     def check(self, expressions: Sequence[str]) -> None:
         """Test gates such as "swd_avg>40" (which fails above 40) on the first contender.
 
-        A number that is good when it is as that of real images can be told by how far it is from
-        theirs: "ms_ssim_from_real>0.1". Raises UsageError for what cannot be read or is no key. An
-        undefined number fails.
+        Of a number that is good as real, "ms_ssim_from_real>0.1" tells how far it is from theirs.
+        An undefined number fails. Raises UsageError for what cannot be read or is no key.
         """
         values = self.gated()
         numbers = {key: value.value for key, value in values.items()}
         for text in expressions:
             gate = parse_gate(text, numbers)
             found, why = gate.value(numbers), values[gate.key].reason
-            self.gates.append(
-                GateResult(
-                    gate.text,
-                    gate.key,
-                    found,
-                    gate.fails(numbers),
-                    why if found is None else None,
-                )
-            )
+            failed, why = gate.fails(numbers), why if found is None else None
+            self.gates.append(GateResult(gate.text, gate.key, found, failed, why))
 
     def gated(self) -> dict[str, Value]:
         """Return what gates can be on: numbers, and how far they are from real ones."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
 from animekit.config import Params
 from animekit.errors import AnimekitError, DataError
 from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
+from animekit.images.captions import label
+from animekit.images.layout import below, padded, table
 from animekit.labels.tags import HAIR
 from animekit.models import tagger
 from animekit.models.tagger import ATTRIBUTES, Classifier
 
 from ._common import checked
 
-CELL, MARGIN = 34, 70  # px, of the picture of a matrix
+CELL, LETTERS = 48, 11  # px, of the picture of a matrix
 
 
 class ConditionParams(Params):
@@ -94,7 +95,7 @@ class ConditionAccuracy(Metric):
             matrix = confusion(wanted, read[name])
             real_labels = self.context.real_labels
             in_data = None if real_labels is None else _split(real_labels)[name].sum(0)
-            table = {
+            columns = {
                 "asked": list(colours),
                 "images": wanted.sum(0).astype(int).tolist(),
                 "in_data": [None] * len(colours) if in_data is None else in_data.tolist(),
@@ -103,7 +104,7 @@ class ConditionAccuracy(Metric):
             }
             caption = f"{name}: rows were asked for, columns were read, shares of a row"
             picture = draw(matrix, colours, caption)
-            shown.append(Exhibit(f"confusion-{name}", caption, picture, table))
+            shown.append(Exhibit(f"confusion-{name}", caption, picture, columns))
         return shown
 
     def _asked(self, fake: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -134,27 +135,19 @@ def confusion(wanted: np.ndarray, read: np.ndarray) -> np.ndarray:
 def draw(matrix: np.ndarray, colours: tuple[str, ...], caption: str) -> np.ndarray:
     """Return the picture of a confusion matrix, uint8 [H, W, 3]: darker is more."""
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    side = MARGIN + CELL * len(colours)
-    picture = Image.new("RGB", (side + 10, side + 30), "white")
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
-    for row, colour in enumerate(colours):
-        top = MARGIN + CELL * row
-        pen.text((MARGIN - 6, top + CELL / 2), colour, "black", font, anchor="rm")
-        label = Image.new("L", (MARGIN - 8, 14))
-        ImageDraw.Draw(label).text((0, 7), colour, 255, font, anchor="lm")
-        turned = label.rotate(90, expand=True)
-        place = (MARGIN + CELL * row + (CELL - turned.width) // 2, 4)
-        picture.paste("black", place, turned)
-        for column, share in enumerate(shares[row]):
-            left = MARGIN + CELL * column
-            shade = round(255 * (1 - share))
-            pen.rectangle((left, top, left + CELL - 1, top + CELL - 1), (shade, shade, 255), "gray")
-            if share >= 0.005:
-                ink = "white" if share > 0.5 else "black"
-                centre = (left + CELL / 2, top + CELL / 2)
-                pen.text(centre, f"{100 * share:.0f}", ink, font, anchor="mm")
-    pen.text((6, side + 14), caption, "black", font, anchor="lm")
-    return np.asarray(picture)
+    cells = [
+        label(
+            f"{100 * share:.0f}" if share >= 0.005 else "",
+            LETTERS,
+            (CELL, CELL),
+            ink="white" if share > 0.5 else "black",
+            ground=(*2 * [round(255 * (1 - share))], 255),
+        )
+        for share in shares.flat
+    ]
+    sheet = table(np.stack(cells), len(colours), colours, colours, gap=1)
+    words = label(caption, LETTERS, (2 * LETTERS, sheet.shape[1]), align="left", ink="black")
+    return padded(below([sheet, words]), 6)
 
 
 def _split(labels: np.ndarray) -> dict[str, np.ndarray]:

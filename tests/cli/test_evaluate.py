@@ -141,6 +141,39 @@ def test_a_reference_is_written_and_used(place: Path, pictures: Path) -> None:
     assert "is there already" in again.stderr
 
 
+def test_a_floor_of_fewer_images_says_so_above_its_column(faces: Path, pictures: Path) -> None:
+    words = ("evaluate", pictures, "--ref", faces, "--size", "32", "--swd", "--num", "12")
+    result = call(*words, "--repeats", "1", "-o", "out")
+    assert result.exit_code == 0, result.output
+    assert "real vs real (n 8)" in result.stdout.splitlines()[0]
+    assert "n 12 a side (as asked)" in result.stdout
+
+
+def test_flat_real_pictures_keep_their_rows_and_fail_the_gate(faces: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for index in range(8):
+        Image.new("RGB", (64, 64), (128, 128, 128)).save(flat / f"{index}.png")
+    words = ("evaluate", faces, "--ref", flat, "--swd", "--nearest", "--repeats", "1", "-o", "out")
+    found = answer(*words)
+    for row in found["data"]["metrics"]:
+        assert (row["value"], row["real"]) == (None, None)
+        assert row["reason"]
+    shown = call(*words).stdout
+    assert "undefined: swd_64 swd_32 swd_16 swd_avg (real vs real, faces): real pictures" in shown
+    assert "nearest needs 100 images a side, there are 4" in shown
+    failed = call(*words, "--fail-if", "swd-avg>40")
+    assert failed.exit_code == 5
+    assert "swd_avg is undefined: real pictures" in failed.stderr
+
+
+def test_a_gate_on_no_number_is_refused_before_anything_is_read(place: Path) -> None:
+    result = call("evaluate", "--swd", "--fail-if", "swd_agv>3", "-n")
+    assert result.exit_code == 2
+    assert 'Did you mean "swd_avg"?' in result.stderr
+    assert "against" not in result.stderr
+
+
 def test_a_dry_run_writes_nothing(place: Path) -> None:
     before = sorted(place.rglob("*"))
     result = call("evaluate", "--swd", "-n")
@@ -157,6 +190,7 @@ def test_a_dry_run_writes_nothing(place: Path) -> None:
         ("evaluate --swd --fail-if swd", 2, 'cannot read the gate "swd"'),
         ("evaluate --swd --set swd.pathces=3", 4, "swd.pathces"),
         ("evaluate --swd --repeats 0", 2, "--repeats 1"),
+        ("evaluate --swd --checkpoint bst", 2, 'no checkpoint "bst"'),
         ("evaluate --swd --save-ref f.safetensors", 2, "--save-ref needs the real images"),
         ("evaluate --cond-acc", 4, "cond_acc is left out"),
     ],

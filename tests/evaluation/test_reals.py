@@ -44,3 +44,29 @@ def test_a_metric_that_needs_more_images_is_left_out_unless_it_was_named(
     assert "metric.count" in codes(found)
     with pytest.raises(UnusableError, match="asked needs 1000 images a side, there are 40"):
         evaluate(fakes, reals, metrics=["asked"], registry=few)
+
+
+@pytest.mark.parametrize(
+    ("fakes", "num", "why"),
+    [
+        (900, None, "half of the 1,000 real ones, as many are left for real vs real; --num 900"),
+        (300, None, "all of the fakes; 1,000 real ones are there"),
+        (900, 600, "as asked"),
+        (300, 600, "600 were asked for, no more are there"),
+    ],
+)
+def test_it_is_said_why_so_many_images_are_compared(
+    few: Registry, fakes: int, num: int | None, why: str
+) -> None:
+    images, reals = drawn(fakes, seed=1), drawn(1000)
+    found = evaluate(images, reals, metrics=["shift"], num=num, repeats=1, registry=few)
+    assert found.provenance["n_is"].startswith(why)
+
+
+def test_a_floor_with_too_few_images_is_undefined_and_the_fakes_are_measured(
+    few: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shift, "fewest", 60)
+    found = evaluate(drawn(80, seed=1), drawn(80), metrics=["shift"], num=80, registry=few)
+    assert found.value("shift") is not None
+    assert found.real.values["shift"].reason == "40 real images are left for it, 60 are needed"

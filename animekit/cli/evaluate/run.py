@@ -87,14 +87,14 @@ def show(common: Common, found: Evaluation) -> None:
     for oddity in found.oddities:
         screen.warn(oddity.message, oddity.code)
     names = [column.name for column in found.columns]
+    record, real = found.provenance, found.real.facts
     head, *rows = found.as_table()
     screen.table(head, rows)
     for reason in found.reasons():
         screen.say(reason)
-    record = found.provenance
-    real = found.real.facts
     screen.say(
-        f"n {record['n']:,}  repeats {record['repeats']}  seed {record['seed']}"
+        f"n {record['n']:,} a side ({record['n_is']})  repeats {record['repeats']}"
+        f"  seed {record['seed']}"
         f"  real: {real['name']}{' (its statistics)' if real['kind'] == 'reference' else ''}"
     )
     for name, verdict in found.verdicts.items():
