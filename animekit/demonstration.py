@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MODEL = "gan"
 PRESET = "demo"
 DATA = "synthetic:2000"
-STEPS = 500  # about a minute on two cores that have nothing else to do
+STEPS = 500  # a minute or a few on two cores that have nothing else to do
 ENOUGH = 300  # steps from which on faces are seen
 LIMIT = 10.0  # minutes, whatever the machine
 

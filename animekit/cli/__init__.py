@@ -168,7 +168,7 @@ def root(
     """Train, use and measure generative models of anime faces.
 
     Examples
-      animekit demo                              no data yet? about a minute
+      animekit demo                              no data yet? a few minutes
       animekit clean data/faces                  what should not be there, and why
       animekit train wgangp --data data/faces    train a model on a folder
       animekit generate --seeds 0-24 --grid 5x5  draw 25 new faces

@@ -40,7 +40,7 @@ def demo(common: Common, minutes: float | None, out: Path) -> Any:
         screen.say(f"would draw faces, train {demonstration.MODEL} for {goal}, fill {out}")
         return {"model": demonstration.MODEL, "minutes": minutes, "folder": str(out)}
     if minutes is None:
-        screen.note(f"training for {goal}: about a minute on two cores without other work")
+        screen.note(f"training for {goal}: a minute or a few without other work")
     model = registry.get("model", demonstration.MODEL)
     screen.streams = True
     with packing(screen) as progress:
