@@ -130,6 +130,8 @@ CONSENT = in_panel(
         option("no_input", bool, help="Never ask; fail instead."),
     ],
 )
+OWN_SEEDS = "seeds"
+"""What `generate --interpolate` means without a value: the seeds of --seeds."""
 SHARED = {parameter.name for parameter in (*CHANCE, *SETTINGS, *CONSENT)}
 Body = Callable[..., Any]
 

@@ -187,7 +187,7 @@ def find_preset(cls: type[Model], name: str) -> Preset:
 
 
 def preset_layer(cls: type[Model], name: str, registry: Registry) -> Layer:
-    """Return what a preset says for a model: all, or its networks where it is of other models."""
+    """Return what a preset says for a model: all, or the networks alone."""
     found, networks = presets_of(cls), networks_of(cls, registry)
     if name in found:
         return found[name].layer(cls.name)
@@ -197,7 +197,7 @@ def preset_layer(cls: type[Model], name: str, registry: Registry) -> Layer:
 
 
 def networks_of(cls: type[Model], registry: Registry) -> dict[str, Layer]:
-    """Return the networks of the presets that other models have, for a model that can take them.
+    """Return the networks of other models' presets that a model can take.
 
     That is one whose generator and discriminator are chosen by `AdversarialParams`. A preset gives
     the parameters of that topic, the size of z and the size of the images.

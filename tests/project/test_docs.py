@@ -123,6 +123,8 @@ def problem_of(line: Line) -> str | None:
     program, *words = shlex.split(smaller(line.text))
     if program == "make":
         return missing_target(words[0] if words else "help")
+    if program == "source":
+        return None if words == [".venv/bin/activate"] else f"nobody reads {words}"
     if program.startswith("./"):
         return None if (ROOT / program).is_file() else f"no file {program}"
     if program != "animekit":

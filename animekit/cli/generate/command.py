@@ -8,10 +8,17 @@ from typing import Any
 import typer
 
 from animekit.cli._commands import Command
-from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, in_panel, option
+from animekit.cli._options import (
+    CHANCE,
+    CONSENT,
+    OWN_SEEDS,
+    Common,
+    argument,
+    command,
+    in_panel,
+    option,
+)
 
-OWN_SEEDS = "seeds"
-"""What --interpolate means without a value: those of --seeds."""
 OWN = [
     argument("model", help="Run, checkpoint, weights file or name; left out, the newest run."),
     option("num", int, metavar="N", help=r"How many images. [dim]\[default: 25][/]"),
