@@ -98,20 +98,24 @@ def measure(found: EvaluateOutline, progress: StageProgress) -> Evaluation:
         return Evaluator(found.open(counting(progress, "reading")), progress).run()
 
 
-def taught_by(contender: Contender, metric: Metric) -> str | None:
+def taught_by(contender: Contender, metric: Metric) -> UnusableError | None:
     """Return why a metric must not judge a model: it looks through what taught the model."""
     judge = metric.looks_through()
     model = contender.loaded.model if isinstance(contender, ModelContender) else None
     teacher = getattr(model, "learned_from", None)
-    if (
-        judge is None
-        or teacher is None
-        or (judge[1] != teacher[1] if teacher[1] else judge[0] != teacher[0])
-    ):
+    if judge is None or teacher is None:
         return None
+    name, sha256 = teacher
+    same = judge[1] == sha256 if sha256 else judge[0] == name
+    option = "classifier" if metric.conditional else "extractor"
     return (
-        f"{contender.name} was trained on the features of {teacher[0]}, which cannot judge it;"
-        f" --set {metric.name}.{'classifier' if metric.conditional else 'extractor'}=ANOTHER can"
+        UnusableError(
+            f"{contender.name} was trained on the features of {name}, which cannot judge it",
+            f"name another network: --set {metric.name}.{option}=NAME",
+            code="metric.undefined",
+        )
+        if same
+        else None
     )
 
 
@@ -176,11 +180,9 @@ class Evaluator:
             numbers = [side.floor(metric, prepared, repeat)]
             for contender, fakes in zip(self.plan.contenders, drawn, strict=True):
                 biased = taught_by(contender, metric)
+                numbers.append(biased or attempt(metric, prepared, fakes))
                 if biased:
-                    self._warn(name, biased)
-                    numbers.append(UnusableError(biased, code="metric.undefined"))
-                else:
-                    numbers.append(attempt(metric, prepared, fakes))
+                    self._warn(name, f"{biased.message}; {biased.hint}")
         for place, each in enumerate(numbers):
             self.found[name][place].append(each)
         for warning in metric.warnings:

@@ -22,6 +22,8 @@ class TrainPlan(Printed):
 
     model: str
     preset: str | None
+    choice: str
+    """Why that preset was chosen, where `best` was asked for; else ""."""
     data: str
     found: int
     used: int
@@ -94,6 +96,7 @@ def plan(
     return TrainPlan(
         model=recipe.model.name,
         preset=recipe.preset,
+        choice=recipe.choice,
         data=f"{options.data}: {job.description}",
         found=job.pack.found,
         used=len(job.pack),

@@ -6,11 +6,27 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from animekit.config import Layer, flat_table, read_file
+from pydantic import Field
+
+from animekit.config import Layer, Params, flat_table, read_file, resolve
 from animekit.errors import ConfigError
 from animekit.text import spelled
+
+
+class Suits(Params):
+    """For which trainings `--preset best` takes a recipe."""
+
+    least_px: int = Field(0, description="smallest side of the images")
+    most_px: int = Field(1 << 20, description="largest side of the images")
+    most_images: int | None = Field(None, description="most images of the data")
+    device: Literal["cpu", "cuda", "any"] = Field("any", description="the hardware")
+
+    def fits(self, px: int, images: int | None, device: str) -> bool:
+        """Say whether a training is such a one; of unknown data only where any would do."""
+        few = self.most_images is None or (images is not None and images <= self.most_images)
+        return few and self.least_px <= px <= self.most_px and self.device in ("any", device)
 
 
 @dataclass(frozen=True)
@@ -22,6 +38,7 @@ class Preset:
     description: str
     models: tuple[str, ...]
     values: dict[str, Any]
+    suits: Suits | None = None  # what `--preset best` takes it for; None is never
 
     def layer(self, model: str) -> Layer:
         """Return the values for one model: the common ones, then the model's own table."""
@@ -37,18 +54,20 @@ def read_preset(path: Path) -> Preset:
     """Read one preset file; raises ConfigError where it is not one."""
     values = dict(read_file(path).values)
     description, models = values.pop("description", None), values.pop("models", None)
+    suits = values.pop("suits", None)
     named = isinstance(models, list) and all(isinstance(model, str) for model in models)
     if not named or not isinstance(description, str):
         raise ConfigError(
             f"{path} is not a preset", 'a preset has description = "..." and models = ["..."]'
         )
+    where = None if suits is None else resolve(Suits, [Layer(str(path), suits)]).params
     for key, value in values.items():
         if isinstance(value, dict) and spelled(key) not in map(spelled, models):
             raise ConfigError(
                 f"{path} has a table [{key}], which is none of its models",
                 "models = " + json.dumps(models),
             )
-    return Preset(path.stem, path, description, tuple(models), values)
+    return Preset(path.stem, path, description, tuple(models), values, where)
 
 
 def presets(folders: Iterable[Path], model: str) -> dict[str, Preset]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,13 +13,17 @@ from pydantic import Field
 
 from animekit import config
 from animekit.config import Layer, Params
-from animekit.errors import ConfigError, NotFoundError, PluginError
+from animekit.data.dataset import open_dataset
+from animekit.errors import AnimekitError, ConfigError, NotFoundError, PluginError
 from animekit.plugins import Registry
 from animekit.text import did_you_mean
 from animekit.training.presets import Preset, presets
 
 if TYPE_CHECKING:
     from animekit.models.base import Model
+
+
+BEST = "best"  # the name of a preset that stands for the one that suits
 
 
 class TrainOptions(Params):
@@ -96,6 +101,8 @@ class TrainRecipe:
     origins: dict[str, str]
     preset: str | None
     plugin: dict[str, str]
+    choice: str = ""
+    """Which preset `best` stands for here, and why, in a sentence; "" where none was chosen."""
 
 
 def make_recipe(
@@ -128,7 +135,11 @@ def make_recipe(
     layers.append(Layer(origin, dict(values or {})))
     preset = _named_preset(layers) if preset is None else preset
     preset = None if preset == "none" else preset
-    layers = [_without_preset(layer) for layer in layers]
+    layers = [config.current(_without_preset(x), cls.Params, TrainOptions) for x in layers]
+    choice = ""
+    if preset == BEST:
+        asked = config.resolve(TrainOptions, [_only(layer, options) for layer in layers]).params
+        preset, choice = best_preset(presets_of(cls), asked, registry)
     if preset is not None:
         layers.insert(0, preset_layer(cls, preset, registry))
     layers = [config.current(layer, cls.Params, TrainOptions) for layer in layers]
@@ -146,6 +157,7 @@ def make_recipe(
         origins={**params.origins, **chosen.origins},
         preset=preset,
         plugin={"module": source.module, "origin": source.origin, "version": source.version},
+        choice=choice,
     )
 
 
@@ -165,6 +177,43 @@ def _named_preset(layers: Sequence[Layer]) -> str | None:
 
 def _without_preset(layer: Layer) -> Layer:
     return Layer(layer.origin, {k: v for k, v in layer.values.items() if k != PRESET})
+
+
+def best_preset(
+    found: Mapping[str, Preset], options: TrainOptions, registry: Registry
+) -> tuple[str, str]:
+    """Return the preset that suits size, data and hardware best, and a sentence that says so.
+
+    One for few images goes before the others, one for some hardware before one for any. Raises
+    NotFoundError where none suits.
+    """
+    from animekit.device import choose_device  # with torch, which no help page has to wait for
+
+    device = choose_device(options.device).type
+    count = None
+    with suppress(AnimekitError):  # what is wrong with the data is said when they are opened
+        tags = Path(options.tags) if options.tags else None
+        count = len(open_dataset(options.data, registry, tags))
+    suited = [
+        each
+        for each in found.values()
+        if each.suits is not None and each.suits.fits(options.size, count, device)
+    ]
+    here = f"images of {options.size} px on {device}"
+    here = f"unknown data, {here}" if count is None else f"{count:,} {here}"
+    if not suited:
+        raise NotFoundError(
+            f"no preset is the best for {here}",
+            "presets: " + (" ".join(found) or "none"),
+            code="preset.not_found",
+        )
+
+    def rank(preset: Preset) -> tuple[bool, bool]:
+        assert preset.suits is not None
+        return preset.suits.most_images is None, preset.suits.device == "any"
+
+    chosen = min(suited, key=rank)
+    return chosen.name, f"preset best is {chosen.name} here, for {here}: {chosen.description}"
 
 
 def _only(layer: Layer, keys: set[str]) -> Layer:
