@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LONGEST = 1000
 """Letters of a message."""
 
@@ -21,7 +23,8 @@ class AnimekitError(Exception):
     """What was found all the same: the data of the JSON answer."""
 
     def __init__(self, message: str, hint: str | None = None, *, code: str | None = None) -> None:
-        # a stranger's text may stand in it: no screen shows more
+        # a stranger's text may stand in it: it stays one line, which no terminal obeys
+        message = CONTROL.sub(lambda found: repr(found[0])[1:-1], message[: LONGEST + 1])
         self.message = message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
         super().__init__(self.message)
         self.hint = hint

@@ -336,16 +336,13 @@ def _expected(entry: Entry, record: dict[str, Any]) -> str | None:
 
 @cache
 def read_catalogue(path: Path = LIST) -> dict[str, Entry]:
-    """Return the entries of a catalogue by name; UnusableError for one that is not sound."""
+    """Return the entries of a catalogue by name; UnusableError for a bad one."""
     rows = read_toml(path, "catalogue").get("entry")
-    found: dict[str, Entry] = {}
     try:
-        for row in rows if isinstance(rows, list) else []:
-            entry = Entry.model_validate(row)
-            if entry.name in found:
-                raise ValueError(f"two entries are called {entry.name}")
-            found[entry.name] = entry
-    except ValueError as error:  # pydantic's, too
+        found = {row["name"]: Entry.model_validate(row) for row in rows or ()}
+        if len(found) != len(rows or ()):
+            raise ValueError("two entries have one name")
+    except (LookupError, TypeError, ValueError) as error:  # pydantic's, too
         reason = clipped(" ".join(str(error).split()), 200)
         raise UnusableError(
             f"catalogue {path} is not sound: {reason}", "install it again"

@@ -72,8 +72,7 @@ def test_an_error_that_is_not_ours_and_a_warning_are_seen() -> None:
     for error in (ValueError("x"), RecursionError(), UserWarning("x"), MemoryError()):
         with pytest.raises(type(error)):
             fuzz.attempt(fails(error), random.Random(0))
-    with pytest.raises(AssertionError, match="a message of"):
-        fuzz.attempt(fails(fuzz.AnimekitError("two\nlines")), random.Random(0))
+    assert fuzz.AnimekitError("two\nlines\x1b[2J").message == r"two\nlines\x1b[2J"
     assert len(fuzz.AnimekitError("x" * 4000).message) < 1010  # the error itself sees to that
 
 
