@@ -69,6 +69,9 @@ class Absent(Detector):
     def missing(self) -> AnimekitError | None:
         return NotFoundError("no weights of absent", "animekit models pull absent")
 
+    def detect(self, image: np.ndarray) -> np.ndarray:
+        raise AssertionError("it was asked all the same")
+
 
 class Bad(Detector):
     """A detector with a bug."""

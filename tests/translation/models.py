@@ -43,6 +43,9 @@ class Swap(Model):
         self.blur = nn.Conv2d(3, 3, side, padding=side // 2, padding_mode="reflect", bias=False)
         self.norm = nn.InstanceNorm2d(3) if params.normed else nn.Identity()
 
+    def phases(self):
+        return []
+
     directions = property(lambda self: self.params.ways)
     multiple = property(lambda self: self.params.multiple)
 
@@ -64,6 +67,9 @@ class Paint(Model):
     def __init__(self, params, spec):
         super().__init__(params, spec)
         self.colours = nn.Parameter(torch.tensor([[1., -1, -1], [-1, 1, -1], [-1, -1, 1]]))
+
+    def phases(self):
+        return []
 
     directions = ()
     multiple = 4
