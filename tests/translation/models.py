@@ -43,6 +43,9 @@ class Swap(Model):
         self.blur = nn.Conv2d(3, 3, side, padding=side // 2, padding_mode="reflect", bias=False)
         self.norm = nn.InstanceNorm2d(3) if params.normed else nn.Identity()
 
+    def phases(self):
+        return []
+
     directions = property(lambda self: self.params.ways)
     multiple = property(lambda self: self.params.multiple)
 
@@ -67,6 +70,9 @@ class Paint(Model):
 
     directions = ()
     multiple = 4
+
+    def phases(self):
+        return []
 
     def translate(self, images, target):
         colour = target[:, :3] @ self.colours
