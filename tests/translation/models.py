@@ -74,6 +74,9 @@ class Paint(Model):
     directions = ()
     multiple = 4
 
+    def phases(self):
+        return []
+
     def translate(self, images, target):
         colour = target[:, :3] @ self.colours
         made = images * 0.5 + 0.5 * colour[:, :, None, None]
