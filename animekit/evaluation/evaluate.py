@@ -99,7 +99,7 @@ def measure(found: EvaluateOutline, progress: StageProgress) -> Evaluation:
 
 
 def taught_by(contender: Contender, metric: Metric) -> UnusableError | None:
-    """Return why a metric must not judge a model: it looks through what taught the model."""
+    """Return why a metric must not judge a model: it looks through its teacher."""
     judge = metric.looks_through()
     model = contender.loaded.model if isinstance(contender, ModelContender) else None
     teacher = getattr(model, "learned_from", None)

@@ -239,7 +239,7 @@ class AdversarialModel(Model):
         return self.cut(images)
 
     def cut(self, images: Tensor) -> Tensor:
-        """Return images within [-1, 1], where the generator does not see to it in every mode."""
+        """Return images within [-1, 1], where the generator does not see to it."""
         return images.clamp(-1, 1) if getattr(self.generator, "open", False) else images
 
     def validate(self) -> None:

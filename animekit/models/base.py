@@ -82,9 +82,9 @@ class Model(nn.Module, Component):
 
     @property
     def learned_from(self) -> tuple[str, str] | None:
-        """Name and sha256 of a network whose features it learned from, which must not judge it.
+        """Name and sha256 of a network whose features it learned from.
 
-        None for most models. The sha256 is "" where that network is not here.
+        That one must not judge it. None for most models. The sha256 is "" where that network is not here.
         """
         return None
 

@@ -15,9 +15,9 @@ REACH = 3  # stages from the maps that gate to those that are gated: eight times
 
 
 class SelfAttention(nn.Module):
-    """Each place sees all others of its map (Zhang et al., 2019); it begins with no effect.
+    """Each place sees all others of its map (Zhang et al., 2019).
 
-    Keys and values are pooled to a quarter of the places, as in BigGAN (Brock et al., 2019).
+    It begins with no effect. Keys and values are pooled to a quarter of the places, as in BigGAN (Brock et al., 2019).
     """
 
     def __init__(self, width: int) -> None:
@@ -46,7 +46,7 @@ def attention_at(side: int, shape: Shape, width: int) -> list[nn.Module]:
 
 
 class ExcitedStages(nn.Module):
-    """Stages of doubling side; each gates the maps of eight times its side (Liu et al., 2021)."""
+    """Stages that gate the maps of eight times their side (Liu et al., 2021)."""
 
     def __init__(
         self, stages: Iterable[nn.Module], widths: Sequence[int], *, told: bool = False
@@ -58,7 +58,7 @@ class ExcitedStages(nn.Module):
         self.gates = nn.ModuleList(_gate(low, high) for low, high in pairs)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the maps [N, C, H, W] of the last stage; stages that are told get labels."""
+        """Return the maps [N, C, H, W] of the last stage, told labels or not."""
         kept: list[Tensor] = []
         for index, stage in enumerate(self.stages):
             x = stage(x, labels) if self.told else stage(x)

@@ -78,7 +78,7 @@ class ProjectionDiscriminator(nn.Module):
         return self.collect(self.trunk(images)).flatten(1)
 
     def score(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Return how real numbers [N, F] are, and how well they go with labels: scores [N]."""
+        """Return how real numbers [N, F] are, and go with labels: scores [N]."""
         fit = (features * self.embed(labels)).sum(1) / features.shape[1] ** 0.5
         return full_precision(self.alone(features).flatten() + fit)
 
@@ -88,7 +88,7 @@ class ProjectionDiscriminator(nn.Module):
 
 
 def trunk_of(other: Discriminator, size: int) -> tuple[nn.Sequential, int, tuple[int, int]]:
-    """Return a discriminator without its last layer, how many maps it ends in, and their sides."""
+    """Return a discriminator without its end, how many maps it has, their sides."""
     layers = list(other.main)
     if not isinstance(other, HeadedDiscriminator):
         layers.pop()  # what ends in the logit

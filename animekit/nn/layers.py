@@ -16,7 +16,7 @@ def full_precision(x: Tensor) -> Tensor:
 
 
 class ConditionalNorm(nn.Module):
-    """Batch norm whose scale and shift follow labels [N, L] (Miyato and Koyama, 2018)."""
+    """Batch norm that follows labels [N, L] (Miyato and Koyama, 2018)."""
 
     told = True
 

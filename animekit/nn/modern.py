@@ -48,7 +48,7 @@ class Down(nn.Module):
 
 
 class Basis(nn.Module):
-    """Learned maps of 4x4, each weighed by a linear function of z: [N, Z] -> [N, C, 4, 4]."""
+    """Learned maps of 4x4, weighed by z: [N, Z] -> [N, C, 4, 4]."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()

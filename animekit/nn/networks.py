@@ -119,7 +119,7 @@ class Generator(nn.Module):
 
 
 def generator_of(layers: Iterable[nn.Module], shape: Shape, *, spatial: bool) -> Generator:
-    """Return a generator of layers, which are told the labels if their norms are conditional."""
+    """Return a generator of layers, told the labels if norms are conditional."""
     told = shape.norm == "conditional"
     labels = shape.labels if told else 0
     return Generator(stack(layers, told=told), spatial=spatial, labels=labels)

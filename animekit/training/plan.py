@@ -57,6 +57,7 @@ class TrainPlan(Printed):
             speed += f", about {duration(self.seconds)} in all" if self.seconds else ""
         rows = {
             "would train": f"{self.model}, preset {self.preset}" if self.preset else self.model,
+            **({"since": self.choice} if self.choice else {}),
             "into": self.folder,
             "data": f"{self.data}; {self.used:,} of {self.found:,} used",
             "goal": goal,

@@ -182,7 +182,9 @@ def _without_preset(layer: Layer) -> Layer:
 def best_preset(
     found: Mapping[str, Preset], options: TrainOptions, registry: Registry
 ) -> tuple[str, str]:
-    """Return the preset that suits size, data and hardware best, and a sentence that says so.
+    """Return the preset that suits best, and a sentence that says so.
+
+    By the size of the images, their number, and the hardware.
 
     One for few images goes before the others, one for some hardware before one for any. Raises
     NotFoundError where none suits.

@@ -55,7 +55,7 @@ def _load(name: str, changed: int) -> Extractor:
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Heads on frozen features of an image: [N, C, S, S] (and labels) -> logits [N, SCALES].
+    """Heads on frozen features: [N, C, S, S] (and labels) -> logits [N, SCALES].
 
     Maps of several scales are mixed by random 1x1 convolutions, then from the deepest up by random
     3x3 convolutions, so that no head can look at a few channels alone (Sauer et al., 2021). Only

@@ -53,7 +53,7 @@ class Projected(AdversarialModel):
     notes = "d near 2: D cannot tell; near 0 for long: G has lost. Its extractor cannot judge it."
 
     def build_discriminator(self) -> torch.nn.Module:
-        """Return the discriminator: images [N, C, S, S] -> logits [N]; none without features."""
+        """Return the discriminator: images -> logits [N]; none without features."""
         p = self.params
         norm = "none" if self._looks_at_single_images() else "batch"
         try:
@@ -71,7 +71,7 @@ class Projected(AdversarialModel):
 
     @property
     def learned_from(self) -> tuple[str, str] | None:
-        """Name and sha256 ("" where it is not here) of the extractor, which must not judge."""
+        """Name and sha256 ("" where it is not here) of the extractor."""
         here = isinstance(self.discriminator, ProjectedDiscriminator)
         return self.params.extractor, self.discriminator.extractor.sha256 if here else ""
 

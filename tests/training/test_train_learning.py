@@ -22,8 +22,11 @@ SIZE, COUNT = 32, 256
 SMALL = {"g_channels": 12, "d_channels": 12, "z_dim": 16, "lr": 1e-3}
 RECIPES = {  # parameters, and generator updates: about ten seconds each on one idle core
     "gan": ({"betas": (0.0, 0.9)}, 400),
+    "hinge": ({"betas": (0.0, 0.9), "r1_weight": 1.0}, 400),
     "infogan": ({"r1_weight": 1.0}, 300),
     "lsgan": ({"betas": (0.0, 0.9)}, 400),
+    "projected": ({"extractor": "tagger", "extractor_size": 32, "mix_channels": 16}, 300),
+    "relativistic": ({"r1_weight": 0.1, "r2_weight": 0.1}, 400),
     "wgan": ({"n_critic": 2, "clip": 0.05}, 400),
     "wgangp": ({"n_critic": 2}, 200),
 }

@@ -70,8 +70,6 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
 def show_plan(common: Common, plan: TrainPlan) -> dict[str, Any]:
     """Write a plan for a person; return it for a program."""
     screen = common.screen
-    if plan.choice:
-        screen.say(plan.choice)
     head, *rows = plan.as_table()
     screen.table(head, rows)
     for skipped in plan.skipped:
