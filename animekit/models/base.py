@@ -84,7 +84,8 @@ class Model(nn.Module, Component):
     def learned_from(self) -> tuple[str, str] | None:
         """Name and sha256 of a network whose features it learned from.
 
-        That one must not judge it. None for most models. The sha256 is "" where that network is not here.
+        That one must not judge it. None for most models. The sha256 is "" where that network is not
+        here.
         """
         return None
 

@@ -17,7 +17,8 @@ REACH = 3  # stages from the maps that gate to those that are gated: eight times
 class SelfAttention(nn.Module):
     """Each place sees all others of its map (Zhang et al., 2019).
 
-    It begins with no effect. Keys and values are pooled to a quarter of the places, as in BigGAN (Brock et al., 2019).
+    It begins with no effect. Keys and values are pooled to a quarter of the places, as in BigGAN
+    (Brock et al., 2019).
     """
 
     def __init__(self, width: int) -> None:
