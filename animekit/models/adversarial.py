@@ -61,6 +61,7 @@ class AdversarialModel(Model):
         """Return the generator: z [N, z_dim] -> images [N, C, S, S] in [-1, 1]."""
         p, architecture = self.params, ARCHITECTURES[self.params.architecture]
         architecture.check(self.spec.size)
+        follows = p.g_norm != "conditional" or (architecture.tells and self.conditions)
         return architecture.generator(
             Shape(
                 size=self.spec.size,
@@ -70,7 +71,7 @@ class AdversarialModel(Model):
                 labels=self.conditions,
                 groups=self.spec.groups,
                 blocks=p.g_blocks,
-                norm=p.g_norm,
+                norm=p.g_norm if follows else "auto",  # validate() says what is wrong
                 activation=p.g_activation,
                 dropout=p.g_dropout,
                 attention=p.attention,

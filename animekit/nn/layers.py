@@ -169,7 +169,7 @@ def initialise(network: nn.Module, kind: str) -> None:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d) and kind == "normal":
+        elif isinstance(module, nn.BatchNorm2d) and module.affine and kind == "normal":
             nn.init.normal_(module.weight, 1.0, 0.02)
             nn.init.zeros_(module.bias)
         elif isinstance(module, Skip) and kind == "he":

@@ -142,6 +142,18 @@ def difference_g(fake: Tensor) -> Tensor:
     return wasserstein_g(fake.sigmoid())
 
 
+D_SIDE = {"difference": difference_d, "hinge": hinge_d, "relativistic": relativistic}
+"""The discriminator's side of objectives of one term, by name: of real and fake logits."""
+G_SIDE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "gan": lambda fake, real: nonsaturating_g(fake),
+    "difference": lambda fake, real: difference_g(fake),
+    "wasserstein": lambda fake, real: wasserstein_g(fake),
+    "hinge": lambda fake, real: hinge_g(fake),
+    "relativistic": relativistic,
+}
+"""The generator's side, of fake and real logits; only pairs look at the latter."""
+
+
 def gradient_penalty(
     discriminator: Discriminator, real: Tensor, fake: Tensor, *, one_sided: bool = False
 ) -> Tensor:

@@ -89,8 +89,8 @@ class ACGAN(ConditionalModel):
         if p.objective == "gan":
             terms["real"] = p.adv_weight * losses.cross_entropy(on_real, 1.0)
             terms["fake"] = p.adv_weight * losses.cross_entropy(on_fake, 0.0)
-        elif p.objective in D_LOSS:
-            terms[p.objective] = p.adv_weight * D_LOSS[p.objective](on_real, on_fake)
+        elif p.objective in losses.D_SIDE:
+            terms[p.objective] = p.adv_weight * losses.D_SIDE[p.objective](on_real, on_fake)
         else:
             penalty = losses.gradient_penalty(self.discriminator, real.images, fake.images)
             terms["wasserstein"] = p.adv_weight * losses.wasserstein_d(on_real, on_fake)
@@ -108,10 +108,10 @@ class ACGAN(ConditionalModel):
         p = self.params
         logits, classes = self.discriminator.judge(fake.images)
         cls = losses.attribute_loss(classes, labels_of(fake), self.spec.groups)
-        if p.objective == "relativistic":
-            adv = losses.relativistic(logits, self.discriminator(real.images))
-        else:
-            adv = G_LOSS[p.objective](logits)
+        paired = p.objective == "relativistic"
+        adv = losses.G_SIDE[p.objective](
+            logits, self.discriminator(real.images) if paired else logits
+        )
         return {"adv": p.adv_weight * adv, "cls": p.g_cls_weight * cls}
 
     def validate(self) -> None:
@@ -123,19 +123,6 @@ class ACGAN(ConditionalModel):
                 f"architecture {self.params.architecture} has no class heads of their own",
                 "use architecture=seed000-text, seed002, odena or srresnet",
             )
-
-
-D_LOSS = {
-    "difference": losses.difference_d,
-    "hinge": losses.hinge_d,
-    "relativistic": losses.relativistic,
-}
-G_LOSS = {
-    "gan": losses.nonsaturating_g,
-    "hinge": losses.hinge_g,
-    "difference": losses.difference_g,
-    "wasserstein": losses.wasserstein_g,
-}
 
 
 @hookimpl

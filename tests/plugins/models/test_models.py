@@ -211,8 +211,6 @@ TERMS = [
     ("gan", {"r2_weight": 7.0}, {"d/r2": 7 * NORM**2 / 2, "d/fake": softplus(-1)}),
     ("gan", {"r1_weight": 2.0, "penalty_every": 4}, {"d/r1": 4 * 2 * NORM**2 / 2}),
     ("hinge", {"weight": 0.75}, {"d/adv": 0 + 0.25, "g/adv": 0.75}),
-    ("acgan", {"objective": "hinge", "weight": 0.75}, {"d/hinge": 0.25}),
-    ("acgan", {"objective": "relativistic"}, {"d/relativistic": softplus(-3)}),
     ("relativistic", {}, {"d/adv": softplus(-3), "g/adv": softplus(3)}),
     (
         "relativistic",
@@ -296,6 +294,20 @@ def test_augment_takes_what_people_type_and_keeps_one_order():
             kinds(wrong)
     with pytest.raises(ConfigError, match="no augmentation to adapt"):
         tiny_model(GAN, augment_target=0.6)
+
+
+@pytest.mark.parametrize(
+    ("objective", "d", "g"),
+    [("hinge", 0.0, 1.0), ("relativistic", softplus(-3), softplus(3))],
+)
+def test_a_classifier_goes_with_a_margin_and_with_pairs(objective, d, g):
+    model = tiny_model(MODELS["acgan"], objective=objective)
+    model.discriminator = Sum(1.0)
+    model.discriminator.judge = lambda images: (model.discriminator(images), torch.zeros(4, 5))
+    pixels, labels = 3 * 32 * 32, torch.tensor([[1.0, 0, 0, 1, 0]] * 4)
+    real, fake = (Batch(torch.full((4, 3, 32, 32), x / pixels), labels) for x in (2, -1))
+    assert model.d_loss(real, fake)[objective].item() == pytest.approx(d, rel=1e-4, abs=1e-6)
+    assert model.g_loss(real, fake)["adv"].item() == pytest.approx(g, rel=1e-4)
 
 
 def test_what_an_architecture_cannot_do_is_refused():
