@@ -109,7 +109,8 @@ class Fetched:
 
 def entries(kind: Kind | None = None) -> dict[str, Entry]:
     """Return what can be downloaded, by name, in the order of the catalogue."""
-    return {name: entry for name, entry in read_catalogue().items() if kind in (None, entry.kind)}
+    found = read_catalogue(LIST)
+    return {name: entry for name, entry in found.items() if kind in (None, entry.kind)}
 
 
 def find(name: str, kind: Kind) -> Entry:
@@ -335,7 +336,7 @@ def _expected(entry: Entry, record: dict[str, Any]) -> str | None:
 
 
 @cache
-def read_catalogue(path: Path = LIST) -> dict[str, Entry]:
+def read_catalogue(path: Path) -> dict[str, Entry]:
     """Return the entries of a catalogue by name; UnusableError for a bad one."""
     rows = read_toml(path, "catalogue").get("entry")
     try:
@@ -343,8 +344,6 @@ def read_catalogue(path: Path = LIST) -> dict[str, Entry]:
         if len(found) != len(rows or ()):
             raise ValueError("two entries have one name")
     except (LookupError, TypeError, ValueError) as error:  # pydantic's, too
-        reason = clipped(" ".join(str(error).split()), 200)
-        raise UnusableError(
-            f"catalogue {path} is not sound: {reason}", "install it again"
-        ) from None
+        reason = f"is not sound: {clipped(' '.join(str(error).split()), 200)}"
+        raise UnusableError(f"catalogue {path} {reason}", "install it again") from None
     return found

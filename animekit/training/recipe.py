@@ -13,7 +13,6 @@ from pydantic import Field
 
 from animekit import config
 from animekit.config import Layer, Params
-from animekit.data.dataset import open_dataset
 from animekit.errors import AnimekitError, ConfigError, NotFoundError, PluginError
 from animekit.plugins import Registry
 from animekit.text import did_you_mean
@@ -189,7 +188,8 @@ def best_preset(
     One for few images goes before the others, one for some hardware before one for any. Raises
     NotFoundError where none suits.
     """
-    from animekit.device import choose_device  # with torch, which no help page has to wait for
+    from animekit.data.dataset import open_dataset  # with OpenCV and torch, for which neither
+    from animekit.device import choose_device  # help nor completion has to wait
 
     device = choose_device(options.device).type
     count = None

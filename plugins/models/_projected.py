@@ -15,6 +15,7 @@ from animekit.errors import AnimekitError, CheckpointError, NotFoundError, Unusa
 from animekit.evaluation.metric import MetricContext, build_metric
 from animekit.models.features import Extractor
 from animekit.nn.layers import activation_layer, full_precision, norm_layer
+from animekit.text import install_hint
 
 SCALES = 4  # of the deepest maps, each half the side of the one before
 END = 4  # px: a head halves its maps down to this side
@@ -40,7 +41,7 @@ def _load(name: str, changed: int) -> Extractor:
     if (error := metric.missing()) is not None:
         raise NotFoundError(
             f"no extractor {name}: {error.message.rpartition(': ')[2]}",
-            'pip install "animekit[features]", or --set extractor=tagger',
+            f"{install_hint('features')}; or --set extractor=tagger",
             code=error.code,
         )
     with torch.device("cpu"):  # whatever the model is built on: others will ask for it too

@@ -21,7 +21,7 @@ from tests.support import call
     ("words", "code", "message", "hint"),
     [
         ("trian gan", 2, "No such command 'trian'. Did you mean 'train', ", "animekit --help"),
-        ("train", 2, "name the model to train", "acgan cwgangp"),
+        ("train", 2, "name the model to train", "acgan chinge"),
         (
             "train wganpg",
             3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import time
 import zlib
@@ -313,6 +314,9 @@ def test_the_pictures_of_version_0_1_0_come_out_the_same(tmp_path: Path, name: s
 
 
 def test_the_older_names_are_the_same_functions() -> None:
-    assert animekit.remake is animekit.reproduce is reproduce
-    assert animekit.like is animekit.read_recipe is read_recipe
+    for old, new, function in (
+        (animekit.remake, animekit.reproduce, reproduce),
+        (animekit.like, animekit.read_recipe, read_recipe),
+    ):
+        assert inspect.unwrap(old) is inspect.unwrap(new) is inspect.unwrap(function)
     assert {"like", "read_recipe", "remake", "reproduce"} <= set(animekit.__all__)
