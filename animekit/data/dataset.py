@@ -190,12 +190,14 @@ def open_dataset(where: str, registry: Registry, tags: Path | None = None) -> Da
 def nothing_at(where: str) -> NotFoundError:
     """Return the error for a path that does not exist: it says what is near."""
     hints = (
-        f"looked for {looked_for()}; there is no such file or folder",
         _siblings(Path(where)),
+        f"looked for {looked_for()}",
         "no data yet? animekit demo",
     )
     return NotFoundError(
-        f"no images in {where}", "; ".join(filter(None, hints)), code="data.not_found"
+        f"no images in {where}: there is no such file or folder",
+        "; ".join(filter(None, hints)),
+        code="data.not_found",
     )
 
 

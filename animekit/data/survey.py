@@ -102,8 +102,9 @@ def _kind(entry: os.DirEntry[str], top: str) -> tuple[str, str]:
     try:
         if entry.is_symlink():
             real = os.path.realpath(entry.path)
-            inside = os.path.commonpath([top, real]) == top
-            if not inside:
+            if not os.path.lexists(real):
+                return "", "a link to nothing"
+            if os.path.commonpath([top, real]) != top:
                 return "", "a link that leads out of the folder"
         mode = entry.stat().st_mode
     except OSError as error:

@@ -34,7 +34,8 @@ def test_a_missing_path_says_what_is_near(registry: Registry, tmp_path: Path, na
     fill(tmp_path / "faces", "a.png")
     with pytest.raises(NotFoundError) as caught:
         open_dataset(f"{name}{tmp_path / 'face'}", registry)
-    assert caught.value.message == f"no images in {tmp_path / 'face'}"
+    message = f"no images in {tmp_path / 'face'}: there is no such file or folder"
+    assert caught.value.message == message
     assert ".png .jpg .jpeg .webp .bmp .gif" in str(caught.value.hint)
     assert f'did you mean "{tmp_path}/faces"?' in str(caught.value.hint)
     assert "animekit demo" in str(caught.value.hint)

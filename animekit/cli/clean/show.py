@@ -91,7 +91,8 @@ def show_applied(common: Common, found: Cleaning, tiers: Sequence[str]) -> None:
     review = found.manifest[found.manifest["decision"] == "review"]
     left = len(review) - len(movable(review, tiers))
     if found.way == "quarantine" and left:
-        screen.say(f"{left:,} files to review stay where they are")
+        other = "other " if applied.files else ""
+        screen.say(f"{left:,} {other}files to review stay where they are")
     if applied.journal is not None:
         screen.record(applied.journal, "journal")
     if applied.gone:
