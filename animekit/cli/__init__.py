@@ -38,7 +38,7 @@ COMMANDS = (
     config,
     plugins,
 )  # in the order of the help
-LONG = 5.0  # seconds of a command, from which on a person asks what took so long
+LONG = 20.0  # seconds of a command, from which on a person asks what took so long
 TELL_THEMSELVES = ("train", "demo")  # while they work, what other programs take
 COMPLETION = "_ANIMEKIT_COMPLETE"
 """Set by the shell function that Typer installs, which asks what may follow."""
