@@ -17,8 +17,8 @@ from animekit.files import write_atomic
 from animekit.images.decode import ImageError, decode
 from animekit.images.pixels import resize
 from animekit.labels import sources
+from animekit.labels.columns import is_picture
 from animekit.labels.ids import LabelUse, RowsTold, match
-from animekit.labels.rows import is_picture
 from animekit.labels.sources import TAG_FILE
 from animekit.labels.tables import agreeing
 from animekit.labels.tags import EYES, HAIR, Tags, format_labels, read_tags
@@ -263,9 +263,7 @@ def _quirks(data: bytes, tags: Tags) -> list[str]:
         "no line end at the end": bool(data) and not data.endswith((b"\n", b"\r")),
         "rows end in a tab": any(row.rstrip(b"\r").endswith(b"\t") for row in rows),
         "one line": len(rows) <= 2 and len(tags) > 1,
-        "header row": len(rows) > 2
-        and any(r.row == 1 for r in tags.skipped)
-        and _is_header(rows[0]),
+        "header row": len(rows) > 2 and 1 not in tags.numbers.values() and _is_header(rows[0]),
     }
     return [words for words, is_so in said.items() if is_so]
 

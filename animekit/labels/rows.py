@@ -12,6 +12,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from animekit.errors import DataError
+from animekit.labels.columns import (
+    IS_NUMBER,
+    PICTURE,
+    column_of_header,
+    is_header,
+    is_picture,
+    refuse_other_ids,
+)
 from animekit.labels.words import shown
 
 MAX_BYTES = 64 << 20
@@ -20,25 +28,16 @@ MAX_ROWS = 500_000
 MAX_LINE = 1_000_000
 """Letters of one row."""
 TWO_NUMBERS = "two numbers may be the id"
-BLANK = frozenset(("", "?", "nan", "na", "n/a", "null", "none", "unknown"))
 
-_PICTURE = r"\.(?:png|jpe?g|jpe|jfif|webp|bmp|gif|tiff?|tga|avif|heic|heif|jxl|ppm|jp2)"
-_IS_PICTURE = re.compile(rf".*[^\s/\\]{_PICTURE}", re.IGNORECASE | re.DOTALL)
-_HOLDS_PICTURE = re.compile(rf"(?:^|[,;\t])([^,;\t]*{_PICTURE})[\s\"]*(?:[,;\t]|$)", re.IGNORECASE)
-_IS_NUMBER = re.compile(r"[+-]?\d+(?:\.0+)?")
+_HOLDS_PICTURE = re.compile(rf"(?:^|[,;\t])([^,;\t]*{PICTURE})[\s\"]*(?:[,;\t]|$)", re.IGNORECASE)
 _TEXT = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
 _LIST = rf"[\[(]\s*(?:{_TEXT}\s*,?\s*)*+[\])]"
 _ENTRY = re.compile(
     rf"\s*(?P<key>-?\d{{1,19}}|{_TEXT})\s*:\s*(?P<tags>{_TEXT}|{_LIST}|-?\d{{1,19}}|None)\s*(?:,|(?=\}}$))"
 )
 _CLOSED = re.compile(r"\s*\}")
+_INDEXED = re.compile(r"[+-]?\d+(?:\.0+)?(?:[,;\t] ?[01]){23}")  # 11 eye and 12 hair colours
 _ENDS = re.compile(r"\r\n|\n|\r")
-_ID_NAME = re.compile(
-    r"(?:file|image|img|picture|photo|pic)s?(?:_?(?:id|name|file|path)s?)?|ids?|paths?|key|name|stem"
-)
-_INDEX_NAME = re.compile(
-    r"|#|index|unnamed:_\d+(?:\.\d+)*|level_\d|row|rows|row_?(?:no|num|number|name|names|id)|nr?|no"
-)
 
 
 class Doubled(NamedTuple):
@@ -51,12 +50,16 @@ class Doubled(NamedTuple):
 
 
 class TagRow(NamedTuple):
-    """One row of a tag file: number from 1, id, tags; or why it is of no use."""
+    """One row of a tag file: number from 1, id, tags; or why it is of no use.
+
+    A first row that names columns (`is_header`) is no row, unless it has tags.
+    """
 
     number: int
     key: str
     tags: str
     problem: str = ""
+    is_header: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,12 @@ class Sheet:
         """Yield the number and the cells of each line below the header."""
         for number, line in self.lines[1 if self.header else 0 :]:
             yield number, cells(line, self.separator)
+
+    def table(self) -> list[list[str]]:
+        """Return the cells of all rows below the header, each word once in memory."""
+        words: dict[str, str] = {}
+        width = len(self.header)
+        return [[words.setdefault(c, c) for c in found[:width]] for _, found in self.rows()]
 
 
 def cells(line: str, separator: str) -> list[str]:
@@ -141,32 +150,33 @@ def sheet_of(where: str, lines: list[tuple[int, str]]) -> Sheet:
     first = lines[0][1] if lines else ""
     separator = max("\t,;", key=first.count)
     names = cells(first, separator)
-    is_header = len(lines) > 1 and len(names) > 1
+    is_named = len(lines) > 1 and len(names) > 1
     begin = re.split(r"[,;\t]", first)[0].strip(' "')
-    is_header &= not _IS_NUMBER.fullmatch(begin) and not _HOLDS_PICTURE.search(first)
-    if not is_header:
+    is_named &= not IS_NUMBER.fullmatch(begin) and not _HOLDS_PICTURE.search(first)
+    if not is_named:
         sheet = Sheet(where, lines, _separator(lines))
         return replace(sheet, column=_column_of_pictures(sheet))
     sheet = Sheet(where, lines, separator, tuple(names))
-    found = _picture_columns(sheet)
-    if len(found) > 1:
-        raise _two(sheet, found[0], found[1])
-    column = found[0] if found else _column_by_name(sheet)
-    counted = (j for j in range(len(names)) if j != column and _counts_rows(sheet, j))
-    return replace(sheet, column=column, dropped=frozenset(counted))
+    column, dropped = column_of_header(where, sheet.header, sheet.table())
+    return replace(sheet, column=column, dropped=dropped)
 
 
 def tag_rows(sheet: Sheet, only: tuple[int, ...] = ()) -> Iterator[TagRow]:
     """Yield the rows of a tag file, a header too: it has no tags.
 
     `only` are the columns that hold tags; all others by default. Raises DataError where most rows
-    begin with two numbers: either may be the picture.
+    begin with two numbers, or another column than the id is one of numbers: either may be it.
     """
+    if only:
+        others = set(range(len(sheet.header))) - {sheet.column, *sheet.dropped, *only}
+        refuse_other_ids(sheet.where, sheet.header, sheet.column, sorted(others), sheet.table())
     # a header that was made for rows of metadata has no number
     rows = [_tag_row(sheet, number, line, only) for number, line in sheet.lines if number]
+    if rows and rows[0].number == sheet.lines[0][0] and is_header(sheet.header):
+        rows[0] = rows[0]._replace(is_header=True)
     twice = [row for row in rows if row.problem.startswith(TWO_NUMBERS)]
     if twice and 2 * len(twice) >= sum(bool(row.key and row.tags.strip()) for row in rows):
-        number, key, tags, _ = twice[0]
+        number, key, tags, *_ = twice[0]
         other = _other_id(sheet, tags)
         key = shown(key)
         raise DataError(
@@ -206,15 +216,6 @@ def _value(part: str) -> object:
             return part
 
 
-def is_picture(cell: str) -> bool:
-    """Say whether a cell is the name of a picture file.
-
-    >>> is_picture("a/0.PNG"), is_picture("png"), is_picture("0")
-    (True, False, False)
-    """
-    return bool(_IS_PICTURE.fullmatch(cell))
-
-
 def _tag_row(sheet: Sheet, number: int, line: str, only: tuple[int, ...]) -> TagRow:
     if sheet.column or only:
         found = cells(line, sheet.separator)
@@ -242,7 +243,7 @@ def _tag_row(sheet: Sheet, number: int, line: str, only: tuple[int, ...]) -> Tag
 
 def _counts(sheet: Sheet, column: int, cell: str) -> bool:
     """Say whether a cell without a header is the number of a row, before the picture's name."""
-    return not sheet.header and column < sheet.column and bool(_IS_NUMBER.fullmatch(cell))
+    return not sheet.header and column < sheet.column and bool(IS_NUMBER.fullmatch(cell))
 
 
 def _first_cell(line: str, separator: str) -> tuple[str, str]:
@@ -258,9 +259,11 @@ def _first_cell(line: str, separator: str) -> tuple[str, str]:
 def _other_id(sheet: Sheet, tags: str) -> str:
     """Return a bare number among tags, which no header explains; "" without."""
     parts = [part.strip(' "') for part in re.split(r"[,;\t]", tags.strip())]
+    if _INDEXED.fullmatch(tags.strip()):
+        return parts[0]
     if len(parts) < len(sheet.header) or not any(map(str.isalpha, tags)):
         return ""
-    return next((part for part in parts if _IS_NUMBER.fullmatch(part)), "")
+    return next((part for part in parts if IS_NUMBER.fullmatch(part)), "")
 
 
 def _separator(lines: list[tuple[int, str]]) -> str:
@@ -281,65 +284,3 @@ def _column_of_pictures(sheet: Sheet) -> int:
         return 0
     column = min(counts, key=lambda j: (-counts[j], j))
     return column if 2 * counts[column] >= len(sheet.lines) else 0
-
-
-def _picture_columns(sheet: Sheet) -> list[int]:
-    """Return the columns that hold picture files, in a file with a header."""
-    filled: Counter[int] = Counter()
-    pictures: Counter[int] = Counter()
-    for _, found in sheet.rows():
-        for j, cell in enumerate(found):
-            filled[j] += cell.lower() not in BLANK
-            pictures[j] += is_picture(cell)
-    return [j for j in range(len(sheet.header)) if 2 * pictures[j] > filled[j] > 0]
-
-
-def _column_by_name(sheet: Sheet) -> int:
-    """Return the column that is called an id, or the first; DataError where two may be it."""
-    named = [j for j, name in enumerate(sheet.header) if _ID_NAME.fullmatch(_plain(name))]
-    if _INDEX_NAME.fullmatch(_plain(sheet.header[0])):
-        rest = range(1, len(sheet.header))
-        rivals = named or [j for j in rest if _is_id(_column(sheet, j), numbers=True)]
-        if len(named) > 1 or (rivals and not named):
-            raise _two(sheet, *(named[:2] if named else (0, rivals[0])))
-        return named[0] if named else 0
-    rivals = [j for j in named if j != named[0] and _is_id(_column(sheet, j), numbers=False)]
-    if rivals:
-        raise _two(sheet, named[0], rivals[0])
-    return named[0] if named else 0
-
-
-def _counts_rows(sheet: Sheet, column: int) -> bool:
-    """Say whether a column counts rows and says nothing of the pictures."""
-    name = _plain(sheet.header[column])
-    if column and not name:
-        return False
-    if not _INDEX_NAME.fullmatch(name) and not _ID_NAME.fullmatch(name):
-        return False
-    found = _column(sheet, column)
-    return any(found) and all(_IS_NUMBER.fullmatch(cell) for cell in found)
-
-
-def _column(sheet: Sheet, column: int) -> list[str]:
-    return [found[column] if column < len(found) else "" for _, found in sheet.rows()]
-
-
-def _is_id(column: list[str], *, numbers: bool) -> bool:
-    """Say whether each cell is another one, as ids are."""
-    if any(cell.lower() in BLANK for cell in column) or len(set(column)) < len(column):
-        return False
-    return not numbers or all(_IS_NUMBER.fullmatch(cell) for cell in column)
-
-
-def _plain(name: str) -> str:
-    return "_".join(name.lower().replace("_", " ").replace("-", " ").split())
-
-
-def _two(sheet: Sheet, one: int, other: int) -> DataError:
-    first = f'column {one + 1} "{shown(sheet.header[one])}"'
-    second = f'column {other + 1} "{shown(sheet.header[other])}"'
-    return DataError(
-        f"{sheet.where}: {first} and {second} may both name the pictures",
-        f"remove column {one + 1} if column {other + 1} names them, or column {other + 1} if"
-        f" column {one + 1} does",
-    )

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animekit.errors import DataError
+from animekit.labels.columns import BLANK, TEXT_COLUMNS
 from animekit.labels.ids import FIRST, find_row
-from animekit.labels.rows import BLANK, Doubled, Sheet, numbered, sheet_of, tag_rows, too_large
+from animekit.labels.rows import Doubled, Sheet, numbered, sheet_of, tag_rows, too_large
 from animekit.labels.tags import (
     NAMES,
-    TEXT_COLUMNS,
     SkippedRow,
     Tags,
     parse_tags,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from animekit.errors import DataError, NotFoundError
+from animekit.labels.columns import BLANK, TEXT_COLUMNS
 from animekit.labels.ids import find_row
 from animekit.labels.rows import (
-    BLANK,
     MAX_BYTES,
     Doubled,
     Sheet,
@@ -67,8 +67,6 @@ _NOUNS = {"hair": "hair", "eyes": "eyes", "eye": "eyes"}
 _QUALIFIERS = frozenset(
     ("long", "short", "medium", "very", "bicolored", "multicolored", "damage", "pubic")
 )
-TEXT_COLUMNS = ("tags", "tag", "tag_string", "text", "caption", "captions", "prompt")
-"""Columns of tags or sentences, as tables of pictures call them."""
 _COUNT = re.compile(r":\d+$")
 _ONE_HOT = re.compile(r"[01]" + r",[01]" * (len(NAMES) - 1))
 
@@ -193,8 +191,10 @@ def tags_of(where: str, rows: Iterable[TagRow], words: str = "") -> Tags:
     doubled: list[Doubled] = []
     ignored: Counter[str] = Counter()
     unknown: dict[str, str] = {}
-    for number, key, tags, problem in rows:
+    for number, key, tags, problem, is_header in rows:
         labels = np.zeros(len(NAMES), np.uint8) if problem else _labels_of(tags, ignored)
+        if is_header and not labels.any():
+            continue
         if key in first and not problem:
             same = not labels.any() or np.array_equal(labels, found[key])
             doubled.append(Doubled(key, number, first[key], bool(same)))

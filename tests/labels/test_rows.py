@@ -169,6 +169,11 @@ def test_two_numbers_before_the_tags_are_refused_with_both_ways_to_read_them(tex
         (",smile,hair\n0,1,red\n1,0,blue\n", "may both name the pictures"),
         ("file,mask,smile\n0.png,m0.png,1\n1.png,m1.png,0\n", '"file" and column 2 "mask"'),
         (",id,image,hair\n0,5,2,red\n1,6,0,blue\n", '"id" and column 3 "image"'),
+        ("counter,number,tags\n0,2,red hair\n2,0,blue hair\n", '"counter" and column 2 "number"'),
+        ("id,pixiv,caption\n0,2,red hair\n2,0,blue hair\n", '"id" and column 2 "pixiv"'),
+        ("id,tags,post\n0,red hair,1\n1,blue hair,0\n", '"id" and column 3 "post"'),
+        ("n,id,post,text\n1,0,2,red hair\n2,2,0,blue hair\n", '"id" and column 3 "post"'),
+        ("id,post,hair\n0,2,red\n2,0,blue\n", '"id" and column 2 "post"'),
     ],
 )
 def test_two_columns_that_may_name_the_pictures_are_refused(text: str, says: str) -> None:
@@ -176,6 +181,36 @@ def test_two_columns_that_may_name_the_pictures_are_refused(text: str, says: str
         said(text, ["0.png", "2.png"])
     assert says in caught.value.message
     assert "remove column" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("red hair blue eyes,3\nblue hair,4\n", '"3" may be the id, and stands in column 2'),
+        ("0,3," + ",".join("1" + "0" * 22) + "\n", "may both be the picture's id"),
+    ],
+)
+def test_an_id_in_an_odd_place_is_named(text: str, says: str) -> None:
+    with pytest.raises(DataError) as caught:
+        said(text, ["0.png", "3.png"])
+    assert says in caught.value.message
+
+
+def test_a_first_row_that_names_columns_is_no_row_that_was_passed_over() -> None:
+    for text in (
+        "id,tags\n0,red hair\n1,long hair\n",
+        "counter;hair\n0;red hair\n1;long hair\n2;red hair\n",
+    ):
+        found = parse_labels("t.csv", text)
+        assert isinstance(found, Tags)
+        assert [row.row for row in found.skipped] == [3]
+    found = parse_labels("t.csv", "a,long hair\nb,red hair\n")  # a row is a row
+    assert isinstance(found, Tags)
+    assert [row.row for row in found.skipped] == [1]
+
+
+def test_yes_and_no_are_no_ids() -> None:
+    assert len(parse_labels("t.csv", "id,smile,hair\n0,1,red\n1,0,blue\n")) == 2
 
 
 def test_a_column_that_counts_rows_is_left_out_and_said() -> None:
