@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from animekit.labels.columns import is_picture
 from animekit.labels.ids import LabelUse, RowsTold, match
 from animekit.labels.sources import TAG_FILE
 from animekit.labels.tables import agreeing
-from animekit.labels.tags import EYES, HAIR, Tags, format_labels, read_tags
+from animekit.labels.tags import EYES, HAIR, Tags, decoded, format_labels, read_tags
 from animekit.labels.words import shown
 
 TEXTS = (".csv", ".txt", ".tsv")
@@ -146,7 +147,7 @@ def tag_table(path: Path | str, images: Path | str | None = None) -> TagTable:
     only_hair, only_eyes = int((many_eyes == 0).sum()), int((many_hair == 0).sum())
     table = TagTable(
         path,
-        form_of(data.decode("utf-8-sig")) if data else FOUND,
+        form_of(decoded(str(path), data)) if data else FOUND,
         tags,
         hair[one].T.astype(np.int64) @ eyes[one].astype(np.int64),
         only_hair,
@@ -255,8 +256,11 @@ def _has_tags(path: Path) -> bool:
 
 def _quirks(data: bytes, tags: Tags) -> list[str]:
     """Say how the bytes of a file differ from rows of text that end in a line feed."""
+    is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    data = data.decode("utf-16").encode() if is_wide else data
     rows = data.split(b"\n")
     said = {
+        "UTF-16": is_wide,
         "byte order mark": data.startswith(b"\xef\xbb\xbf"),
         "lines end in CRLF": b"\r\n" in data,
         "lines end in CR": b"\r" in data.replace(b"\r\n", b""),

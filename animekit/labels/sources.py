@@ -235,6 +235,10 @@ def _read_lines(where: str, text: str) -> Tags | AttributeTable:
             continue
         if isinstance(row, dict):
             rows.append((number, row))
+    if bad and not rows:
+        raise DataError(
+            f"{where}: no row can be read; {bad[0].reason}", 'rows: {"file_name": "0.png", ...}'
+        )
     names = list(dict.fromkeys(key for _, row in rows for key in row))
     if not any(name.endswith("file_name") for name in names) or len(names) > MAX_CLASSES:
         raise DataError(f'{where} has no "file_name" in its rows', '{"file_name": "0.png", ...}')

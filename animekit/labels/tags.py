@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from animekit.errors import DataError, NotFoundError
-from animekit.labels.columns import BLANK, TEXT_COLUMNS
+from animekit.labels.columns import BLANK, TEXT_COLUMNS, is_picture
 from animekit.labels.ids import find_row
 from animekit.labels.rows import (
     MAX_BYTES,
@@ -25,7 +26,7 @@ from animekit.labels.rows import (
     tag_rows,
     too_large,
 )
-from animekit.labels.words import shown, words_with_denials
+from animekit.labels.words import NEGATIONS, shown, words_with_denials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,7 @@ EYES = (
     "red",
     "blue",
 )
+_A_TAG_FILE = "give a text of rows such as 0,blue hair red eyes, saved as UTF-8"
 GROUPS = (len(HAIR), len(EYES))
 NAMES = tuple(f"{colour} hair" for colour in HAIR) + tuple(f"{colour} eyes" for colour in EYES)
 
@@ -68,6 +70,7 @@ _QUALIFIERS = frozenset(
     ("long", "short", "medium", "very", "bicolored", "multicolored", "damage", "pubic")
 )
 _COUNT = re.compile(r":\d+$")
+_SPACED = re.compile(r"\s\S+_(?:hair|eyes?)(?:\s|$)|^\S+_(?:hair|eyes?)\s", re.IGNORECASE)
 _ONE_HOT = re.compile(r"[01]" + r",[01]" * (len(NAMES) - 1))
 
 
@@ -270,9 +273,13 @@ def decoded(where: str, data: bytes) -> str:
     if len(data) > MAX_BYTES:
         raise too_large(where, f"more than {MAX_BYTES >> 20} MB")
     try:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as Excel saves text
+            return data.decode("utf-16")
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError(f"{where} is not a text file in UTF-8", "save it as UTF-8") from None
+        if is_picture(where):
+            raise DataError(f"{where} is a picture, and no file of labels", _A_TAG_FILE) from None
+        raise DataError(f"{where} is not a text file in UTF-8", _A_TAG_FILE) from None
 
 
 def _labels_of(tags: str, ignored: Counter[str]) -> np.ndarray:
@@ -281,11 +288,26 @@ def _labels_of(tags: str, ignored: Counter[str]) -> np.ndarray:
     if _ONE_HOT.fullmatch(tags):
         columns = np.array(tags.split(","), dtype=np.uint8)
         return np.roll(columns, len(HAIR))  # the file has the eye columns first
-    for tag in re.split(r"\t" if "\t" in tags else "[,;]", tags):
+    parts = re.split(r"\t" if "\t" in tags else "[,;]", tags)
+    if _is_spaced(tags):
+        parts = tags.split()
+    for tag in parts:
         positions, unknown = _read_tag(_COUNT.sub("", tag.strip(' "')))
         labels[list(positions)] = 1
         ignored.update(unknown)
     return labels
+
+
+def _is_spaced(tags: str) -> bool:
+    """Say whether spaces part the tags, and underscores the words of each: Danbooru's form.
+
+    >>> _is_spaced("1girl red_hair ;d solo"), _is_spaced("red_hair, blue_eyes")
+    (True, False)
+    """
+    if "," in tags or "\t" in tags or not _SPACED.search(tags):
+        return False
+    words = set(tags.lower().split())  # "long_hair blue eyes" is a sentence
+    return words.isdisjoint((*_NOUNS, *NEGATIONS, "and", *HAIR, *EYES, "dark", "light", "pale"))
 
 
 @lru_cache(maxsize=65536)

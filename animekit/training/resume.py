@@ -172,9 +172,14 @@ def _plain(value: Any) -> Any:
 def _check_data(run: Run, job: TrainJob, expected: str) -> None:
     if job.fingerprint != expected:
         used = run.config["data"].get("used")
+        now = sum(map(len, job.packs))
+        what = f"it had {used if type(used) is int else 0:,} images, now {now:,}"
+        if used == now:
+            what = f"it has {now:,} images as before, but some of them, or their labels, are others"
+        if run.config["data"].get("pixels") == [pack.pixels for pack in job.packs]:
+            what = f"its {now:,} images are the same, but their labels or names changed"
         raise UnusableError(
-            f"{job.recipe.options.data} changed since run {run.id} began: it had"
-            f" {used if type(used) is int else 0:,} images, now {sum(map(len, job.packs)):,}",
+            f"{job.recipe.options.data} changed since run {run.id} began: {what}",
             "bring the old data back, or start a new run",
         )
 

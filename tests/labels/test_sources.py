@@ -122,7 +122,7 @@ def test_sentences_in_metadata_are_left_out_by_name(tmp_path: Path) -> None:
     [
         ('{"name": "0.png"}\n', 'no "file_name"'),
         ("[1]\n", 'no "file_name"'),
-        ("[" * 1000 + "\n", 'no "file_name"'),
+        ("[" * 1000 + "\n", "no row can be read; cannot read row 1"),
         (
             '{"file_name": "0.png", "label": "a"}\n{"file_name": "0.png", "label": "b"}\n',
             "row 2: id",
@@ -227,3 +227,11 @@ def test_a_folder_given_is_read_for_what_it_holds(tmp_path: Path) -> None:
     assert "metadata.jsonl" in str(caught.value.hint)
     put(tmp_path, d__metadata_jsonl=lines({"file_name": "0.png", "text": "red hair"}))
     assert said(given(tmp_path / "d" / "metadata.jsonl"), "0.png") == {"0.png": "red hair"}
+
+
+@pytest.mark.parametrize("line", ['{"a":' * 2000, '{"a": 1e999999}', "{broken"])
+def test_metadata_without_a_row_that_can_be_read_says_why(tmp_path: Path, line: str) -> None:
+    put(tmp_path, metadata_jsonl=line)
+    with pytest.raises(DataError, match="no row can be read; cannot read row 1: ") as caught:
+        first(tmp_path).read()
+    assert "file_name" not in caught.value.message

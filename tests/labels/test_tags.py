@@ -228,3 +228,28 @@ def test_two_rows_of_the_original_file_are_read(shared_data):
     found = read_tags(shared_data / "mlds_faces" / "tags_clean_known_rows.csv")
     assert [row.row for row in found.skipped] == [1]
     assert labelled(found, "2.jpg") == ("blonde hair pink eyes", ["hair", "eyes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id,tag_string\n0,1girl red_hair blue_eyes solo\n", "red hair blue eyes"),
+        ("0,1girl ;d solo aqua_hair smile\n", "aqua hair"),
+        ("0,long_hair red eyes\n", "red eyes"),
+        ("0,blonde long_hair and red_eyes\n", "blonde hair red eyes"),
+        ("0,red_eyes\tblack dragon\n", "red eyes"),
+        ("0,not red_hair blue_eyes\n", "blue eyes"),
+    ],
+)
+def test_tags_between_spaces_are_read_as_danbooru_writes_them(tmp_path, text, says):
+    (tmp_path / "t.csv").write_text(text)
+    labels, _ = read_tags(tmp_path / "t.csv").row("0")
+    assert format_labels(labels) == says
+
+
+def test_utf16_with_a_mark_is_read_and_a_picture_is_called_one(tmp_path):
+    (tmp_path / "t.csv").write_bytes("id\ttags\n0\tred hair\n".encode("utf-16"))
+    assert list(read_tags(tmp_path / "t.csv").numbers) == ["0"]
+    (tmp_path / "0.jpg").write_bytes(b"\xff\xd8\xff\0")
+    with pytest.raises(DataError, match="is a picture, and no file of labels"):
+        read_tags(tmp_path / "0.jpg")
