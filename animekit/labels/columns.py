@@ -70,7 +70,7 @@ def column_of_header(
 def refuse_other_ids(
     where: str, header: tuple[str, ...], column: int, others: Iterable[int], table: Table
 ) -> None:
-    """Raise DataError where one of other columns may name the pictures as well, by its numbers."""
+    """Raise DataError where another column of numbers may be the id as well."""
     if any(map(is_picture, cells_of(table, column))):
         return
     for other in others:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from animekit.errors import DataError
+from animekit.labels.columns import is_picture
 from animekit.labels.words import shown
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -36,6 +37,10 @@ class LabelFile(Protocol):
     @property
     def skipped(self) -> list[Any]:
         """Rows that give no label: their number and why."""
+
+    @property
+    def others(self) -> dict[str, tuple[str, ...]]:
+        """The cells beside an id, by place, which may name pictures too."""
 
     @property
     def doubled(self) -> list[Any]:
@@ -124,9 +129,11 @@ def match(
         elif found:
             claims.setdefault(found[0], []).append(_Claim(way, key))
         else:
-            use.unmatched.add(f'row {number}: "{shown(key)}"{finder.near(key)}')
+            near = finder.near(key) or finder.beside(labels.others.get(key, ()))
+            use.unmatched.add(f'row {number}: "{shown(key)}"{near}')
     if several:
         raise _ambiguous(file, several)
+    _refuse_other_ids(labels, finder, file, len(claims))
     ways: Counter[str] = Counter()
     for picture, claimed in claims.items():
         claimed.sort(key=lambda claim: claim.way)
@@ -166,6 +173,24 @@ def _second(labels: LabelFile, picture: str, best: _Claim, claim: _Claim, use: L
             "keep the row that is right; or give the folder that holds both pictures",
         )
     use.doubled.add(f'row {number}: "{shown(claim.key)}" as in row {first}')
+
+
+def _refuse_other_ids(labels: LabelFile, finder: _Finder, file: str, used: int) -> None:
+    """Raise DataError where other cells name pictures as the ids do, in half of the used rows."""
+    named: dict[int, dict[str, str]] = {}
+    for key, cells in labels.others.items() if used else ():
+        for place, cell in enumerate(() if is_picture(key) else cells):
+            if cell != key and finder.is_here(cell):
+                named.setdefault(place, {}).setdefault(cell, key)
+    for found in named.values():
+        if 2 * len(found) >= used:
+            other, key = next(iter(found.items()))
+            raise DataError(
+                f'{file}, row {labels.numbers[key]}: "{shown(key)}" and "{shown(other)}" may both'
+                " be the picture's id: both are here",
+                f'if "{shown(other)}" is, remove the first column; if "{shown(key)}" is, remove the'
+                f' column of "{shown(other)}"',
+            )
 
 
 def _ambiguous(file: str, several: list[tuple[str, list[str]]]) -> DataError:
@@ -229,6 +254,15 @@ class _Finder:
             way = 2 if longest > 1 else 3
             return way, [name for length, name in inside if length == longest]
         return 3, [known[0][0]] if len(known) == 1 else []
+
+    def is_here(self, cell: str) -> bool:
+        """Say whether a cell is the name of a picture or its stem; 0 and 1 are yes and no."""
+        return cell not in ("", "0", "1") and (cell in self.names or cell in self.stems)
+
+    def beside(self, cells: Iterable[str]) -> str:
+        """Return words for a picture that a row names in another cell than its id; "" without."""
+        found = next(filter(self.is_here, cells), "")
+        return f' ("{shown(found)}", which is here, stands behind it)' if found else ""
 
     def near(self, key: str) -> str:
         """Return words for a picture that is nearly called like an id; "" without."""

@@ -52,7 +52,8 @@ class Doubled(NamedTuple):
 class TagRow(NamedTuple):
     """One row of a tag file: number from 1, id, tags; or why it is of no use.
 
-    A first row that names columns (`is_header`) is no row, unless it has tags.
+    A first row that names columns (`is_header`) is no row, unless it has tags. `others` are cells
+    beside the id and the tags, which may name a picture as well.
     """
 
     number: int
@@ -60,6 +61,7 @@ class TagRow(NamedTuple):
     tags: str
     problem: str = ""
     is_header: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,15 @@ def _tag_row(sheet: Sheet, number: int, line: str, only: tuple[int, ...]) -> Tag
     other = _other_id(sheet, tags) if sheet.column == 0 and not only else ""
     if other:
         return TagRow(number, key, tags, f'{TWO_NUMBERS}, "{key}" and "{other}"')
-    return TagRow(number, key, tags)
+    if sheet.column or is_picture(key):
+        return TagRow(number, key, tags)
+    if only:
+        passed = {0, *only, *sheet.dropped}
+        beside = ["" if j in passed else cell for j, cell in enumerate(found)]
+    else:
+        parts = tags.split(sheet.separator)
+        beside = [parts[0].strip(' "'), parts[-1].strip(' "')]
+    return TagRow(number, key, tags, others=tuple(beside))
 
 
 def _counts(sheet: Sheet, column: int, cell: str) -> bool:

@@ -57,6 +57,7 @@ class AttributeTable:
     numbers: dict[str, int] = field(default_factory=dict)
     doubled: list[Doubled] = field(default_factory=list)
     skipped: list[SkippedRow] = field(default_factory=list)
+    others: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -197,9 +198,9 @@ def _read_table(sheet: Sheet) -> AttributeTable:
     labels, masks = np.stack(columns.labels, 1), np.stack(columns.masks, 1)
     table = {row[sheet.column]: (labels[i], masks[i]) for i, row in enumerate(rows)}
     words = "; ".join(filter(None, (f"table: {printable(', '.join(_said(columns)))}", sheet.said)))
-    return AttributeTable(
-        tuple(columns.names), tuple(columns.groups), table, words, numbers, doubled
-    )
+    beside = {row[sheet.column]: tuple(row) for row in rows}
+    names, groups = tuple(columns.names), tuple(columns.groups)
+    return AttributeTable(names, groups, table, words, numbers, doubled, others=beside)
 
 
 def _whole(sheet: Sheet) -> Iterator[tuple[int, list[str]]]:

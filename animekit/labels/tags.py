@@ -87,7 +87,7 @@ class Tags:
 
     `numbers` are the rows of the ids, from 1. `ignored` counts the hair and eye tags that name no
     known colour ("long hair", "teal hair"). `doubled` are later rows of an id, which are skipped;
-    `unknown` says by id why a row gives no label.
+    `unknown` says by id why a row gives no label, `others` which cells stand beside it.
     `words` say what is odd about the file.
     """
 
@@ -98,6 +98,7 @@ class Tags:
     doubled: list[Doubled] = field(default_factory=list)
     words: str = ""
     unknown: dict[str, str] = field(default_factory=dict)
+    others: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -194,7 +195,8 @@ def tags_of(where: str, rows: Iterable[TagRow], words: str = "") -> Tags:
     doubled: list[Doubled] = []
     ignored: Counter[str] = Counter()
     unknown: dict[str, str] = {}
-    for number, key, tags, problem, is_header in rows:
+    others: dict[str, tuple[str, ...]] = {}
+    for number, key, tags, problem, is_header, beside in rows:
         labels = np.zeros(len(NAMES), np.uint8) if problem else _labels_of(tags, ignored)
         if is_header and not labels.any():
             continue
@@ -208,11 +210,13 @@ def tags_of(where: str, rows: Iterable[TagRow], words: str = "") -> Tags:
             skipped.append(SkippedRow(number, problem))
             continue
         found[key], first[key] = labels, number
+        if beside:
+            others[key] = beside
     if not found:
         seen = f"row {skipped[0].row}: {skipped[0].reason}" if skipped else "the file is empty"
         raise DataError(f"no hair or eye colours in {where}: {seen}", "rows: 0,aqua hair red eyes")
     frame = pd.DataFrame(np.stack(list(found.values())), index=list(found), columns=list(NAMES))
-    return Tags(frame, skipped, ignored, first, doubled, words, unknown)
+    return Tags(frame, skipped, ignored, first, doubled, words, unknown, others)
 
 
 def tag_columns(sheet: Sheet) -> tuple[int, ...] | None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from animekit.errors import DataError
 from animekit.labels.ids import LabelUse, match
+from animekit.labels.tables import parse_labels
 from animekit.labels.tags import format_labels, parse_tags
 
 
@@ -158,3 +159,23 @@ def test_no_picture_gets_the_labels_of_an_id_that_does_not_end_alike(
         assert stem[-1] == key.split("/")[-1]
         if name.removesuffix(".png") in ids:  # the row that names it exactly
             assert key == name.removesuffix(".png")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0,dd,red hair\n2,cc,blue hair\n3,bb,pink hair\n",
+        "id,md5,tags\n0,dd,red hair\n2,cc,blue hair\n3,bb,pink hair\n",
+        "id,md5,hair\n0,dd,red\n2,cc,blue\n3,bb,pink\n",
+    ],
+)
+def test_two_columns_of_which_each_names_pictures_are_refused_with_the_two_ways(text: str) -> None:
+    both = ["0.png", "2.png", "3.png", "bb.png", "cc.png", "dd.png"]
+    labels = parse_labels("t.csv", text)
+    with pytest.raises(DataError, match='"0" and "dd" may both be the picture') as caught:
+        match(labels, both, file="t.csv")
+    assert 'if "dd" is, remove the first column' in str(caught.value.hint)
+    assert len(match(labels, both[:3], file="t.csv")[0]) == 3
+    _, use = match(labels, both[3:], file="t.csv")
+    assert use.used == 0
+    assert use.unmatched.first[0].endswith('"0" ("dd", which is here, stands behind it)')
