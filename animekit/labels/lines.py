@@ -58,7 +58,10 @@ class PromptFile:
             text = self.data.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise DataError(
-                f"{self.name} is not a text file in UTF-8", "save it as UTF-8"
+                f"{self.name} is not a text file in UTF-8",
+                "it is UTF-16: save it as UTF-8"
+                if self.data.startswith((b"\xff\xfe", b"\xfe\xff"))
+                else "save it as UTF-8",
             ) from None
         if "\0" in text:
             raise DataError(f"{self.name} is not a text file", "give one in UTF-8")

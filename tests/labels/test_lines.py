@@ -169,3 +169,10 @@ def test_one_text_several_and_a_file_are_prompts(tmp_path: Path) -> None:
         parse_prompts(["red hair", "blu eyes"])
     with pytest.raises(ConfigError, match="no prompt"):
         parse_prompts([])
+
+
+def test_a_testing_text_in_utf16_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_bytes("1,red hair".encode("utf-16"))
+    with pytest.raises(DataError) as caught:
+        read_prompts(tmp_path / "t.txt")
+    assert caught.value.hint == "it is UTF-16: save it as UTF-8"
