@@ -104,7 +104,7 @@ def _usage(error: typer.TyperException) -> AnimekitError:
         from animekit.text import did_you_mean
 
         message = f"{error.message}.{did_you_mean(flag, near)}"
-    if failures:
+    if registry is not None and failures:
         hint = f"{hint}; {registry.failed}"
     return UsageError(message, hint)
 

@@ -249,7 +249,7 @@ class Evaluator:
         plan, side = self.plan, self.plan.side
         columns = [Column("real vs real", "real", {}, side.record())]
         columns += [Column(each.name, "fake", {}, each.facts()) for each in plan.contenders]
-        rows = []
+        rows: list[Row] = []
         for name, asked in plan.asked.items():
             places = self._places(name)
             keys = self._keys(name, places)

@@ -352,3 +352,22 @@ def test_a_flag_whose_plugin_failed_to_load_says_why() -> None:
     seen = ended.stderr.replace("\n", " ")
     assert "its plugin mean_colour failed to load: MyMetric.compute(self, real)" in seen
     assert "mean_colour.py, line" in seen
+
+
+def test_the_hint_behind_a_plugins_training_can_be_typed_and_its_run_is_not_passed_silently(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ANIMEKIT_PLUGINS_DIR")
+    assert call(*tiny(Path("synthetic:8"), "--steps=1")).exit_code == 0
+    words = tiny(Path("my-set:8"), "--steps=1", "--plugins-dir", "mine", model="my-model")
+    trained = call(*words)
+    assert trained.exit_code == 0, trained.stderr
+    hint = next(line for line in trained.stderr.splitlines() if "next: animekit" in line)
+    assert hint.endswith("--plugins-dir mine")
+    typed = hint.partition("animekit ")[2].split()
+    assert call(*typed, "--seeds", "0", "-o", "a.png").exit_code == 0
+    bare = call("generate", "--seeds", "0", "-o", "b.png")
+    assert bare.exit_code == 0, bare.stderr
+    seen = " ".join(bare.stderr.split())
+    assert "using run 0001-gan-" in seen
+    assert "not 0002-my-model-my-set32: the plugin of my-model is not here; --plugins-dir" in seen
