@@ -64,7 +64,7 @@ def _of_a_plugin(error: BaseException) -> PluginError | None:
 
 
 def is_of_a_plugin(error: BaseException) -> bool:
-    """Say whether a line of a user's plugin raised it, as `sys.exit()` in a method does."""
+    """Say whether a line of a user's plugin raised it, as sys.exit() there does."""
     return _of_a_plugin(error) is not None
 
 

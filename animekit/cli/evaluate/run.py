@@ -66,7 +66,7 @@ def chosen(options: dict[str, Any]) -> list[str] | str | None:
 
 
 def given(common: Common, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics' parameters of files, `--set` and `--extractor`, and their origins."""
+    """Return the metrics' parameters of files and options, and their origins."""
     typed = parse_set(list(common.set or []))
     layers = [*command_tables(common.config, "evaluate"), typed]
     if options["extractor"] is not None and "extractor" not in typed.values:
@@ -114,7 +114,7 @@ def show(common: Common, found: Evaluation) -> None:
 
 
 def say_plan(common: Common, plan: EvaluateOutline, out: Path | None) -> dict[str, Any]:
-    """Say what would be measured, with how many images, how often, and where it would go."""
+    """Say what would be measured, on how many images, how often, and its place."""
     runs = [each.run for each in plan.contenders]
     names = [run.id if run else each.name for run, each in zip(runs, plan.contenders, strict=True)]
     asked, real = plan.request, plan.real
