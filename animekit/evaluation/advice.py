@@ -10,7 +10,8 @@ FEW = 1_000  # images below which numbers are rough
 def advice(kind: str, count: int, values: Sequence[float | None]) -> str:
     """Return the hint of a gate that failed: what may help there.
 
-    `kind` is of what was measured: a "model", or "images", which cannot be trained. `count` are the images of each side, `values` the numbers that failed, None where undefined.
+    `kind` is of what was measured: a "model", or "images", which cannot be trained. `count` are the
+    images of each side, `values` the numbers that failed, None where undefined.
 
     >>> advice("model", 10_000, [40.0])
     'train longer, or clean'
