@@ -24,6 +24,7 @@ from animekit.errors import ConfigError, UsageError
 from animekit.foreign import TOML_LIMIT, read_json, read_toml
 from animekit.text import did_you_mean, spelled
 
+CALL = "the call"  # where values of a function's caller are from
 P = TypeVar("P", bound="Params")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -172,10 +173,10 @@ def _explain(
     same = [e for e in error.errors() if e["loc"][:1] == first["loc"][:1]]  # a union's alternatives
     texts = list(dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in same))
     message = ", or ".join(text[:1].lower() + text[1:] for text in texts)
+    message = message.replace("field required", "there must be more values")
     if not first["loc"]:  # a rule that spans several parameters names them itself
         return ConfigError(message)
-    key = str(first["loc"][0])
-    field = cls.model_fields[key]
+    field = cls.model_fields[key := str(first["loc"][0])]
     hint = f"{key}: {field.description or 'no description'}"
     if field.is_required() and key not in values:
         return ConfigError(f"{key} is missing", hint)
@@ -225,10 +226,9 @@ def parse_value(text: str) -> Any:
         return tuple(parse_value(part) for part in text.split(",") if part.strip())
     if text.lower() in ("none", "null"):
         return None
-    if text.lower() in ("true", "on", "yes", "false", "off", "no"):
-        return text if text.lower() in ("on", "off") else text.lower() in ("true", "yes")
-    digits = text.lstrip("+-")
-    if digits.startswith("0") and digits.isdecimal() and digits != "0":
+    if text.lower() in ("true", "yes", "false", "no"):
+        return text.lower() in ("true", "yes")
+    if (digits := text.lstrip("+-")).startswith("0") and digits.isdecimal() and digits != "0":
         return text  # "0007" is the name of a run
     for kind in (int, float):
         try:
@@ -291,12 +291,12 @@ def file_layers(path: Path | str | None) -> Iterator[Layer]:
         yield read_file(path or "animekit.toml")
 
 
-def command_tables(path: Path | str | None, command: str) -> dict[str, dict[str, Any]]:
+def command_tables(path: Path | str | None, command: str) -> list[Layer]:
     """Return the tables of a command's components, as [clean.blur], of all files.
 
-    Raises ConfigError where the command's table holds anything but tables.
+    Keys are as "blur.side". Raises ConfigError where the command's table holds other than tables.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: list[Layer] = []
     for layer in file_layers(path):
         table = layer.values.get(command, {})
         for name, values in table.items() if isinstance(table, dict) else [(command, table)]:
@@ -305,7 +305,8 @@ def command_tables(path: Path | str | None, command: str) -> dict[str, dict[str,
                     f"{layer.origin}: [{command}] has {name}",
                     f"parameters stand in tables, as in [{command}.NAME]",
                 )
-            found.setdefault(name, {}).update(flat_table(values))
+            own = {f"{name}.{key}": value for key, value in flat_table(values).items()}
+            found.append(Layer(f"[{command}.{name}] in {layer.origin}", own))
     return found
 
 
@@ -339,8 +340,7 @@ def config_layers(
 
 def user_config() -> Path:
     """Return where the user's own configuration file is, or would be."""
-    folder = platformdirs.user_config_path("animekit", appauthor=False, roaming=True)
-    return folder / "config.toml"
+    return platformdirs.user_config_path("animekit", appauthor=False, roaming=True) / "config.toml"
 
 
 def flat_table(table: Mapping[str, Any]) -> dict[str, Any]:

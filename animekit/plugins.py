@@ -9,7 +9,6 @@ import inspect
 import linecache
 import os
 import pkgutil
-import re
 import sys
 import textwrap
 import traceback
@@ -25,6 +24,7 @@ import pluggy
 
 from animekit import hookspecs
 from animekit.config import Params
+from animekit.contract import examine
 from animekit.errors import NotFoundError, PluginError
 from animekit.text import did_you_mean, spelled
 
@@ -41,9 +41,6 @@ HOMES = {
     "logger": "animekit.training.logger",
 }
 """Where the base class of a kind lives: in the room that calls it."""
-
-NAME = re.compile(r"(?=[0-9_-]*[A-Za-z])[A-Za-z0-9]+([-_][A-Za-z0-9]+)*", re.ASCII)
-RULE = "a name is ASCII letters and digits, with single - or _ between them, as in mean-colour"
 
 Importer = Callable[[], ModuleType]
 
@@ -130,6 +127,12 @@ class Registry:
     modules: list[PluginSource] = field(default_factory=list)
     failures: list[PluginFailure] = field(default_factory=list)
 
+    @property
+    def failed(self) -> str:
+        """The plugins that failed to load, each with its reason; "" where none did."""
+        each = (f"{failure.module} ({failure.line})" for failure in self.failures)
+        return "plugins that failed to load: " + ", ".join(each) if self.failures else ""
+
     def find(self, kind: str, name: str) -> type[Any] | None:
         """Return the component of a name, in which - and _ are one; None for none."""
         known = self.components[kind]
@@ -146,9 +149,7 @@ class Registry:
             return found
         hint = f"known {kind}s: {' '.join(sorted(known))}"
         if self.failures:
-            hint += "; plugins that failed to load: " + ", ".join(
-                f"{failure.module} ({failure.line})" for failure in self.failures
-            )
+            hint += f"; {self.failed}"
         raise NotFoundError(
             f'unknown {kind} "{name}".{did_you_mean(name, known)}', hint, code=f"{kind}.not_found"
         )
@@ -182,29 +183,7 @@ class Registry:
 
 def _inspect(kind: str, component: Any) -> None:
     home = importlib.import_module(HOMES[kind])
-    base: type[Component] = getattr(home, kind.capitalize())
-    if not isinstance(component, type) or not issubclass(component, base):
-        raise PluginError(
-            f"animekit_{kind}s returned {component!r}, which is no {base.__name__} class",
-            f"return classes that are derived from {base.__module__}.{base.__name__}",
-        )
-    name = getattr(component, "name", None)
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise PluginError(
-            f"{component.__name__} has the name {name!r}, which nobody can type", RULE
-        )
-    if not isinstance(component.Params, type) or not issubclass(component.Params, Params):
-        raise PluginError(
-            f"{component.__name__}.Params is no Params class",
-            f"derive it from {Params.__module__}.{Params.__name__}",
-        )
-    for cls in component.__mro__:
-        for method in vars(cls).get("must_define", ()):
-            if getattr(component, method) is vars(cls).get(method):
-                raise PluginError(
-                    f"{component.__name__} has no {method}()",
-                    f"define it: {base.__module__}.{base.__name__} says what it is to return",
-                )
+    examine(kind, component, getattr(home, kind.capitalize()))
 
 
 def load(plugins_dir: Path | str | None = None) -> Registry:
@@ -324,7 +303,10 @@ def _import_file(path: Path) -> ModuleType:
 
 def broken(component: Any, method: str, given: object, wanted: str) -> PluginError:
     """Return the error for a method that gave something else than its base says."""
-    seen = textwrap.shorten(repr(given), 60)
+    try:
+        seen = textwrap.shorten(repr(given), 60)
+    except Exception:  # a stranger's repr, or a number of too many digits to print
+        seen = "that cannot be shown"
     what = f"{type(given).__name__} {seen}"
     return PluginError(
         f"{component.name}: {method}() gave {what}, not {wanted}",

@@ -146,7 +146,12 @@ def _methods(base: type[Component]) -> Iterator[tuple[str, str]]:
         function = inspect.unwrap(getattr(value, "__func__", value))
         special = name in ("__len__", "__getitem__")
         if inspect.isfunction(function) and (special or not name.startswith("_")):
-            names = [p for p in inspect.signature(function).parameters if p not in ("self", "cls")]
+            named = inspect.signature(function).parameters.values()
+            names = [  # with a default: a class that has no use for it may leave it out
+                p.name if p.default is p.empty else f"{p.name}={p.default!r}"
+                for p in named
+                if p.name not in ("self", "cls")
+            ]
             what = _first(function) if function.__doc__ else "The number of items."
             yield f"`{name}({', '.join(names)})`", what
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from animekit.cleaning.check import Check, Context
-from animekit.config import Layer, resolve
-from animekit.errors import NotFoundError, UsageError
+from animekit.config import CALL, Layer, resolve
+from animekit.errors import ConfigError, NotFoundError, UsageError
 from animekit.files import cores
 
 Shard = tuple[int, int]
@@ -36,6 +36,8 @@ class CleanRequest:
     sheets: tuple[int, int] | None = None
     report: bool = False
     out: Path | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where each of `params` was written, by "CHECK.NAME", for what is said of it."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be, or that would silently do nothing together."""
@@ -75,22 +77,25 @@ class CleanRequest:
         named raises its error.
         """
         known, named = context.registry.all("check"), context.registry.get
-        params: dict[str, dict[str, Any]] = {}
+        params: dict[str, list[Layer]] = {}
         for key, values in self.params.items():
-            params.setdefault(named("check", key).name, {}).update(values)
+            params.setdefault(named("check", key).name, []).extend(
+                Layer(self.origins.get(f"{key}.{name}", CALL), {name: value})
+                for name, value in values.items()
+            )
         skipped = {named("check", name).name for name in self.skip}
         names = {named("check", name).name for name in self.checks or ()}
         if self.checks is None:
             names = {name for name, check in known.items() if check.by_default}
         chosen = []
         for name in sorted(names - skipped):
-            values = params.get(name, {})
-            check: Check = known[name](resolve(known[name].Params, [Layer(name, values)]).params)
+            layers = params.get(name, [])
+            check = _made(known[name], layers)
             error = check.missing(context)
             if error is None:
                 check.begin(context)
                 chosen.append(check)
-            elif self.checks is not None or values:
+            elif self.checks is not None or layers:
                 raise error
             elif error.code != "tags.not_given":
                 hint = f" ({error.hint})" if error.hint else ""
@@ -98,3 +103,11 @@ class CleanRequest:
         if not chosen:
             raise UsageError("no check is left to run", f"known checks: {' '.join(known)}")
         return chosen
+
+
+def _made(cls: type[Check], layers: Sequence[Layer]) -> Check:
+    """Return a check with its parameters; ConfigError that names it."""
+    try:
+        return cls(resolve(cls.Params, layers).params)
+    except ConfigError as error:
+        raise ConfigError(f"{cls.name}: {error.message}", error.hint, code=error.code) from None

@@ -78,9 +78,10 @@ class Root(Group):
                 raise KeyboardInterrupt
             tell_slowness(session, time.monotonic() - began)
             sys.stdout.flush()
-        except SystemExit as stop:  # Typer and Rich end so on a broken pipe
-            return BROKEN_PIPE if stop.code == 1 else int(stop.code or 0)
-        except (Exception, KeyboardInterrupt) as caught:
+        except (Exception, KeyboardInterrupt, SystemExit) as caught:
+            if isinstance(caught, SystemExit) and not _failures.is_of_a_plugin(caught):
+                # Typer and Rich end so on a broken pipe
+                return BROKEN_PIPE if caught.code == 1 else int(caught.code or 0)
             error = _failures.known(caught, session.args)
             if COMPLETION in os.environ and error is not None:
                 return error.exit_code  # words in the middle of a line that is being typed

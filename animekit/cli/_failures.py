@@ -63,6 +63,11 @@ def _of_a_plugin(error: BaseException) -> PluginError | None:
     )
 
 
+def is_of_a_plugin(error: BaseException) -> bool:
+    """Say whether a line of a user's plugin raised it, as sys.exit() there does."""
+    return _of_a_plugin(error) is not None
+
+
 def _fault(error: BaseException) -> PluginFault | None:
     plugins = sys.modules.get("animekit.plugins")  # without it there was no plugin to be at fault
     found: PluginFault | None = None if plugins is None else plugins.fault_of(error)
@@ -80,16 +85,32 @@ def culprit(error: BaseException) -> str:
     )
 
 
-def _usage(error: typer.TyperException) -> UsageError:
+def _usage(error: typer.TyperException) -> AnimekitError:
     message = error.format_message()
     near = getattr(error, "possibilities", None)  # Typer's own guesses at a mistyped option
+    flag = str(getattr(error, "option_name", None) or "")
+    context = getattr(error, "ctx", None)
+    hint = f"see {context.command_path} --help" if context else None
+    registry = getattr(getattr(context, "obj", None), "_registry", None)  # if it was loaded
+    failures = registry.failures if registry is not None and flag else []
+    for failure in failures:
+        if _letters(failure.module.rpartition(".")[2]) == _letters(flag):
+            return PluginError(
+                f"no option {flag}: its plugin {failure.module} failed to load: {failure.line}",
+                "animekit plugins --failures shows the whole traceback",
+                code="plugin.failed",
+            )
     if near:
         from animekit.text import did_you_mean
 
-        flag = str(getattr(error, "option_name", ""))
         message = f"{error.message}.{did_you_mean(flag, near)}"
-    context = getattr(error, "ctx", None)
-    return UsageError(message, f"see {context.command_path} --help" if context else None)
+    if registry is not None and failures:
+        hint = f"{hint}; {registry.failed}"
+    return UsageError(message, hint)
+
+
+def _letters(word: str) -> str:
+    return re.sub("[-_]", "", word).lower()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

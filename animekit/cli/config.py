@@ -39,12 +39,14 @@ def show(common: Common, model: str, origin: bool, preset: str | None) -> list[d
     from animekit.config import show as text
     from animekit.training import recipe
 
+    typed = parse_set(common.set or ())
     made = recipe.make_recipe(
         model,
         common.registry(),
         preset=preset,
         config_file=common.config,
-        values=parse_set(common.set or ()).values,
+        values=typed.values,
+        origins=dict.fromkeys(typed.values, typed.origin),
     )
     values = {**made.options.model_dump(), **made.params.model_dump()}
     rows = [

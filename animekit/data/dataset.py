@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animekit.config import Params
+from animekit.contract import NAME
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, NotFoundError
 from animekit.images.decode import Header
 from animekit.images.formats import EXTENSIONS, UNREAD_ENDING, convert_hint, head_of, what_it_is
 from animekit.images.pixels import resize
 from animekit.labels.ids import LabelUse
-from animekit.plugins import NAME, Component, broken
+from animekit.plugins import Component, broken
 from animekit.text import did_you_mean
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 from animekit import device as devices
 from animekit import plugins
 from animekit.config import renamed_arguments
-from animekit.errors import UnusableError
+from animekit.errors import PluginError, UnusableError
 from animekit.evaluation import collapse
 from animekit.evaluation.fakes import Contender, Drawn, ModelContender
 from animekit.evaluation.image_set import Oddity
@@ -96,6 +96,17 @@ def measure(found: EvaluateOutline, progress: StageProgress) -> Evaluation:
     """Measure what an outline says, as `evaluate` does."""
     with devices.threads(found.request.threads):
         return Evaluator(found.open(counting(progress, "reading")), progress).run()
+
+
+def _refuse_shared(name: str, keys: Sequence[str], rows: Sequence[Row]) -> None:
+    """Raise PluginError where another metric has given a number of the same name."""
+    other = next((row for row in rows if row.key in keys), None)
+    if other is not None:
+        raise PluginError(
+            f'two metrics, {other.metric} and {name}, give a number called "{other.key}"',
+            f"measure one of them at a time, or let {name} call its number {name}_{other.key}",
+            code="plugin.clash",
+        )
 
 
 def taught_by(contender: Contender, metric: Metric) -> UnusableError | None:
@@ -238,10 +249,11 @@ class Evaluator:
         plan, side = self.plan, self.plan.side
         columns = [Column("real vs real", "real", {}, side.record())]
         columns += [Column(each.name, "fake", {}, each.facts()) for each in plan.contenders]
-        rows = []
+        rows: list[Row] = []
         for name, asked in plan.asked.items():
             places = self._places(name)
             keys = self._keys(name, places)
+            _refuse_shared(name, keys, rows)
             columns[0].values.update(side.floors(keys, places[0]))
             for column, numbers in zip(columns[1:], places[1:], strict=True):
                 column.values.update(summarise(numbers, side.count, keys))

@@ -144,11 +144,19 @@ class Metric(Component):
 def numbers_of(metric: Metric, given: Any) -> dict[str, float]:
     """Return what `compute` gave; PluginError where it is no dictionary of numbers."""
     if not isinstance(given, dict) or not all(
-        isinstance(key, str) and np.isscalar(value) and np.isreal(value)
-        for key, value in given.items()
+        isinstance(key, str) and _is_number(value) for key, value in given.items()
     ):
         raise plugins.broken(metric, "compute", given, 'named numbers, as in {"mean": 0.5}')
     return given
+
+
+def _is_number(value: Any) -> bool:
+    """Say whether a value is one number that a float can hold; NaN and inf are such."""
+    try:
+        float(value)
+    except (OverflowError, TypeError, ValueError):  # as of 10**400
+        return False
+    return bool(np.isscalar(value) and np.isreal(value) and not isinstance(value, (str, bytes)))
 
 
 def build_metric(cls: type[Metric], params: Params, context: MetricContext) -> Metric:

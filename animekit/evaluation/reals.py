@@ -10,6 +10,7 @@ import numpy as np
 
 from animekit.errors import UnusableError
 from animekit.evaluation import image_set
+from animekit.evaluation.advice import FEW
 from animekit.evaluation.fakes import Contender, Drawn, SetContender, asked_labels
 from animekit.evaluation.image_set import ImageSet, LabelTable, Oddity
 from animekit.evaluation.metric import Metric, MetricContext, numbers_of
@@ -18,7 +19,7 @@ from animekit.evaluation.request import MetricRequest
 from animekit.evaluation.result import Numbers, Value, summarise
 from animekit.seeds import derive_seed
 
-MOST, FEW = 10_000, 1_000  # images by default; below which numbers are rough
+MOST = 10_000  # images by default
 UNDEFINED = ("metric.undefined", "metric.count", "metric.size")
 """Codes of errors that leave one metric without numbers, and the others alone."""
 
@@ -241,8 +242,12 @@ class RealReference:
     ) -> RealReference:
         """Take as many images as the reference had; leave out what it has nothing for."""
         odd = []
-        if num not in (None, reference.count):
-            said = f"n is {reference.count:,}, as in the reference {reference.name}"
+        if num is not None and num != reference.count:
+            said = (
+                f"n is {reference.count:,}, as in the reference {reference.name}, not {num:,}: its"
+                " statistics hold for that many alone; sooner: real images and --quick (--ref DIR),"
+                " or --repeats 1"
+            )
             odd.append(Oddity("data.count", said))
         for each in contenders:
             _check_fits(each, reference)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from animekit.config import Layer, renamed_arguments, resolve, unknown_key
-from animekit.errors import UsageError
+from animekit.config import CALL, Layer, renamed_arguments, resolve, unknown_key
+from animekit.errors import ConfigError, UsageError
 from animekit.evaluation.metric import Metric, MetricContext, build_metric
 from animekit.plugins import Registry
 
@@ -39,6 +39,8 @@ class EvaluateRequest:
     min_faces: int | None = None
     illustrate: bool = True
     trust_extractor: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where each of `params` was written, for what is said of it; by default in the call."""
 
     @classmethod
     @renamed_arguments(gpu="device")
@@ -76,13 +78,19 @@ class MetricRequest:
     cls: type[Metric]
     values: dict[str, Any]
     named: bool = True  # whether somebody asked for this very metric
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def metric(self, seed: int, context: MetricContext) -> Metric:
         """Return the metric, with a seed where it takes one and was given none."""
         values = dict(self.values)
         if "seed" in self.cls.Params.model_fields:
             values.setdefault("seed", seed)
-        params = resolve(self.cls.Params, [Layer("--set", values)]).params
+        layers = [Layer(self.origins.get(key, CALL), {key: value}) for key, value in values.items()]
+        try:
+            params = resolve(self.cls.Params, layers).params
+        except ConfigError as error:
+            message = f"{self.cls.name}: {error.message}"
+            raise ConfigError(message, error.hint, code=error.code) from None
         return build_metric(self.cls, params, context)
 
 
@@ -95,12 +103,15 @@ def metric_requests(request: EvaluateRequest, registry: Registry) -> dict[str, M
     unknown keys.
     """
     known, names = registry.all("metric"), request.named
-    _check_keys(request.params, known)
+    _check_keys(request.params, known, request.origins)
     context = MetricContext(registry=registry, trust_extractor=request.trust_extractor)
     chosen = {}
     for name in known if names is None else names:
         cls = registry.get("metric", name)
-        asked = MetricRequest(cls, _own(cls, request.params), names is not None)
+        own = _own(cls, request.params)
+        origins = {key: request.origins.get(source, CALL) for key, (_, source) in own.items()}
+        values = {key: value for key, (value, _) in own.items()}
+        asked = MetricRequest(cls, values, names is not None, origins)
         lacking = asked.metric(0, context).missing()
         if lacking is not None and (asked.named or lacking.code == UNTRUSTED):
             raise lacking
@@ -109,20 +120,24 @@ def metric_requests(request: EvaluateRequest, registry: Registry) -> dict[str, M
     return chosen
 
 
-def _own(cls: type[Metric], params: Mapping[str, Any]) -> dict[str, Any]:
-    shared = {key: value for key, value in params.items() if key in cls.Params.model_fields}
+def _own(cls: type[Metric], params: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    """Return the values of one metric by their names, each with its key in `params`."""
+    known = cls.Params.model_fields
+    shared = {key: (value, key) for key, value in params.items() if key in known}
     named = {}
     for key, value in params.items():
         metric, dot, name = key.partition(".")
         if dot and metric.replace("-", "_") == cls.name.replace("-", "_"):
-            named[name] = value
+            named[name] = (value, key)
     return shared | named
 
 
-def _check_keys(params: Mapping[str, Any], known: Mapping[str, type[Metric]]) -> None:
+def _check_keys(
+    params: Mapping[str, Any], known: Mapping[str, type[Metric]], origins: Mapping[str, str]
+) -> None:
     fields = {f"{name}.{key}" for name, cls in known.items() for key in cls.Params.model_fields}
     fields |= {key.partition(".")[2] for key in fields}
     spelled = {key.replace("-", "_") for key in fields}
     for key in params:
         if key.replace("-", "_") not in spelled:
-            raise unknown_key(key, sorted(fields), "--set")
+            raise unknown_key(key, sorted(fields), origins.get(key, CALL))

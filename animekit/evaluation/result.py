@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from animekit.errors import GateError, UnusableError, UsageError
+from animekit.evaluation.advice import advice
 from animekit.evaluation.metric import SPREADS, Exhibit
 from animekit.files import write_atomic
 from animekit.gates import parse_gate
@@ -184,7 +185,11 @@ class Evaluation(Printed):
             + (f"undefined: {gate.reason}" if gate.value is None else f"{gate.value:g}")
             for gate in failed
         )
-        return GateError(f"{self.columns[1].name} does not pass: {seen}", "train longer, or clean")
+        return GateError(f"{self.columns[1].name} does not pass: {seen}", self._advice(failed))
+
+    def _advice(self, failed: Sequence[GateResult]) -> str:
+        facts = self.columns[1].facts
+        return advice(facts.get("kind", ""), self.provenance["n"], [g.value for g in failed])
 
     def alike(self, first: int = 1, second: int = 2) -> list[str]:
         """Return the keys in which two columns differ by under two sd."""

@@ -247,8 +247,9 @@ def _newest(registry: Registry, checkpoint: str | int, able: str) -> Located:
     """Return the newest run with a checkpoint that is able, else the bundled weights."""
     runs = [Run(path) for path in reversed(list_runs(RUNS)) if steps_of(path)]
     newest = next((run for run in runs if not able or _is_able(run, registry, able)), None)
+    unknown = _without_plugin(runs[: runs.index(newest) if newest is not None else None], registry)
     if newest is not None:
-        passed = "" if newest is runs[0] else f", the newest run that can {able}"
+        passed = "" if newest is runs[0] else f", the newest run that can {able}{unknown}"
         return _of_run(newest, checkpoint, passed)
     known = weights.bundled()
     if not known or able == "reconstruct":  # of which no weights are bundled
@@ -258,8 +259,19 @@ def _newest(registry: Registry, checkpoint: str | int, able: str) -> Located:
             f"no run {what}and no bundled weights", f"train one: animekit train {model}"
         )
     name = "faces64" if "faces64" in known else next(iter(known))
-    none = f"no run here can {able}" if runs else "no run here"
+    none = f"no run here can {able}{unknown}" if runs else "no run here"
     return None, known[name], f"{none}, using the bundled weights {name}"
+
+
+def _without_plugin(runs: Sequence[Run], registry: Registry) -> str:
+    """Say which run is passed over because the plugin of its model is not here; "" for none."""
+    for run in runs:
+        model = _model_of(run)
+        if model is not None and registry.find("model", model) is None:
+            return (
+                f" (not {run.id}: the plugin of {model} is not here; --plugins-dir DIR brings it)"
+            )
+    return ""
 
 
 def _is_able(run: Run, registry: Registry, able: str) -> bool:

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from animekit.contract import NAME, RULE
 from animekit.models import weights
 from animekit.models.abilities import Generates
 from animekit.models.base import Losses, Model, Phase
-from animekit.plugins import NAME, RULE
 from animekit.testing.tiny import tiny_dataset, tiny_model, tiny_stepper
 from animekit.training.stepper import Stepper, only
 

@@ -168,6 +168,7 @@ def new_job(request: TrainRequest) -> TrainJob:
         preset=request.preset,
         config_file=request.config,
         values=request.values,
+        origins=request.origins,
     )
     options = recipe.options
     _check_schedule(recipe)

@@ -111,7 +111,7 @@ def make_recipe(
     preset: str | None = None,
     config_file: Path | str | None = None,
     values: Mapping[str, Any] | None = None,
-    origin: str = "--set",
+    origins: Mapping[str, str] | None = None,
 ) -> TrainRecipe:
     """Resolve all values of a run.
 
@@ -131,7 +131,7 @@ def make_recipe(
     old = {*cls.Params.renamed(), *TrainOptions.renamed(), PRESET}
     layers = config.config_layers(config_file, model, known, old)
     layers.append(config.from_environment((known | old) - {"data", "name"}))
-    layers.append(Layer(origin, dict(values or {})))
+    layers += _by_origin(values or {}, origins or {})
     preset = _named_preset(layers) if preset is None else preset
     preset = None if preset == "none" else preset
     layers = [config.current(_without_preset(x), cls.Params, TrainOptions) for x in layers]
@@ -158,6 +158,14 @@ def make_recipe(
         plugin={"module": source.module, "origin": source.origin, "version": source.version},
         choice=choice,
     )
+
+
+def _by_origin(values: Mapping[str, Any], origins: Mapping[str, str]) -> list[Layer]:
+    """Return the values as layers, one for each place where they were written."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        found.setdefault(origins.get(key, config.CALL), {})[key] = value
+    return [Layer(origin, own) for origin, own in found.items()]
 
 
 def _named_preset(layers: Sequence[Layer]) -> str | None:

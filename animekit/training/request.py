@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class TrainRequest:
     config: Path | str | None = None
     runs: Path = RUNS
     progress: Progress | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)  # of `values`, else the call
     verify: bool = False  # read the packed images again, though they were not touched
 
     @classmethod
@@ -41,6 +42,7 @@ class TrainRequest:
         runs: Path = RUNS,
         progress: Progress | None = None,
         verify: bool = False,
+        origins: Mapping[str, str] | None = None,
         **options: Any,
     ) -> TrainRequest:
         """Return the request of a call.
@@ -60,5 +62,6 @@ class TrainRequest:
             config=config,
             runs=runs,
             progress=progress,
+            origins=origins or {},
             verify=verify,
         )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import animekit as ak
+from animekit.errors import ConfigError
 from tests.support import answer, call
 
 
@@ -94,3 +96,50 @@ def test_clean_and_evaluate_read_their_tables_from_the_same_files(pictures: Path
     Path("animekit.toml").write_text("[clean]\nmin = 4000\n")
     wrong = call("clean", pictures)
     assert wrong.exit_code == 4 and "animekit.toml: [clean] has min" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "said"),
+    [
+        (
+            "[evaluate.swd]\npatches = 'x'",
+            "evaluate FAKES --ref FAKES --swd",
+            ("swd: patches = x", "(from [evaluate.swd] in animekit.toml)"),
+        ),
+        (
+            "[evaluate.swd]\npatchez = 3",
+            "evaluate FAKES --ref FAKES --swd",
+            ('"swd.patchez" (from [evaluate.swd] in animekit.toml)',),
+        ),
+        (
+            "",
+            "evaluate FAKES --ref FAKES --swd --set swd.patches=x",
+            ("swd: patches = x", "(from --set)"),
+        ),
+        (
+            "[clean.size]\nmin = 'x'",
+            "clean FAKES",
+            ("size: min = x", "(from [clean.size] in animekit.toml)"),
+        ),
+        ("", "clean FAKES --min-size x", ("min-size",)),
+        ("", "clean FAKES --aspect 9..1", ("aspect: ", "(from --aspect)")),
+        ("", "train gan --batch-size x", ("batch_size = x", "(from --batch-size)")),
+        ("betas = [0.5]", "train gan", ("betas = 0.5", "more values", "(from animekit.toml)")),
+    ],
+)
+def test_a_wrong_value_names_where_it_was_written_and_whose_it_is(
+    table: str, words: str, said: tuple[str, ...], pictures: Path
+) -> None:
+    Path("animekit.toml").write_text(table + "\n", encoding="utf-8")
+    ended = call(*words.replace("FAKES", str(pictures)).split())
+    assert ended.exit_code in (2, 4)
+    seen = " ".join(ended.stderr.split())
+    for each in said:
+        assert each in seen
+
+
+def test_a_python_call_is_not_said_to_be_typed() -> None:
+    with pytest.raises(ConfigError, match=r'"stepz" \(from the call\)'):
+        ak.train("gan", "synthetic:8", stepz=4)
+    with pytest.raises(ConfigError, match=r"swd: patches = x.*\(from the call\)"):
+        ak.evaluate("synthetic:8", "synthetic:8", metrics=["swd"], params={"patches": "x"})

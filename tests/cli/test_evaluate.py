@@ -177,7 +177,10 @@ def test_a_gate_on_no_number_is_refused_before_anything_is_read(place: Path) -> 
 def test_a_dry_run_writes_nothing(place: Path) -> None:
     before = sorted(place.rglob("*"))
     result = call("evaluate", "--swd", "-n")
-    assert "would measure 0001-gan by swd" in result.stdout
+    seen = " ".join(result.stdout.split())
+    run = next(Path("runs").glob("0001-gan-*"))
+    assert f"would measure {run.name} by swd; " in seen
+    assert f"repeats 3; the record goes to {run / 'eval'}" in seen
     assert sorted(place.rglob("*")) == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -292,3 +293,81 @@ def test_a_name_that_cannot_be_a_flag_takes_out_its_plugin_alone(name: str, why:
     help_ = call("evaluate", "--help")
     assert help_.exit_code == 0 and "--my-metric" in help_.stdout
     assert call(*EVALUATE).exit_code == 0
+
+
+@pytest.mark.parametrize("line", ["sys.exit(7)", "raise SystemExit", "raise SystemExit('enough')"])
+def test_a_method_that_ends_the_program_is_a_failure_of_its_plugin(line: str) -> None:
+    number = spoil("COMPUTE", f"import sys; {line}")
+    ended = call(*EVALUATE)
+    assert ended.exit_code == 4
+    assert "plugin whole failed: SystemExit" in ended.stderr
+    assert f"line {number}, in compute" in ended.stderr.replace("\n", " ")
+
+
+def test_ctrl_c_inside_a_method_stops_as_it_does_elsewhere() -> None:
+    spoil("COMPUTE", "raise KeyboardInterrupt")
+    assert call(*EVALUATE).exit_code == 130
+
+
+@pytest.mark.parametrize(
+    "value", ["10**400", "-10**5000", "'3'", "b'3'", "1j", "[1.0]", "None", "np.zeros(2)"]
+)
+def test_a_number_that_no_float_holds_is_an_error_of_its_metric(value: str) -> None:
+    spoil("COMPUTE", f"return {{'x': {value}}}")
+    ended = call(*EVALUATE)
+    assert ended.exit_code == 4, ended.stderr
+    assert "my-metric: compute() gave" in ended.stderr
+
+
+def test_two_metrics_that_give_one_key_are_refused_by_name() -> None:
+    spoil("COMPUTE", "return {'swd_16': 1.0, 'other': 2.0}")
+    ended = call(*EVALUATE, "--swd", "--set", "swd.patches=8")
+    assert ended.exit_code == 4, ended.stderr
+    seen = ended.stderr.replace("\n", " ")
+    assert re.search('two metrics, (my-metric and swd|swd and my-metric), give .* "swd_16"', seen)
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [(EVALUATE, "--my-metric"), (("train", "gan"), "--my-logger"), (EVALUATE[:-1], "--nothing")],
+)
+def test_an_unknown_flag_names_the_plugins_that_failed_to_load(
+    command: tuple[object, ...], flag: str
+) -> None:
+    Path("mine/whole.py").write_text("import nothing_of_that_name\n")
+    words = command if flag in command else (*command, flag)
+    ended = call(*words)
+    assert ended.exit_code == 2
+    assert f"No such option: {flag}" in ended.stderr
+    assert "failed to load: whole (ModuleNotFoundError" in ended.stderr.replace("\n", " ")
+
+
+def test_a_flag_whose_plugin_failed_to_load_says_why() -> None:
+    Path("mine/mean_colour.py").write_text(
+        PLUGIN.replace("def compute(self, real, fake)", "def compute(self, real)")
+    )
+    Path("mine/whole.py").unlink()
+    ended = call(*EVALUATE[:-1], "--mean-colour")
+    assert ended.exit_code == 4
+    seen = ended.stderr.replace("\n", " ")
+    assert "its plugin mean_colour failed to load: MyMetric.compute(self, real)" in seen
+    assert "mean_colour.py, line" in seen
+
+
+def test_the_hint_behind_a_plugins_training_can_be_typed_and_its_run_is_not_passed_silently(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ANIMEKIT_PLUGINS_DIR")
+    assert call(*tiny(Path("synthetic:8"), "--steps=1")).exit_code == 0
+    words = tiny(Path("my-set:8"), "--steps=1", "--plugins-dir", "mine", model="my-model")
+    trained = call(*words)
+    assert trained.exit_code == 0, trained.stderr
+    hint = next(line for line in trained.stderr.splitlines() if "next: animekit" in line)
+    assert hint.endswith("--plugins-dir mine")
+    typed = hint.partition("animekit ")[2].split()
+    assert call(*typed, "--seeds", "0", "-o", "a.png").exit_code == 0
+    bare = call("generate", "--seeds", "0", "-o", "b.png")
+    assert bare.exit_code == 0, bare.stderr
+    seen = " ".join(bare.stderr.split())
+    assert "using run 0001-gan-" in seen
+    assert "not 0002-my-model-my-set32: the plugin of my-model is not here; --plugins-dir" in seen

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 GROUND = (
     "errors", "text", "files", "foreign", "seeds", "signals", "gates", "config", "hookspecs",
-    "plugins", "device",
+    "contract", "plugins", "device",
 )  # fmt: skip
 VERBS = ("cleaning", "training", "generation", "evaluation", "translation")
 LAYERS: dict[str, int] = {

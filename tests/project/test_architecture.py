@@ -24,7 +24,7 @@ from tests.project.house import (
 
 MAX_LINES = 350
 MAX_FUNCTION_LINES = 60  # "about 40" is for people; this is what nobody calls short
-MAX_AT_THE_TOP = 13  # ground files: what a reader sees first
+MAX_AT_THE_TOP = 14  # ground files: what a reader sees first
 MAX_IN_A_ROOM = 20
 MAX_DEPTH = 3  # animekit/cli/clean/command.py
 ENDINGS = re.compile(r"(s|ed|ing|er|or)$")

@@ -107,7 +107,7 @@ def test_each_value_says_where_it_comes_from(
 ) -> None:
     monkeypatch.setenv("ANIMEKIT_FLIP", "true")
     values = planned("gan", steps=1, params={"lr": 0.5}).values
-    assert values["lr"] == (0.5, "--set")
+    assert values["lr"] == (0.5, "the call")
     assert values["mirror"] == (True, "environment")
     assert values["ema_decay"] == (0.999, "default")
 

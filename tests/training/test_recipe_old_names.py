@@ -91,7 +91,7 @@ def test_files_the_environment_and_calls_may_use_old_names(
     found = params.model_dump(include={"pool_size", "lr_schedule", "n_blocks", "depth"})
     assert found == {"pool_size": 5, "lr_schedule": "linear", "n_blocks": 2, "depth": 1}
     assert made.origins["batch_size"] == made.origins["pool_size"] == str(file)
-    assert (made.origins["ema_decay"], made.origins["depth"]) == ("environment", "--set")
+    assert (made.origins["ema_decay"], made.origins["depth"]) == ("environment", "the call")
     with pytest.raises(ConfigError, match="pool is called pool_size now, and both are given"):
         make_recipe("cyclegan", registry, values={"pool": 1, "pool_size": 2})
 

@@ -117,6 +117,7 @@ class CleanOptions:
             checks=_names(self.check) if self.check else None,
             skip=_names(self.skip or []),
             params=self.params(common),
+            origins=self._origins(common),
             tags=self.tags,
             workers=self.worker_count(),
             shard=self.part(),
@@ -164,7 +165,11 @@ class CleanOptions:
 
     def params(self, common: Common) -> dict[str, dict[str, Any]]:
         """Return the parameters of checks: of files, --set and their own options."""
-        values = command_tables(common.config, "clean")
+        values: dict[str, dict[str, Any]] = {}
+        for layer in command_tables(common.config, "clean"):
+            for key, value in layer.values.items():
+                check, _, name = key.partition(".")
+                values.setdefault(check, {})[name] = value
         for key, value in parse_set(list(common.set or [])).values.items():
             check, dot, name = key.partition(".")
             if not dot or not check or not name:
@@ -179,6 +184,13 @@ class CleanOptions:
                 raise UsageError(f"{_flag(option)} is for the check {check}, which is left out")
             values.setdefault(check, {})[name] = getattr(self, option)
         return values
+
+    def _origins(self, common: Common) -> dict[str, str]:
+        """Return where each parameter of a check was written, by CHECK.NAME."""
+        layers = [*command_tables(common.config, "clean"), parse_set(list(common.set or []))]
+        found = {key: layer.origin for layer in layers for key in layer.values}
+        typed = {option: where for option, where in PARAMS.items() if getattr(self, option)}
+        return found | {".".join(where): _flag(option) for option, where in typed.items()}
 
 
 def read_options(values: dict[str, Any]) -> CleanOptions:

@@ -7,13 +7,14 @@ from typing import Any
 
 from animekit.cli._options import Common, checkpoint_of
 from animekit.cli._progress import sharing
-from animekit.config import command_tables, parse_set
+from animekit.config import Layer, command_tables, parse_set
 from animekit.errors import UsageError
 from animekit.evaluation.evaluate import measure
 from animekit.evaluation.make_reference import make_reference
-from animekit.evaluation.plan import outline
+from animekit.evaluation.plan import EvaluateOutline, outline
+from animekit.evaluation.reference import Reference
 from animekit.evaluation.request import EvaluateRequest
-from animekit.evaluation.result import Evaluation
+from animekit.evaluation.result import FOLDER, Evaluation
 
 # what an evaluation and a reference have in common
 SHARED = ("num", "repeats", "quick", "size", "threads", "trust_extractor")
@@ -24,7 +25,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     screen = common.screen
     asked = {key: options[key] for key in SHARED} | {
         "metrics": chosen(options),
-        "params": given(common, options),
+        **given(common, options),
         "seed": common.seed or 0,
     }
     if options["save_ref"] is not None:
@@ -44,9 +45,7 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         plan = outline(contestants, options["ref"], request, common.registry())
     screen.note(plan.words)
     if common.dry_run:
-        names = [each.name for each in plan.contenders]
-        screen.say(f"would measure {', '.join(names)} by {' '.join(plan.metrics)}")
-        return {"would_measure": names[0], "metrics": list(plan.metrics), "words": plan.words}
+        return say_plan(common, plan, options["out"])
     with sharing(screen) as progress:
         found = measure(plan, progress)
     show(common, found)
@@ -67,18 +66,22 @@ def chosen(options: dict[str, Any]) -> list[str] | str | None:
 
 
 def given(common: Common, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics' parameters of files and of `--set`, and the extractor."""
-    tables = command_tables(common.config, "evaluate")
-    typed = dict(parse_set(list(common.set or [])).values)
-    params = {
-        f"{name}.{key}": value
-        for name, own in tables.items()
-        for key, value in own.items()
-        if key not in typed  # --set KEY=VALUE is of all metrics, and stronger than a file
-    } | typed
-    if options["extractor"] is not None:
-        params.setdefault("extractor", options["extractor"])
-    return params
+    """Return the metrics' parameters of files and options, and their origins."""
+    typed = parse_set(list(common.set or []))
+    layers = [*command_tables(common.config, "evaluate"), typed]
+    if options["extractor"] is not None and "extractor" not in typed.values:
+        layers.append(Layer("--extractor", {"extractor": options["extractor"]}))
+    found = {
+        key: (value, layer.origin)
+        for layer in layers
+        for key, value in layer.values.items()
+        # --set KEY=VALUE is of all metrics, and stronger than a file
+        if layer is typed or key.partition(".")[2] not in typed.values
+    }
+    return {
+        "params": {key: value for key, (value, _) in found.items()},
+        "origins": {key: origin for key, (_, origin) in found.items()},
+    }
 
 
 def show(common: Common, found: Evaluation) -> None:
@@ -108,6 +111,24 @@ def show(common: Common, found: Evaluation) -> None:
     for gate in found.gates:
         why = f" ({gate.key} is undefined: {gate.reason})" if gate.reason else ""
         screen.say(f"gate {gate.expr}: {'FAILED' if gate.failed else 'passed'}{why}")
+
+
+def say_plan(common: Common, plan: EvaluateOutline, out: Path | None) -> dict[str, Any]:
+    """Say what would be measured, on how many images, how often, and its place."""
+    runs = [each.run for each in plan.contenders]
+    names = [run.id if run else each.name for run, each in zip(runs, plan.contenders, strict=True)]
+    asked, real = plan.request, plan.real
+    count = "as many images a side as both have"
+    if isinstance(real, Reference):
+        count = f"n {real.count:,}"
+    elif asked.num is not None:
+        count = f"n {asked.num:,}"
+    place = out or (runs[0].path / "eval" if runs[0] else FOLDER)
+    what = f"{', '.join(names)} by {' '.join(plan.metrics)}"
+    common.screen.say(
+        f"would measure {what}; {count}, repeats {asked.repeats}; the record goes to {place}"
+    )
+    return {"would_measure": names[0], "metrics": list(plan.metrics), "words": plan.words}
 
 
 def _save_reference(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from animekit.cli._flags import values_of
-from animekit.cli._options import Common
+from animekit.cli._options import Common, flag_of
 from animekit.cli._progress import packing
 from animekit.cli.train.show import display
 from animekit.config import current, parse_set, show
 from animekit.models.base import Model
+from animekit.plugins import LOOSE
 from animekit.runs.reports import last_with
 from animekit.runs.run import RUNS
 from animekit.training.plan import TrainPlan
@@ -32,8 +34,10 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
     runs, verify = given.pop("out") or RUNS, given.pop("verify")
     given |= {"seed": common.seed, "device": common.device}
     schemas = (TrainOptions, model.Params)
-    params = {**current(parse_set(common.set or ()), *schemas).values, **values_of(given, *schemas)}
-    shared: dict[str, Any] = {"params": params, "registry": registry, "runs": runs}
+    typed, flags = current(parse_set(common.set or ()), *schemas).values, values_of(given, *schemas)
+    origins = dict.fromkeys(typed, "--set") | {key: flag_of(key) for key in flags}
+    shared: dict[str, Any] = {"params": {**typed, **flags}, "registry": registry, "runs": runs}
+    shared["origins"] = origins
     shared["verify"] = verify
     screen.streams = True
     if common.dry_run:
@@ -62,7 +66,11 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
         if path.is_file():
             screen.record(path, path.suffix[1:])
     if hasattr(model, "sample"):
-        screen.note(f"next: animekit generate {made.id if runs == RUNS else made.path}")
+        where = shlex.quote(made.id if runs == RUNS else str(made.path))
+        folder = common.session.plugins_dir  # without it the run's model would not be known
+        loose = model.__module__.startswith(LOOSE) and folder is not None
+        more = f" --plugins-dir {shlex.quote(str(folder))}" if loose else ""
+        screen.note(f"next: animekit generate {where}{more}")
     last = last_with(made.metrics(), "seconds")
     return {"run": str(made.path), "id": made.id, "last": last}
 
