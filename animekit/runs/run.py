@@ -19,7 +19,16 @@ from animekit.foreign import parse_json, read_text
 from animekit.models import weights
 from animekit.models.weights import build
 from animekit.plugins import Registry
-from animekit.runs.checkpoint import AVERAGE, CHECKPOINTS, MODEL, SAMPLES, pointer, steps_of, verify
+from animekit.runs.checkpoint import (
+    AVERAGE,
+    CHECKPOINTS,
+    MODEL,
+    SAMPLES,
+    newest_sound,
+    pointer,
+    steps_of,
+    verify,
+)
 from animekit.runs.names import RUNS as RUNS
 from animekit.runs.names import find_run, meanings
 from animekit.runs.names import list_runs as list_runs
@@ -227,7 +236,7 @@ def load_model(
     else:
         run, path, origin = _locate(where, checkpoint)
     if path.is_dir():
-        verify(path)
+        _refuse_damaged(path, run)
     main = path / MODEL if path.is_dir() else path
     tensors, about, digest = weights.read(main)
     if path.is_dir() and ema and (path / AVERAGE).is_file():
@@ -237,6 +246,20 @@ def load_model(
     step = about.get("step", 0)
     name = run.id if run is not None else path.stem
     return Loaded(model, name, step, digest, f"{origin} (step {step})", run, about)
+
+
+def _refuse_damaged(folder: Path, run: Run | None) -> None:
+    """Raise CheckpointError for a damaged checkpoint, with the newest sound one of its run."""
+    try:
+        verify(folder)
+    except CheckpointError as error:
+        if run is None:
+            raise
+        try:
+            hint = f"use the newest sound one: --checkpoint {int(newest_sound(run.path).name)}"
+        except CheckpointError:
+            hint = f"run {run.id} has no sound one: train it again"
+        raise CheckpointError(error.message, hint) from None
 
 
 Located = tuple[Run | None, Path, str]

@@ -224,6 +224,24 @@ def test_a_run_that_lost_its_checkpoints_is_not_begun_again(tiny: Train) -> None
     assert len(run.metrics()) == 2
 
 
+@pytest.mark.parametrize("damaged", [["000003"], ["000002", "000003"]])
+def test_a_damaged_newest_checkpoint_is_said_and_the_steps_come_again(
+    tiny: Train, watcher: Watch, damaged: list[str]
+) -> None:
+    run, straight = tiny(steps=3, save_every=1), tiny(steps=4, save_every=1)
+    for name in damaged:
+        file = run.checkpoints / name / "state.pt"
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    watch, taken = watcher(), f"{3 - len(damaged):06d}"
+    tiny(resume=run.path, steps=4, loggers=[watch])
+    (words,) = [entry[2] for entry in watch.told if entry[:2] == ("note", "warning")]
+    assert " ".join(damaged) in words and f"damaged: going on from {taken}" in words
+    assert words in (run.path / "log.txt").read_text()
+    assert kill_runs.differences(straight, run) == []
+
+
 def test_another_machine_is_a_warning(tiny: Train, watcher: Watch) -> None:
     run = tiny(steps=1)
     config = run.config
