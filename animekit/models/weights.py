@@ -84,9 +84,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
             f"{path} is not a sound safetensors file: {_short(error)}",
             "copy or download it again",
         ) from None
-    try:
-        config = parse_json(header.get("__metadata__", {}).get(KEY, "{}"), "its description")
-    except UnusableError:
+    metadata = header.get("__metadata__", {})
+    try:  # safetensors itself takes null in its place
+        config = parse_json(metadata.get(KEY, "{}"), "its description")
+    except (UnusableError, AttributeError):
         config = None
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: its animekit metadata is damaged", "copy it again")
