@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from animekit.runs.checkpoint import (
     verify,
 )
 from animekit.runs.names import RUNS as RUNS
-from animekit.runs.names import find_run, meanings
+from animekit.runs.names import find_run, folder_of, meanings
 from animekit.runs.names import list_runs as list_runs
 from animekit.runs.names import number_of as number_of
 from animekit.runs.reports import Reports, read_reports
@@ -61,10 +60,8 @@ class Run(Printed):
         import filelock
 
         runs.mkdir(parents=True, exist_ok=True)
-        label = re.sub(r"[^\w.-]+", "-", data).strip("-.") or "data"
         with filelock.FileLock(runs / ".lock"):  # two processes would take the same number
-            numbers = [number_of(path) for path in list_runs(runs, complete=False)]
-            path = runs / f"{max(numbers, default=0) + 1:04d}-{model}-{label}"
+            path = folder_of(model, data, runs)
             path.mkdir()
         for name in (SAMPLES, CHECKPOINTS):
             (path / name).mkdir()
