@@ -108,7 +108,7 @@ def about(path: Path) -> dict[str, Any]:
 
 
 def archive_kind(path: Path) -> str | None:
-    """Return "program" for a TorchScript archive, "pickle" for one of torch.save, else None."""
+    """Return "program" for TorchScript, "pickle" for torch.save, else None."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.partition("/")[2] for name in archive.namelist()]
