@@ -22,6 +22,7 @@ from animekit.models import sampling
 from animekit.models.sampling import attributes_of
 from animekit.runs.checkpoint import MODEL
 from animekit.runs.names import meanings
+from animekit.runs.options import options_of
 from animekit.runs.run import Loaded, Run, load_model
 from animekit.seeds import derive_seed
 from animekit.text import number
@@ -166,7 +167,7 @@ class ModelContender:
         run, step = self.loaded.run, self.loaded.step
         if run is None:
             return Training(step, step * BATCH) if step else None
-        batch = run.config.get("options", {}).get("batch_size")
+        batch = options_of(run).get("batch_size")
         reports = [row for row in run.metrics() if 0 < row.get("step", 0) <= step]
         losses = {k: v for row in reports for k, v in row.items() if re.match("[dg]/", k)}
         words = ", ".join(f"{key} {number(value)}" for key, value in losses.items())

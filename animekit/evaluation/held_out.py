@@ -13,6 +13,7 @@ from animekit.data.pack import Pack, pack
 from animekit.data.spec import ImageSpec
 from animekit.errors import NotFoundError, UnusableError
 from animekit.files import Progress
+from animekit.runs.options import options_of
 from animekit.runs.run import Loaded
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def find(
     Of the model's own data those are taken that its run held out, all of them where it held out
     none. Raises NotFoundError that says what was looked for.
     """
-    options = {} if loaded.run is None else loaded.run.config.get("options", {})
+    options = options_of(loaded.run)
     where = str(data) if data is not None else _own(loaded, options)
     if tags is None and where == options.get("data") and options.get("tags"):
         tags = Path(options["tags"])

@@ -18,6 +18,7 @@ from animekit.evaluation.result import FROM_REAL
 from animekit.gates import parse_gate
 from animekit.plugins import Registry
 from animekit.runs.names import meanings
+from animekit.runs.options import options_of
 
 DEFAULT_DATA = "data/faces"
 Reading = Callable[[int, int], None]
@@ -207,9 +208,9 @@ def find_real(
     looked = []
     if isinstance(first, ModelContender):
         if first.run is not None:
-            options = first.run.config["options"]
+            options = options_of(first.run)
             tags = tags or (Path(options["tags"]) if options.get("tags") else None)
-            looked.append(options["data"])
+            looked += [options["data"]] if "data" in options else []
         found = of_data((first.loaded.config or {}).get("data", {}), first.size)
         if found is not None and not (looked and Path(looked[0]).exists()):
             return found

@@ -125,7 +125,8 @@ class Attributes:
         >>> Attributes(Vocabulary((), ()), (2,)).truncated(np.ones((1, 4), np.float32), 0.5)
         array([[0.5, 0.5, 1. , 1. ]], dtype=float32)
         """
-        found = z * np.float32(truncation)
+        with np.errstate(over="ignore", invalid="ignore"):  # spoilt weights are refused later
+            found = z * np.float32(truncation)
         if self.codes:
             found[:, -sum(self.codes) :] = z[:, -sum(self.codes) :]
         return found

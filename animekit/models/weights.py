@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str]:
             f"{path} is not a sound safetensors file: {_short(error)}",
             "copy or download it again",
         ) from None
-    try:
-        config = parse_json(header.get("__metadata__", {}).get(KEY, "{}"), "its description")
-    except UnusableError:
+    metadata = header.get("__metadata__", {})
+    try:  # safetensors itself takes null in its place
+        config = parse_json(metadata.get(KEY, "{}"), "its description")
+    except (UnusableError, AttributeError):
         config = None
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: its animekit metadata is damaged", "copy it again")
@@ -105,6 +107,18 @@ def about(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def archive_kind(path: Path) -> str | None:
+    """Return "program" for TorchScript, "pickle" for torch.save, else None."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.partition("/")[2] for name in archive.namelist()]
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return None
+    if any(name == "constants.pkl" or name.startswith("code/") for name in names):
+        return "program"
+    return "pickle" if "data.pkl" in names else None
+
+
 def _refuse_others(path: Path, start: bytes, length: int) -> None:
     """Raise CheckpointError where the first bytes are not those of a safetensors file."""
     size = int.from_bytes(start[:8], "little")
@@ -115,6 +129,8 @@ def _refuse_others(path: Path, start: bytes, length: int) -> None:
         problem = "it is a web page"
     elif text.startswith(b"version https://git-lfs"):
         problem = "it is a Git LFS pointer to the file"
+    elif start[:2] == b"PK" and archive_kind(path) == "program":
+        problem = "it is a TorchScript program"
     elif start[:2] == b"PK" or start[:1] == b"\x80":
         problem = "it is a pickled PyTorch file"
     elif length < 8 or size > length - 8:

@@ -147,10 +147,11 @@ def verify(folder: Path) -> dict[str, Any]:
         path = folder / file
         data = path.read_bytes() if path.is_file() else b""
         if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
+            seen = f"has {len(data):,} of {size:,} bytes"
+            if len(data) == size:
+                seen = f"has its {size:,} bytes, but another sha256 than its manifest says"
             raise CheckpointError(
-                f"checkpoint {folder} is damaged: {file} has {len(data):,} of {size:,} bytes, or"
-                " another sha256 than its manifest",
-                "use another checkpoint",
+                f"checkpoint {folder} is damaged: {file} {seen}", "use another checkpoint"
             )
     assert isinstance(manifest, dict)
     return manifest

@@ -63,6 +63,16 @@ def list_runs(runs: Path = RUNS, *, complete: bool = True) -> list[Path]:
     return sorted(kept, key=lambda path: (number_of(path), path.name))
 
 
+def folder_of(model: str, data: str, runs: Path = RUNS) -> Path:
+    """Return the folder of a new run, numbered behind the newest.
+
+    The name of the data is put in letters that are safe anywhere.
+    """
+    label = re.sub(r"[^\w.-]+", "-", data).strip("-.") or "data"
+    numbers = [number_of(path) for path in list_runs(runs, complete=False)]
+    return runs / f"{max(numbers, default=0) + 1:04d}-{model}-{label}"
+
+
 def number_of(path: Path) -> int:
     """Return the number that a run folder's name begins with."""
     return int(path.name.partition("-")[0])

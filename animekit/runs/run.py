@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,18 @@ from animekit.foreign import parse_json, read_text
 from animekit.models import weights
 from animekit.models.weights import build
 from animekit.plugins import Registry
-from animekit.runs.checkpoint import AVERAGE, CHECKPOINTS, MODEL, SAMPLES, pointer, steps_of, verify
+from animekit.runs.checkpoint import (
+    AVERAGE,
+    CHECKPOINTS,
+    MODEL,
+    SAMPLES,
+    newest_sound,
+    pointer,
+    steps_of,
+    verify,
+)
 from animekit.runs.names import RUNS as RUNS
-from animekit.runs.names import find_run, meanings
+from animekit.runs.names import find_run, folder_of, meanings
 from animekit.runs.names import list_runs as list_runs
 from animekit.runs.names import number_of as number_of
 from animekit.runs.reports import Reports, read_reports
@@ -52,10 +60,8 @@ class Run(Printed):
         import filelock
 
         runs.mkdir(parents=True, exist_ok=True)
-        label = re.sub(r"[^\w.-]+", "-", data).strip("-.") or "data"
         with filelock.FileLock(runs / ".lock"):  # two processes would take the same number
-            numbers = [number_of(path) for path in list_runs(runs, complete=False)]
-            path = runs / f"{max(numbers, default=0) + 1:04d}-{model}-{label}"
+            path = folder_of(model, data, runs)
             path.mkdir()
         for name in (SAMPLES, CHECKPOINTS):
             (path / name).mkdir()
@@ -227,7 +233,7 @@ def load_model(
     else:
         run, path, origin = _locate(where, checkpoint)
     if path.is_dir():
-        verify(path)
+        _refuse_damaged(path, run)
     main = path / MODEL if path.is_dir() else path
     tensors, about, digest = weights.read(main)
     if path.is_dir() and ema and (path / AVERAGE).is_file():
@@ -237,6 +243,20 @@ def load_model(
     step = about.get("step", 0)
     name = run.id if run is not None else path.stem
     return Loaded(model, name, step, digest, f"{origin} (step {step})", run, about)
+
+
+def _refuse_damaged(folder: Path, run: Run | None) -> None:
+    """Raise CheckpointError for a damaged checkpoint, with the newest sound one of its run."""
+    try:
+        verify(folder)
+    except CheckpointError as error:
+        if run is None:
+            raise
+        try:
+            hint = f"use the newest sound one: --checkpoint {int(newest_sound(run.path).name)}"
+        except CheckpointError:
+            hint = f"run {run.id} has no sound one: train it again"
+        raise CheckpointError(error.message, hint) from None
 
 
 Located = tuple[Run | None, Path, str]

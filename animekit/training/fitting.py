@@ -8,7 +8,7 @@ against the live one, and every plain value against its type and range.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -47,23 +47,31 @@ def check_progress(state: Mapping[str, Any], step: int, rollbacks: int) -> None:
 
 
 def fitted_states(
-    saved: object, optimizers: Mapping[str, Optimizer], done: int
+    saved: object,
+    optimizers: Mapping[str, Optimizer],
+    updates: Mapping[str, int],
+    scheduled: Collection[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """Return saved states of optimisers in the live ones' layout, else ValueError.
 
     Tensors are copies in the memory order of the live ones. An optimiser makes its state in its
     first step, so those that have none take one with gradients of zero; the parameters are to be
-    loaded afterwards. `done` are the steps that the run has taken.
+    loaded afterwards. `updates` are the steps that each of them has taken, and a schedule moves the
+    rate of the `scheduled` ones.
     """
     if type(saved) is not dict or saved.keys() != optimizers.keys():
         raise ValueError(f"it has no states of the optimisers {', '.join(optimizers)}")
     return {
-        name: _fitted(saved[name], optimizer, f"optimizers.{name}", done)
+        name: _fitted(
+            saved[name], optimizer, f"optimizers.{name}", updates[name], moving=name in scheduled
+        )
         for name, optimizer in optimizers.items()
     }
 
 
-def _fitted(saved: Any, optimizer: Optimizer, place: str, done: int) -> dict[str, Any]:
+def _fitted(
+    saved: Any, optimizer: Optimizer, place: str, updates: int, *, moving: bool
+) -> dict[str, Any]:
     """Return the saved state of one optimiser in the layout of the live one."""
     _refuse_unless(
         type(saved) is dict and set(saved) == {"state", "param_groups"}, f"{place} is no state"
@@ -77,7 +85,10 @@ def _fitted(saved: Any, optimizer: Optimizer, place: str, done: int) -> dict[str
         f"{place} has other groups of parameters",
     )
     pairs = zip(groups, live["param_groups"], strict=True)
-    made = [_group(one, like, f"{place}.param_groups", known=known) for one, like in pairs]
+    made = [
+        _group(one, like, f"{place}.param_groups", known=known, moving=moving)
+        for one, like in pairs
+    ]
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     indices = [index for group in live["param_groups"] for index in group["params"]]
     by_index = dict(zip(indices, parameters, strict=True))
@@ -85,6 +96,12 @@ def _fitted(saved: Any, optimizer: Optimizer, place: str, done: int) -> dict[str
         type(states) is dict and all(type(key) is int and key in by_index for key in states),
         f"{place}.state is of other parameters",
     )
+    if known and updates:  # each parameter has a gradient in each update: the contract says so
+        needed = {
+            i for i, like in live["state"].items() if any(map(torch.is_tensor, like.values()))
+        }
+        lost = [index for index in needed if not states.get(index)]
+        _refuse_unless(not lost, f"{place}.state lacks {len(lost):,} parameters")
     state = {}
     for index, values in states.items():
         where = f"{place}.state.{index}"
@@ -100,7 +117,7 @@ def _fitted(saved: Any, optimizer: Optimizer, place: str, done: int) -> dict[str
             if key in likes or value is not None
         }
         for key, value in state[index].items():
-            _check_range(key, value, f"{where}.{key}", done, known=known)
+            _check_range(key, value, f"{where}.{key}", updates, known=known)
     return {"state": state, "param_groups": made}
 
 
@@ -115,8 +132,10 @@ def _begin(optimizer: Optimizer) -> None:
     optimizer.zero_grad(set_to_none=True)
 
 
-def _group(saved: Any, live: Mapping[str, Any], place: str, *, known: bool) -> dict[str, Any]:
-    """Return the values of a group; those of torch's own optimisers change in nothing but lr."""
+def _group(
+    saved: Any, live: Mapping[str, Any], place: str, *, known: bool, moving: bool
+) -> dict[str, Any]:
+    """Return the values of a group; in torch's own optimisers only a schedule changes one, lr."""
     named = type(saved) is dict and all(type(key) is str for key in saved)
     _refuse_unless(named, f"{place} holds no group")
     _refuse_unless(_same(saved.get("params"), live["params"]), f"{place} has other parameters")
@@ -126,7 +145,7 @@ def _group(saved: Any, live: Mapping[str, Any], place: str, *, known: bool) -> d
         if key in KERNELS or key == "params":
             continue
         _refuse_unless(key in live or not known, f"{where} is unknown")
-        fits = _same if known and key != "lr" else _alike
+        fits = _same if known and not (key == "lr" and moving) else _alike
         _refuse_unless(fits(value, live.get(key)), f"{where} is", value)
         _refuse_unless(key != "lr" or value >= 0, f"{where} is", value)
         made[key] = value
@@ -152,11 +171,12 @@ def _value(value: Any, live: Any, parameter: Tensor, place: str, *, known: bool)
     return torch.empty_like(like, device="cpu", requires_grad=False).copy_(value.detach())
 
 
-def _check_range(key: str, value: Any, place: str, done: int, *, known: bool) -> None:
-    """Raise ValueError for a step beyond those of the run, and for squares below zero."""
+def _check_range(key: str, value: Any, place: str, updates: int, *, known: bool) -> None:
+    """Raise ValueError for steps that are not those of the run, and for squares below zero."""
     if key == "step":
         steps = value if not isinstance(value, Tensor) else value.max().item()
-        whole = _is_number(steps) and 0 <= steps <= done and steps == int(steps)
+        whole = _is_number(steps) and 0 <= steps <= updates and steps == int(steps)
+        whole = whole and (steps == updates or not known)
         _refuse_unless(whole, f"{place} is", steps)
     elif known and key in SQUARES and isinstance(value, Tensor) and value.numel():
         _refuse_unless(bool(value.min() >= 0), f"{place} holds squares below zero")

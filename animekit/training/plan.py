@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from animekit.data.pack import Skipped
 from animekit.device import threads
-from animekit.runs.run import list_runs, number_of
+from animekit.runs import checkpoint
+from animekit.runs.names import folder_of
+from animekit.runs.run import Run
 from animekit.text import Printed, duration, number
 from animekit.training.job import TrainJob, new_job
 from animekit.training.request import TrainRequest
+from animekit.training.resume import refuse_others, resumed_job
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,19 @@ def plan(
     data: str | Path | None = None,
     *,
     measure: int = 0,
+    resume: str | bool | Path | None = None,
     **asked: Any,
 ) -> TrainPlan:
     """Return what `train` would do with the same arguments; time `measure` steps.
 
-    `asked` are the arguments of `TrainRequest.of`, as for `train`. Memory counts weights,
+    `asked` are the arguments of `TrainRequest.of`, as for `train`; `resume` names a run to go on
+    with, which is looked at as `train` would. Memory counts weights,
     gradients, two moments of Adam and the average, in bytes; activations come on top.
     """
     request = TrainRequest.of(model, data, **asked)
-    job = new_job(request)
+    job, folder = _on(request, resume) if resume else _new(request)
     recipe, options, built = job.recipe, job.recipe.options, job.build()
     weights = sum(p.numel() for p in built.parameters())
-    number = (
-        max((number_of(path) for path in list_runs(request.runs, complete=False)), default=0) + 1
-    )
     total = options.total_steps()
     with threads(options.threads) as count:
         speed = _measure(job, measure) if measure else None
@@ -102,7 +105,9 @@ def plan(
         found=job.pack.found,
         used=len(job.pack),
         skipped=job.pack.skipped,
-        values={key: (value, recipe.origins[key]) for key, value in everything.items()},
+        values={
+            key: (value, recipe.origins.get(key, "the run")) for key, value in everything.items()
+        },
         networks={
             name: sum(p.numel() for p in child.parameters())
             for name, child in built.named_children()
@@ -117,10 +122,29 @@ def plan(
         threads=count,
         steps=total,
         minutes=options.minutes,
-        folder=str(request.runs / f"{number:04d}-{recipe.model.name}-{job.label}"),
+        folder=str(folder),
         img_s=speed,
         seconds=total * options.batch_size / speed if speed and total is not None else None,
     )
+
+
+def _new(request: TrainRequest) -> tuple[TrainJob, Path]:
+    """Return a new job and the folder that its run would have."""
+    job = new_job(request)
+    folder = folder_of(request.model, job.label, request.runs)
+    with suppress(FileNotFoundError):
+        Path(folder.name).lstat()  # a name that no file can have is refused now, as later
+    return job, folder
+
+
+def _on(request: TrainRequest, resume: str | Path | Literal[True]) -> tuple[TrainJob, Path]:
+    """Return the job of a run that goes on, and its folder; raise what `train` would."""
+    run = Run.newest(request.model, request.runs) if resume is True else Run(resume, request.runs)
+    job = resumed_job(run, request)
+    if checkpoint.steps_of(run.path) or run.metrics():
+        folder = checkpoint.newest_sound(run.path)
+        refuse_others(run, job, folder, checkpoint.verify(folder))
+    return job, run.path
 
 
 def _measure(job: TrainJob, steps: int) -> float:

@@ -113,6 +113,17 @@ def refuse_others(run: Run, job: TrainJob, folder: Path, manifest: Mapping[str, 
         ) from None
 
 
+def passed_over(run: Run, taken: Path) -> list[str]:
+    """Return a warning where checkpoints behind the one that is taken are damaged."""
+    newer = [
+        path.name for path in checkpoint.steps_of(run.path) if int(path.name) > int(taken.name)
+    ]
+    if not newer:
+        return []
+    what = f"checkpoint {newer[0]} is" if len(newer) == 1 else f"checkpoints {' '.join(newer)} are"
+    return [f"{what} damaged: going on from {taken.name}; the steps behind it are taken again"]
+
+
 def _check(run: Run, model: str) -> None:
     """Raise where a run cannot go on as this model."""
     lacking = [part for part in PARTS if part not in run.config]

@@ -222,7 +222,12 @@ class Stepper:
                 wrong = mismatches(expected, given, exact=True)
                 if wrong:
                     raise ValueError(wrong[0])
-            fitted = fitted_states(state.get("optimizers"), self.optimizers, state["step"])
+            fitted = fitted_states(
+                state.get("optimizers"),
+                self.optimizers,
+                {phase.name: state["step"] // phase.every for phase in self.phases},
+                {phase.name for phase in self.phases if phase.schedule is not None},
+            )
         except ValueError as error:
             raise CheckpointError(
                 f"the checkpoint does not fit the model: {error}",

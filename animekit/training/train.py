@@ -29,7 +29,7 @@ from animekit.training.judge import KEY, Judge
 from animekit.training.logger import Logger
 from animekit.training.reporter import Reporter
 from animekit.training.request import TrainRequest
-from animekit.training.resume import fixed_values, refuse_others, resumed_job
+from animekit.training.resume import fixed_values, passed_over, refuse_others, resumed_job
 
 ROLLBACKS = 3
 LOOK = 20.0  # seconds of training after which it is known what other programs take
@@ -117,6 +117,7 @@ class Trainer:
             self.folder = checkpoint.newest_sound(run.path)
             self.manifest = checkpoint.verify(self.folder)
             refuse_others(run, job, self.folder, self.manifest)
+            job.warnings += passed_over(run, self.folder)
         self.stepper = job.stepper()
         self.reporter = Reporter(run, loggers)
         self.signals = stack.enter_context(StopSignals())
@@ -326,7 +327,8 @@ class Trainer:
         rollbacks = self.rollbacks + 1
         elapsed = self._elapsed()
         try:
-            self._restore(checkpoint.newest_sound(self.run.path))
+            folder = checkpoint.newest_sound(self.run.path)
+            self._restore(folder)
         except CheckpointError as error:
             raise DivergedError(f"training diverged at step {step:,}", error.message) from error
         self.rollbacks = rollbacks
@@ -334,6 +336,8 @@ class Trainer:
         self.seconds, self._since = elapsed, time.monotonic()
         self._report_clock()
         self.reporter.rewind(self.stepper.done)
+        for warning in passed_over(self.run, folder):
+            self.reporter.note(step, "warning", warning)
         self.reporter.note(
             step,
             "rollback",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from animekit import plugins
-from animekit.errors import NotFoundError, UnusableError
+from animekit.errors import CheckpointError, NotFoundError, UnusableError
 from animekit.evaluation import reference
 from animekit.evaluation.evaluate import evaluate
 from animekit.evaluation.fakes import ModelContender, contender
+from animekit.evaluation.held_out import find
 from animekit.evaluation.image_set import ImageSet
 from animekit.evaluation.plan import RealPlace, find_real
 from animekit.plugins import Registry
-from animekit.runs.run import Run, load_model
+from animekit.runs.run import Run, load_model, write_config
 from tests.evaluation.support import brighter, codes, drawn
 
 
@@ -68,3 +71,34 @@ def test_bundled_weights_come_with_the_reference_of_their_data(
     assert {"swd", "ms_ssim", "fd"} == set(found.metrics)
     assert 2 < found.floor["swd_avg"]["value"] < 5
     assert "path" not in found.data
+
+
+@pytest.fixture
+def bare(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a copy of a run whose config.json is to be changed, in an empty place."""
+    monkeypatch.chdir(tmp_path)
+    return Run(shutil.copytree(run.path, tmp_path / "runs" / run.path.name))
+
+
+@pytest.mark.parametrize("config", [{}, {"options": {}}, {"options": {"tags": None}}])
+def test_a_run_that_does_not_know_its_data_is_measured_with_named_ones(
+    bare: Run, few: Registry, config: dict[str, Any]
+) -> None:
+    write_config(bare.path, config)
+    with pytest.raises(NotFoundError, match="no real images to compare"):
+        evaluate(bare.path, None, metrics=["shift"], registry=few)
+    found = evaluate(bare.path, drawn(40), metrics=["shift"], num=8, repeats=2, registry=few)
+    assert found.columns[1].facts["run"] == bare.id
+
+
+@pytest.mark.parametrize(
+    "options", [{"data": 5}, {"tags": []}, {"batch_size": "many"}, {"holdout": 2}]
+)
+def test_a_run_with_odd_values_is_our_error(
+    bare: Run, few: Registry, options: dict[str, Any]
+) -> None:
+    write_config(bare.path, {"options": options})
+    with pytest.raises(CheckpointError, match=f"options.{next(iter(options))}"):
+        evaluate(bare.path, None, metrics=["shift"], registry=few)
+    with pytest.raises(CheckpointError, match="options"):
+        find(load_model(bare.path, few), None, few)

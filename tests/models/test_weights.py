@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,11 @@ def test_files_of_other_programs_have_no_description(tmp_path: Path) -> None:
         (file_of({**TENSOR, "b": TENSOR["a"]}), "not a sound"),
         (file_of({"__metadata__": {"animekit": 3}, **TENSOR}), "not a sound"),
         (file_of({"__metadata__": {"animekit": "{"}, **TENSOR}), "metadata"),
+        (file_of({"__metadata__": None, **TENSOR}), "metadata"),
+        (file_of({"__metadata__": [], **TENSOR}), "not a sound"),
+        (file_of({"__metadata__": "animekit", **TENSOR}), "not a sound"),
+        (file_of({"__metadata__": {"animekit": None}, **TENSOR}), "not a sound"),
+        (file_of({"__metadata__": {"animekit": "5"}, **TENSOR}), "metadata"),
         (file_of({"__metadata__": {"animekit": "[]"}, **TENSOR}), "metadata"),
         (file_of({"__metadata__": {"animekit": "[" * 50_000}, **TENSOR}), "metadata"),
     ],
@@ -250,3 +256,17 @@ def test_the_weights_of_a_detector_are_not_taken_for_a_model() -> None:
     tensors, about, _ = weights.read(path)
     with pytest.raises(CheckpointError, match="facefinder.safetensors is a detector, no model"):
         weights.build(about, tensors, plugins.load(), path)
+
+
+def test_a_program_is_told_from_pickled_tensors(tmp_path: Path) -> None:
+    program, pickled = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    with zipfile.ZipFile(program, "w") as archive:
+        archive.writestr("a/code/__torch__.py", "def forward(self): ...")
+        archive.writestr("a/constants.pkl", b"\x80\x02).")
+    torch.save({"x": torch.zeros(2)}, pickled)
+    with pytest.raises(CheckpointError, match="TorchScript program"):
+        weights.read(program)
+    with pytest.raises(CheckpointError, match="pickled PyTorch file"):
+        weights.read(pickled)
+    kinds = [weights.archive_kind(tmp_path / f"{name}.safetensors") for name in "abc"]
+    assert kinds == ["program", "pickle", None]

@@ -398,3 +398,24 @@ def test_a_training_state_holds_no_pickled_classes(run: Run) -> None:
     torch.save(state, again)
     again.seek(0)
     assert torch.load(again, weights_only=True).keys() == state.keys()
+
+
+def test_a_damaged_checkpoint_says_what_is_wrong_and_which_one_is_sound(
+    run: Run, registry: Registry
+) -> None:
+    file = run.checkpoints / "000002" / "state.pt"
+    data = bytearray(file.read_bytes())
+    data[50] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(CheckpointError) as caught:
+        load_model(run, registry, checkpoint="last")
+    assert f"has its {len(data):,} bytes, but another sha256" in caught.value.message
+    assert caught.value.hint.endswith("--checkpoint 1")
+    file.write_bytes(data[:-9])
+    with pytest.raises(CheckpointError, match=f"has {len(data) - 9:,} of {len(data):,} bytes$"):
+        load_model(run, registry, checkpoint="last")
+    for name in ("000000", "000001"):
+        (run.checkpoints / name / "manifest.json").unlink()
+    with pytest.raises(CheckpointError) as caught:
+        load_model(run, registry, checkpoint="last")
+    assert "no sound one" in caught.value.hint

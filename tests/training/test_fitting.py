@@ -67,8 +67,8 @@ def saved(rule: str) -> dict[str, Any]:
     return {"g": copy.deepcopy(optimizer.state_dict())}
 
 
-def fit(rule: str, state: Any) -> dict[str, dict[str, Any]]:
-    return fitted_states(state, {"g": RULES[rule](network().parameters())}, STEPS)
+def fit(rule: str, state: Any, updates: int = STEPS) -> dict[str, dict[str, Any]]:
+    return fitted_states(state, {"g": RULES[rule](network().parameters())}, {"g": updates})
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -80,7 +80,7 @@ def test_a_state_that_fits_goes_on_bit_for_bit_in_the_same_memory_order(rule: st
     train(net, optimizer, 2)
     other = network()
     second = RULES[rule](other.parameters())
-    made = fitted_states({"g": kept[1]}, {"g": second}, STEPS)
+    made = fitted_states({"g": kept[1]}, {"g": second}, {"g": STEPS})
     other.load_state_dict(kept[0])
     second.load_state_dict(made["g"])
     train(other, second, 2)
@@ -95,7 +95,28 @@ def test_a_state_that_fits_goes_on_bit_for_bit_in_the_same_memory_order(rule: st
 @pytest.mark.parametrize("rule", RULES)
 def test_an_optimiser_that_took_no_step_yet_fits(rule: str) -> None:
     fresh = {"g": RULES[rule](network().parameters()).state_dict()}
-    assert fit(rule, fresh)["g"]["state"] == {}
+    assert fit(rule, fresh, 0)["g"]["state"] == {}
+
+
+@pytest.mark.parametrize("rule", ["adam", "amsgrad", "adamw", "rmsprop", "momentum"])
+def test_an_optimiser_that_lost_what_it_remembers_is_refused(rule: str) -> None:
+    state = saved(rule)
+    state["g"]["state"].pop(1)
+    with pytest.raises(ValueError, match="lacks 1 parameters"):
+        fit(rule, state)
+    state["g"]["state"].clear()
+    with pytest.raises(ValueError, match="lacks 4 parameters"):
+        fit(rule, state)
+
+
+def test_a_rate_is_another_only_where_a_schedule_moves_it() -> None:
+    state = saved("adam")
+    group("lr", 0.05)(state)
+    live = {"g": RULES["adam"](network().parameters())}
+    made = fitted_states(state, live, {"g": STEPS}, {"g"})
+    assert made["g"]["param_groups"][0]["lr"] == 0.05
+    with pytest.raises(ValueError, match=r"param_groups\.lr is 0\.05"):
+        fit("adam", state)
 
 
 def moments(state: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
@@ -220,6 +241,13 @@ OF_ADAM: dict[str, Attack] = {
     "another first rate": group("initial_lr", 0.2),
     "an unknown key": group("surprise", 1),
     "an unknown moment": first("max_exp_avg_sq", torch.zeros(4, 3, 3, 3)),
+    "another rate": group("lr", 5.0),
+    "decay": group("weight_decay", 1e-3),
+    "the other way": group("maximize", True),
+    "a lost parameter": lambda s: s["g"]["state"].pop(0),
+    "an emptied parameter": lambda s: s["g"]["state"].__setitem__(0, {}),
+    "step 0 of one": first("step", torch.tensor(0.0)),
+    "a step fewer of one": first("step", torch.tensor(2.0)),
     "a step beyond the run": first("step", torch.tensor(4.0)),
     "a step below zero": first("step", torch.tensor(-1.0)),
     "half a step": first("step", torch.tensor(0.5)),

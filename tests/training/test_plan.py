@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from animekit.errors import ConfigError, NotFoundError
+from animekit.errors import CheckpointError, ConfigError, NotFoundError
 from animekit.models import weights
 from animekit.models.base import Need
 from animekit.plugins import PluginSource, Registry
@@ -182,3 +182,25 @@ def test_a_bug_in_a_constructor_shows_before_the_data_are_read(
         plan("clumsy", **nowhere)
     with pytest.raises(NotFoundError, match="nothing"):
         plan("unready", **nowhere)
+
+
+def test_the_plan_of_a_run_that_goes_on_refuses_what_the_run_would(
+    planned: Callable[..., TrainPlan], tiny: Callable[..., Run]
+) -> None:
+    with pytest.raises(NotFoundError, match='no run "nosuch"'):
+        planned("gan", resume="nosuch")
+    run = tiny("gan", steps=1)
+    for resume in (True, run.id):
+        assert planned("gan", resume=resume, steps=3).folder == str(run.path)
+    with pytest.raises(ConfigError, match="cannot become"):
+        planned("gan", resume=run.path, seed=5)
+    for path in checkpoint.steps_of(run.path):
+        (path / "manifest.json").unlink()
+    with pytest.raises(CheckpointError, match="no usable checkpoint"):
+        planned("gan", resume=run.path)
+
+
+def test_a_name_is_planned_as_the_folder_is_called(planned: Callable[..., TrainPlan]) -> None:
+    assert Path(planned("gan", name="../x").folder).name == "0001-gan-x"
+    with pytest.raises(OSError, match="too long"):
+        planned("gan", name="n" * 300)

@@ -78,7 +78,8 @@ def test_forgetting_the_optimisers_would_be_seen(
     def forgetful(folder: Path) -> dict[str, Any]:
         state = read(folder)
         for optimizer in state["optimizers"].values():
-            optimizer["state"] = {}
+            for values in optimizer["state"].values():
+                values["exp_avg"].zero_()
         return state
 
     monkeypatch.setattr(checkpoint, "read_state", forgetful)
@@ -222,6 +223,24 @@ def test_a_run_that_lost_its_checkpoints_is_not_begun_again(tiny: Train) -> None
     with pytest.raises(UnusableError, match="no usable checkpoint"):
         tiny(resume=run.path, steps=3)
     assert len(run.metrics()) == 2
+
+
+@pytest.mark.parametrize("damaged", [["000003"], ["000002", "000003"]])
+def test_a_damaged_newest_checkpoint_is_said_and_the_steps_come_again(
+    tiny: Train, watcher: Watch, damaged: list[str]
+) -> None:
+    run, straight = tiny(steps=3, save_every=1), tiny(steps=4, save_every=1)
+    for name in damaged:
+        file = run.checkpoints / name / "state.pt"
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    watch, taken = watcher(), f"{3 - len(damaged):06d}"
+    tiny(resume=run.path, steps=4, loggers=[watch])
+    (words,) = [entry[2] for entry in watch.told if entry[:2] == ("note", "warning")]
+    assert " ".join(damaged) in words and f"damaged: going on from {taken}" in words
+    assert words in (run.path / "log.txt").read_text()
+    assert kill_runs.differences(straight, run) == []
 
 
 def test_another_machine_is_a_warning(tiny: Train, watcher: Watch) -> None:

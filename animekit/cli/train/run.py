@@ -47,6 +47,7 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
                 preset=preset,
                 config=common.config,
                 measure=MEASURED if timed else 0,
+                resume=resume,
                 progress=progress,
                 **shared,
             )

@@ -113,6 +113,11 @@ def _given(request: ExtractorRequest) -> Path:
 def _program(request: ExtractorRequest) -> Path:
     """Return the path of a TorchScript file, which may read and write files as its user may."""
     path = _given(request)
+    if weights.archive_kind(path) == "pickle":
+        raise CheckpointError(
+            f"{path} is not a TorchScript file: it holds pickled tensors",
+            "save it with torch.jit.save",
+        )
     if not request.trusted:
         raise CheckpointError(
             f"{path} is a TorchScript program: it can do to your files what you can, so it is not"

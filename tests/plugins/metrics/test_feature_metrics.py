@@ -700,6 +700,16 @@ def test_a_torchscript_program_is_not_even_read_without_consent(
             metric.compute(pictures(30), pictures(30))
 
 
+def test_a_file_of_pickled_tensors_is_not_called_a_program(
+    registry: Registry, tmp_path: Path
+) -> None:
+    path = tmp_path / "plain.pt"
+    torch.save({"x": torch.zeros(2)}, path)
+    error = make("fd", registry, extractor=str(path), size=24).missing()
+    assert error is not None and error.hint is not None
+    assert "is not a TorchScript file" in error.message and "trust" not in error.hint
+
+
 def test_an_evaluation_asks_for_consent_even_where_no_metric_was_named(
     registry: Registry, tmp_path: Path
 ) -> None:
