@@ -228,10 +228,8 @@ def load_model(
     The averaged weights are used unless ema is False.
     """
     registry = registry if registry is not None else plugins.load()
-    if where is None:
-        run, path, origin = _newest(registry, checkpoint, able)
-    else:
-        run, path, origin = _locate(where, checkpoint)
+    found = _newest(registry, checkpoint, able) if where is None else _locate(where, checkpoint)
+    run, path, origin = found
     if path.is_dir():
         _refuse_damaged(path, run)
     main = path / MODEL if path.is_dir() else path
@@ -288,9 +286,7 @@ def _without_plugin(runs: Sequence[Run], registry: Registry) -> str:
     for run in runs:
         model = _model_of(run)
         if model is not None and registry.find("model", model) is None:
-            return (
-                f" (not {run.id}: the plugin of {model} is not here; --plugins-dir DIR brings it)"
-            )
+            return f" (not {run.id}: the plugin of {model} is not here; try --plugins-dir DIR)"
     return ""
 
 
@@ -340,11 +336,7 @@ def _of_run(run: Run, checkpoint: str | int, words: str = "") -> tuple[Run, Path
             f"it has: {' '.join(have) or 'none'}",
             code="model.not_found",
         )
-    return (
-        run,
-        run.checkpoints / name,
-        f"using run {run.id}, checkpoint {checkpoint}{words}",
-    )
+    return run, run.checkpoints / name, f"using run {run.id}, checkpoint {checkpoint}{words}"
 
 
 def _counts(found: object, labels: Sequence[str]) -> np.ndarray | None:

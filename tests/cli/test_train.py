@@ -74,7 +74,7 @@ def test_a_plan_says_everything_and_makes_nothing(pictures: Path) -> None:
         r"generator 0\.\d+ M",
         r"g every 5 steps",
         r"img/s, about 0",
-        r"steps +70 +--set",
+        r"steps +70 +--steps",
     ):
         assert re.search(words, result.stdout), words
     assert not Path("runs").exists()
