@@ -370,4 +370,4 @@ def test_the_hint_behind_a_plugins_training_can_be_typed_and_its_run_is_not_pass
     assert bare.exit_code == 0, bare.stderr
     seen = " ".join(bare.stderr.split())
     assert "using run 0001-gan-" in seen
-    assert "not 0002-my-model-my-set32: the plugin of my-model is not here; --plugins-dir" in seen
+    assert "not 0002-my-model-my-set32: the plugin of my-model is not here; try --plugins" in seen
