@@ -140,8 +140,8 @@ def make_recipe(
         asked = config.resolve(TrainOptions, [_only(layer, options) for layer in layers]).params
         preset, choice = best_preset(presets_of(cls), asked, registry)
     if preset is not None:
-        layers.insert(0, preset_layer(cls, preset, registry))
-    layers = [config.current(layer, cls.Params, TrainOptions) for layer in layers]
+        own = preset_layer(cls, preset, registry)
+        layers.insert(0, config.current(own, cls.Params, TrainOptions))
     for layer in layers:
         for key in layer.values:
             if key not in known:
@@ -235,14 +235,6 @@ def presets_of(cls: type[Model]) -> dict[str, Preset]:
     module = sys.modules[cls.__module__]
     folder = Path(str(module.__file__)).parent / "presets"
     return presets([folder], cls.name)
-
-
-def find_preset(cls: type[Model], name: str) -> Preset:
-    """Return one preset; NotFoundError with the known ones."""
-    found = presets_of(cls)
-    if name not in found:
-        raise _no_preset(cls, name, found)
-    return found[name]
 
 
 def preset_layer(cls: type[Model], name: str, registry: Registry) -> Layer:

@@ -20,7 +20,7 @@ from animekit.nn.translators import (
 )
 from animekit.testing.check import check_model, tiny_model, tiny_stepper
 from animekit.training import samples
-from animekit.training.recipe import find_preset
+from animekit.training.recipe import presets_of
 from animekit_plugins.models.cyclegan import CycleGAN, CycleGANParams
 
 
@@ -253,10 +253,10 @@ def test_the_rate_falls_over_the_second_half_only_where_that_is_asked():
 
 
 def test_the_presets_are_the_papers_recipe_and_two_light_ones():
-    paper = find_preset(CycleGAN, "paper").layer("cyclegan").values
+    paper = presets_of(CycleGAN)["paper"].layer("cyclegan").values
     assert (paper["size"], paper["crop"], paper["batch_size"], paper["n_blocks"]) == (256, 30, 1, 9)
     assert (paper["lr"], paper["lr_schedule"], paper["pool_size"]) == (2e-4, "linear", 50)
     for name, size in (("cpu", None), ("cpu128", 128)):
-        light = find_preset(CycleGAN, name).layer("cyclegan").values
+        light = presets_of(CycleGAN)[name].layer("cyclegan").values
         assert light["g_channels"] == 32 and light["mirror"] and light["crop"]
         assert light.get("size") == size

@@ -22,7 +22,7 @@ from animekit.nn.translators import (
 )
 from animekit.testing.check import check_model, tiny_dataset, tiny_model, tiny_stepper
 from animekit.training import samples
-from animekit.training.recipe import find_preset
+from animekit.training.recipe import presets_of
 from animekit_plugins.models.stargan import StarGAN, StarGANParams, choose
 
 CELEBA = ImageSpec(32, 3, ("Black_Hair", "Blond_Hair", "Male", "Young"), (1, 1, 1, 1))
@@ -282,7 +282,7 @@ def test_fewer_halvings_leave_the_blocks_a_larger_image():
 
 
 def test_the_preset_for_processors_is_light():
-    light = find_preset(StarGAN, "cpu").layer("stargan").values
+    light = presets_of(StarGAN)["cpu"].layer("stargan").values
     assert (light["g_channels"], light["n_blocks"], light["n_critic"]) == (32, 3, 2)
     assert "z_dim" not in light
 

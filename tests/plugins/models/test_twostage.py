@@ -20,7 +20,7 @@ from animekit.images.pixels import to_float
 from animekit.images.write import read_png_text
 from animekit.runs.run import Run, load_model
 from animekit.testing.check import check_model, small_params, tiny_dataset, tiny_model, tiny_stepper
-from animekit.training.recipe import find_preset, make_recipe
+from animekit.training.recipe import make_recipe, presets_of
 from animekit_plugins.models._colorizer import Colorizer, luminance, tint
 from animekit_plugins.models.twostage import TwoStage
 from tests.attacks import kill_runs
@@ -331,7 +331,7 @@ def test_the_coloriser_learns_to_paint_what_is_asked() -> None:
 
 def test_the_presets_name_the_model_and_their_parameters_are_known(registry: Any) -> None:
     for name in ("cpu", "demo", "seed003"):
-        assert "twostage" in find_preset(TwoStage, name).models
+        assert "twostage" in presets_of(TwoStage)[name].models
         made = make_recipe("twostage", registry, preset=name)
         model = TwoStage(made.params, tiny_dataset().spec(64))
         model.validate()
