@@ -131,17 +131,16 @@ def outline(
         raise UsageError("--min-faces needs the metric faces", "add --faces")
     real = find_real(ref, contenders[0], request.ref_tags)
     names = _names(metrics, contenders[0].size, request, registry)
-    odd = tuple(_of_two_meanings(each) for each in contestants if _is_ambiguous(each))
+    odd = tuple(filter(None, map(_of_two_meanings, contestants)))
     return EvaluateOutline(request, registry, contenders, real, metrics, names, odd)
 
 
-def _is_ambiguous(word: Any) -> bool:
-    return isinstance(word, str) and len(meanings(word)) > 1
-
-
-def _of_two_meanings(word: str) -> Oddity:
-    """Say what a word was taken for that names something else too."""
-    first, other, *_ = meanings(word)
+def _of_two_meanings(word: Any) -> Oddity | None:
+    """Say what a word was taken for that names something else too; None for all others."""
+    found = meanings(word) if isinstance(word, str) else []
+    if len(found) < 2:
+        return None
+    first, other, *_ = found
     return Oddity("name.meanings", f'"{word}" is taken for {first}, not for {other}')
 
 
