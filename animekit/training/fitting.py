@@ -187,8 +187,7 @@ def _same(value: Any, live: Any) -> bool:
     if type(value) is not type(live):
         return False
     if isinstance(live, (list, tuple)):
-        pairs = zip(value, live, strict=False)
-        return len(value) == len(live) and all(_same(*pair) for pair in pairs)
+        return len(value) == len(live) and all(map(_same, value, live))
     if isinstance(live, Tensor):
         return value.shape == live.shape and torch.equal(value, live.cpu())
     return bool(value == live)
@@ -203,8 +202,7 @@ def _alike(value: Any, live: Any) -> bool:
     if type(value) is not type(live):
         return False
     if isinstance(live, (list, tuple)):
-        pairs = zip(value, live, strict=False)
-        return len(value) == len(live) and all(_alike(*pair) for pair in pairs)
+        return len(value) == len(live) and all(map(_alike, value, live))
     if isinstance(live, Tensor):
         return value.shape == live.shape and value.dtype == live.dtype and finite(value)
     return isinstance(live, (bool, str))
