@@ -14,7 +14,15 @@ import numpy as np
 
 from animekit.errors import AnimekitError, DataError, NotFoundError
 from animekit.foreign import parse_json
-from animekit.labels.rows import MAX_LINE, MAX_ROWS, TagRow, numbered, sheet_of, too_large
+from animekit.labels.rows import (
+    MAX_BYTES,
+    MAX_LINE,
+    MAX_ROWS,
+    TagRow,
+    numbered,
+    sheet_of,
+    too_large,
+)
 from animekit.labels.tables import MAX_CELLS, AttributeTable, labels_of, parse_labels, read_labels
 from animekit.labels.tags import SkippedRow, Tags, decoded, tags_of
 from animekit.labels.words import shown
@@ -167,7 +175,8 @@ class _Folder:
 
     def read(self, name: str) -> bytes:
         try:
-            return (self.top / name).read_bytes()
+            with (self.top / name).open("rb") as file:
+                return file.read(MAX_BYTES + 1)  # of which `decoded` says that it is too much
         except OSError as error:
             raise DataError(f"cannot read {self.top / name}: {error.strerror}") from None
 
