@@ -130,7 +130,7 @@ def _presets(line: Line) -> Iterator[Item]:
 
 def _run_folders(line: Line) -> list[Path]:
     """Return the run folders, the newest first."""
-    from animekit.runs.run import RUNS, list_runs
+    from animekit.runs.names import RUNS, list_runs
 
     training = line.context.parent is not None and line.context.parent.info_name == "train"
     folder = line.given("out" if training else "runs")

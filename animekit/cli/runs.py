@@ -48,7 +48,8 @@ def ls(common: Common, runs: Path) -> list[dict[str, Any]]:
       animekit runs ls --json
       animekit runs ls --runs /data/runs
     """
-    from animekit.runs.run import Run, list_runs
+    from animekit.runs.names import list_runs
+    from animekit.runs.run import Run
 
     rows = [facts(Run(path)) for path in list_runs(runs)]
     if not rows:

@@ -7,7 +7,8 @@ from animekit.errors import AnimekitError, NotFoundError, UnusableError
 from animekit.models import weights
 from animekit.plugins import Registry
 from animekit.runs.checkpoint import steps_of
-from animekit.runs.run import RUNS, Loaded, Run, list_runs, load_model
+from animekit.runs.names import RUNS, list_runs
+from animekit.runs.run import Loaded, Run, load_model
 
 BUNDLED = "cfaces64"  # the bundled weights that take prompts
 

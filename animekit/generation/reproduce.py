@@ -17,7 +17,8 @@ from animekit.generation.recipe import Layout, NoiseFile, Recipe
 from animekit.generation.result import Generated
 from animekit.models import sampling
 from animekit.models.weights import bundled, imported
-from animekit.runs.run import Loaded, Run, Weights, list_runs, load_model
+from animekit.runs.names import list_runs
+from animekit.runs.run import Loaded, Run, Weights, load_model
 from animekit.text import clipped
 
 if TYPE_CHECKING:

@@ -28,10 +28,7 @@ from animekit.runs.checkpoint import (
     steps_of,
     verify,
 )
-from animekit.runs.names import RUNS as RUNS
-from animekit.runs.names import find_run, folder_of, meanings
-from animekit.runs.names import list_runs as list_runs
-from animekit.runs.names import number_of as number_of
+from animekit.runs.names import RUNS, find_run, folder_of, list_runs, meanings
 from animekit.runs.reports import Reports, read_reports
 from animekit.text import Printed, number
 

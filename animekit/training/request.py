@@ -10,7 +10,7 @@ from typing import Any
 from animekit import plugins
 from animekit.files import Progress
 from animekit.plugins import Registry
-from animekit.runs.run import RUNS
+from animekit.runs.names import RUNS
 
 
 @dataclass(frozen=True)

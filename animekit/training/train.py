@@ -19,7 +19,8 @@ from animekit.files import Progress
 from animekit.models import weights
 from animekit.plugins import Registry
 from animekit.runs import checkpoint
-from animekit.runs.run import RUNS, Run, write_config
+from animekit.runs.names import RUNS
+from animekit.runs.run import Run, write_config
 from animekit.seeds import derive_seed
 from animekit.signals import StopSignals
 from animekit.training import samples

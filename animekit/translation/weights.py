@@ -13,7 +13,8 @@ from animekit.hub import catalog
 from animekit.models import weights
 from animekit.models.abilities import Translates
 from animekit.runs.checkpoint import MODEL, steps_of
-from animekit.runs.run import RUNS, Loaded, Run, list_runs, load_model
+from animekit.runs.names import RUNS, list_runs
+from animekit.runs.run import Loaded, Run, load_model
 from animekit.text import did_you_mean
 
 if TYPE_CHECKING:

@@ -40,7 +40,8 @@ from animekit.images.pixels import to_uint8
 from animekit.images.write import write_png
 from animekit.models.sampling import as_generating, draw, noise_of_seeds
 from animekit.runs.checkpoint import steps_of
-from animekit.runs.run import Run, list_runs, load_model
+from animekit.runs.names import list_runs
+from animekit.runs.run import Run, load_model
 from animekit.training.job import new_job
 from animekit.training.request import TrainRequest
 from animekit.training.train import train

@@ -33,7 +33,8 @@ from animekit import plugins
 from animekit.models import weights
 from animekit.models.base import Need
 from animekit.runs import checkpoint
-from animekit.runs.run import Run, list_runs
+from animekit.runs.names import list_runs
+from animekit.runs.run import Run
 from animekit.testing.tiny import small_params
 from animekit.training.stepper import Stepper
 from animekit.training.train import train

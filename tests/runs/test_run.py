@@ -14,7 +14,8 @@ import pytest
 
 from animekit.errors import CheckpointError, NotFoundError
 from animekit.files import write_atomic
-from animekit.runs.run import Run, list_runs, number_of
+from animekit.runs.names import list_runs, number_of
+from animekit.runs.run import Run
 
 
 def make(runs: Path, model: str = "gan", data: str = "faces32") -> Run:

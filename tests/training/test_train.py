@@ -17,7 +17,8 @@ from animekit.errors import DataError, DeviceError, Stopped, Terminated
 from animekit.images.pixels import resize
 from animekit.runs import checkpoint
 from animekit.runs.checkpoint import newest_sound, steps_of
-from animekit.runs.run import Run, list_runs
+from animekit.runs.names import list_runs
+from animekit.runs.run import Run
 from animekit.training.logger import Logger
 from animekit.training.train import GRID
 

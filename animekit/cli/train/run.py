@@ -13,8 +13,8 @@ from animekit.cli.train.show import display
 from animekit.config import current, parse_set, show
 from animekit.models.base import Model
 from animekit.plugins import LOOSE
+from animekit.runs.names import RUNS
 from animekit.runs.reports import last_with
-from animekit.runs.run import RUNS
 from animekit.training.plan import TrainPlan
 from animekit.training.recipe import TrainOptions
 
