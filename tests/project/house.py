@@ -29,8 +29,9 @@ LAYERS: dict[str, int] = {
     "models": 4,
     **dict.fromkeys(("runs", "hub"), 5),
     **dict.fromkeys(VERBS, 6),
-    **dict.fromkeys(("", "demonstration", "testing"), 7),  # "" is animekit/__init__.py
-    **dict.fromkeys(("__main__", "cli"), 8),
+    # 7 and 8 are for rooms that stand on several verbs, as comparisons of runs do
+    **dict.fromkeys(("", "demonstration", "testing"), 9),  # "" is animekit/__init__.py
+    **dict.fromkeys(("__main__", "cli"), 10),
 }
 """How high each room and ground module of animekit/ stands; an import goes down, or stays."""
 
