@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from animekit.files import cores
 
 Precision = Literal["auto", "fp32", "bf16"]
 CROWDED = 0.35  # share of the cores that others take, from which on it is worth a word
+WINDOW, STALE = 0.3, 60.0  # seconds over which it is looked at, at least, and for which it holds
 
 
 def choose_device(name: str) -> torch.device:
@@ -66,15 +68,15 @@ def native_bf16() -> bool:
 
 
 def thread_count(count: int | None) -> int:
-    """Return the CPU threads for --threads: by default one a core that we may use.
+    """Return the CPU threads for --threads: by default one a core that no other program has.
 
-    They are as many where other programs run beside: waiting threads sleep (OMP_WAIT_POLICY is set
-    as animekit is imported), and fewer would get a smaller share of the machine.
+    Threads wait for each other at every layer. One that shares its core comes last each time, and
+    two beside two busy loops can take four times as long as one alone.
     """
     if count is not None and count < 1:
         raise UsageError(f"{count} threads cannot compute", "--threads 1 or more, or leave it out")
     if count is None and "OMP_NUM_THREADS" not in os.environ:
-        count = cores()
+        count = CROWD.free_cores()
     return count or torch.get_num_threads()
 
 
@@ -135,6 +137,29 @@ class OtherWork:
 
 
 SINCE_START = OtherWork()
+
+
+@dataclass
+class Crowd:
+    """How many cores other programs leave to us; looked at again when the answer is old."""
+
+    work: OtherWork = field(default_factory=OtherWork)
+    since: float = field(default_factory=time.monotonic)
+    free: int | None = None
+
+    def free_cores(self) -> int:
+        """Return the number of cores that others hardly use, one at least."""
+        window = time.monotonic() - self.since
+        if self.free is None or window > STALE:
+            time.sleep(max(0.0, WINDOW - window))  # the clock of the cores ticks in 10 ms
+            share, count = self.work.share(), cores()
+            crowded = share is not None and share >= CROWDED
+            self.free = max(1, round(count * (1 - share))) if share and crowded else count
+            self.since = time.monotonic()
+        return self.free
+
+
+CROWD = Crowd()
 
 
 def environment() -> dict[str, Any]:

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from animekit import device as devices
 from animekit import plugins
 from animekit.config import renamed_arguments
@@ -63,7 +65,7 @@ def evaluate(
     download; "all" has those too that say little. `params` are such as {"swd.patches": 64}. `num`
     images of each side are compared, by default as many as the real ones can give twice, so that
     the floor of real against real has the same number; `quick` means 1,000, once. `threads` are
-    those of the CPU, one a core by default. `trust_extractor` agrees to a TorchScript extractor, a
+    those of the CPU, one a free core by default. `trust_extractor` agrees to a TorchScript extractor, a
     program that runs as you. Gates, `fail_if` such as "swd_avg>40" and `min_faces` of 25, are told
     by `failure()` of the result; its `save()` writes the record and the pictures.
     """
@@ -324,6 +326,6 @@ class Evaluator:
             "metrics": {
                 name: self._metric(name, 0).params.model_dump(mode="json") for name in plan.metrics
             },
-            "threads": devices.thread_count(request.threads),
+            "threads": torch.get_num_threads(),
             "environment": devices.environment(),
         }

@@ -62,7 +62,7 @@ def generate(
     `vary` and `matrix` are its older names. With `best_of`, each image is that of so many seeds on
     which the bundled tagger reads best what was asked for. `labels` [N, L] go to the model as they
     are. `device` is auto, cpu or a number; left out, the model stays where it is. `threads` of the
-    CPU, one a core by default, change how long it takes and no byte.
+    CPU, one a free core by default, change how long it takes and no byte.
 
     Raises UnusableError for a model that makes no images from noise, or takes no labels.
     """

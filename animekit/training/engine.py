@@ -66,8 +66,10 @@ class LocalEngine:
         precision: Literal["fp32", "bf16"] = "fp32",
         channels_last: bool = True,
         compiled: bool = False,
+        threads: int | None = None,
     ) -> None:
         self.device = device
+        self.threads = threads
         self.precision = precision
         self.channels_last = channels_last
         self.compiled = compiled

@@ -19,9 +19,15 @@ from animekit.data.pack import Pack, pack
 from animekit.data.sampler import Loader
 from animekit.data.spec import ImageSpec
 from animekit.data.unpaired import PairLoader, find_domains
-from animekit.device import choose_device, choose_precision, environment, thread_count
+from animekit.device import (
+    CROWD,
+    choose_device,
+    choose_precision,
+    environment,
+    thread_count,
+)
 from animekit.errors import ConfigError, UnusableError
-from animekit.files import Progress
+from animekit.files import Progress, cores
 from animekit.models.base import Model, Need
 from animekit.plugins import Registry
 from animekit.seeds import derive_seed
@@ -141,7 +147,7 @@ class TrainJob:
                 "device": str(self.engine.device),
                 "precision": self.engine.precision,
                 "compile": self.engine.compiled,
-                "threads": thread_count(self.recipe.options.threads),
+                "threads": self.engine.threads,
             },
             "spec": {
                 "size": self.spec.size,
@@ -179,8 +185,15 @@ def new_job(request: TrainRequest) -> TrainJob:
         precision=choose_precision(options.precision, device),
         channels_last=options.channels_last,
         compiled=_compile(options, device.type),
+        threads=thread_count(options.threads),
     )
-    return with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
+    job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
+    if options.threads is None and engine.threads == CROWD.free != cores():
+        job.warnings.append(
+            f"other programs work beside this, so it takes {engine.threads} of {cores()} cores"
+            f" (--threads {cores()} takes all; results differ in their last bits)"
+        )
+    return job
 
 
 def _compile(options: TrainOptions, device: str) -> bool:

@@ -94,7 +94,7 @@ def plan(
     recipe, options, built = job.recipe, job.recipe.options, job.build()
     weights = sum(p.numel() for p in built.parameters())
     total = options.total_steps()
-    with threads(options.threads) as count:
+    with threads(job.engine.threads) as count:
         speed = _measure(job, measure) if measure else None
     everything = {**recipe.params.model_dump(), **options.model_dump()}
     return TrainPlan(

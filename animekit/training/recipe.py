@@ -52,7 +52,7 @@ class TrainOptions(Params):
         "auto", description="torch.compile; auto: on a GPU in runs of 2,000 steps or more"
     )
     channels_last: bool = Field(True, description="memory order of images: channels last")
-    threads: int | None = Field(None, ge=1, description="CPU threads (default: all cores)")
+    threads: int | None = Field(None, ge=1, description="CPU threads (default: one a free core)")
     ema_decay: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights")
     mirror: bool = Field(False, description="mirror images at random")
     balance: bool = Field(

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from animekit.config import Layer, Params, current, resolve, unknown_key
-from animekit.device import choose_device
+from animekit.device import choose_device, thread_count
 from animekit.errors import CheckpointError, ConfigError, UnusableError
+from animekit.files import cores
 from animekit.models import weights
 from animekit.models.base import Model
 from animekit.runs import checkpoint
@@ -68,8 +69,16 @@ def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine
         precision=resolved["precision"],
         channels_last=recipe.options.channels_last,
         compiled=resolved["compile"],
+        threads=_threads(recipe.options.threads, resolved.get("threads")),
     )
     return recipe, engine, [str(name) for name in labels]
+
+
+def _threads(asked: int | None, before: object) -> int:
+    """Return the threads asked for, or those of before where they can be had: bits follow them."""
+    if asked is None and type(before) is int and 1 <= before <= cores():
+        return before
+    return thread_count(asked)
 
 
 def fixed_values(job: TrainJob) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class Trainer:
         registry: Registry,
     ) -> None:
         self.job, self.run, self.options = job, run, job.recipe.options
-        self.threads = stack.enter_context(threads(self.options.threads))
+        stack.enter_context(threads(job.engine.threads))
         # Killed before its first checkpoint, a run has nothing to lose and begins again.
         self.fresh = not checkpoint.steps_of(run.path) and not run.metrics()
         self.manifest: dict[str, Any] = {}

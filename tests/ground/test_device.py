@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from animekit import evaluate, generate, reconstruct, transfer
-from animekit.device import CROWDED, OtherWork, thread_count, threads
+from animekit.device import CROWDED, STALE, Crowd, OtherWork, thread_count, threads
 from animekit.errors import UsageError
 from animekit.models.weights import BUNDLED
 from tests.support import answer
@@ -93,8 +93,31 @@ def test_where_the_system_does_not_tell_nothing_is_said(tmp_path: Path) -> None:
     assert work.share() is None and work.warning() is None
 
 
-def test_threads_by_default_follow_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux tells it in /proc/stat")
+@pytest.mark.parametrize(("others", "free"), [(0.0, 8), (0.2, 8), (0.5, 4), (0.8, 2), (1.0, 1)])
+def test_threads_leave_the_cores_that_others_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: float, free: int
+) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("animekit.device.cores", lambda: 8)
+    path = stat(tmp_path / "stat", 1000, 1000)
+    crowd = Crowd(OtherWork(path))
+    monkeypatch.setattr("animekit.device.CROWD", crowd)
+    busy = int(1_000_000 * others)
+    stat(path, 1000 + busy, 1000 + 1_000_000 - busy)
+    assert thread_count(None) == free
+    stat(path, 5_000_000, 1000)
+    assert thread_count(None) == free  # what was found holds for a while
+    assert thread_count(6) == 6
+    crowd.since -= STALE
+    assert thread_count(None) == 1
+
+
+def test_threads_by_default_follow_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("animekit.device.CROWD", Crowd(OtherWork(tmp_path / "nowhere")))
     monkeypatch.setattr("animekit.device.cores", lambda: 5)
     assert thread_count(None) == 5
     with threads(2):

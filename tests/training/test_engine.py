@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from animekit.device import choose_device, choose_precision, native_bf16, thread_count, threads
+from animekit.device import (
+    Crowd,
+    OtherWork,
+    choose_device,
+    choose_precision,
+    native_bf16,
+    thread_count,
+    threads,
+)
 from animekit.errors import DeviceError
 from animekit.training.engine import LocalEngine
 
@@ -166,8 +175,9 @@ def test_threads_are_what_was_asked_for_and_then_what_they_were() -> None:
 
 
 def test_by_default_there_is_a_thread_for_each_core_unless_the_environment_says_else(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("animekit.device.CROWD", Crowd(OtherWork(tmp_path / "nowhere")))
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert thread_count(None) == 3

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from animekit.device import Crowd
 from animekit.errors import ConfigError, NotFoundError, Stopped, UnusableError
 from animekit.files import write_atomic
 from animekit.runs import checkpoint
@@ -253,6 +255,28 @@ def test_another_machine_is_a_warning(tiny: Train, watcher: Watch) -> None:
     tiny(resume=run.path, steps=2, loggers=[watch])
     warnings = " ".join(entry[2] for entry in watch.told if entry[:2] == ("note", "warning"))
     assert "torch was 1.0" in warnings and "ABACUS" in warnings and "threads was 64" in warnings
+
+
+def test_a_run_goes_on_with_its_threads_however_busy_the_machine_is(
+    tiny: Train, watcher: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    crowd = Crowd(free=1, since=time.monotonic())
+    for place in ("device.CROWD", "training.job.CROWD"):
+        monkeypatch.setattr(f"animekit.{place}", crowd)
+    for place in ("device.cores", "training.job.cores", "training.resume.cores"):
+        monkeypatch.setattr(f"animekit.{place}", lambda: 2)
+
+    def warnings(watch: Any) -> str:
+        return " ".join(entry[2] for entry in watch.told if entry[:2] == ("note", "warning"))
+
+    run = tiny("gan", steps=1, threads=None, loggers=[first := watcher()])
+    assert run.config["resolved"]["threads"] == 1 and "takes 1 of 2 cores" in warnings(first)
+    crowd.free = 2
+    tiny(resume=run.path, steps=2, loggers=[second := watcher()])
+    assert Run(run.path).config["resolved"]["threads"] == 1 and warnings(second) == ""
+    tiny(resume=run.path, steps=3, threads=2, loggers=[third := watcher()])
+    assert "threads was 1 and is 2" in warnings(third)
 
 
 def test_two_trainers_cannot_share_a_run_folder(
