@@ -1,0 +1,58 @@
+"""The curves of runs: which panels there are, and the files in a run's folder."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from animekit.runs.curves import panels, write_curves
+from animekit.runs.history import History, Mark, Series
+from tests.runs.test_history import ROWS, run_of
+
+ONE = History(
+    series={
+        "d/adv": Series((10, 20), (1.0, 100.0)),
+        "d/gp": Series((10, 20), (1.0, 0.5)),
+        "d/acc_real": Series((10, 20), (0.5, 1.0)),
+        "g/adv": Series((10, 20), (-1.0, 2.0)),
+        "swd_avg": Series((20,), (40.0,)),
+        "seconds": Series((10, 20), (1.0, 2.0)),
+    },
+    marks=(Mark(10, "resume"),),
+    floors={"swd_avg": 9.0},
+)
+
+
+def test_a_run_has_a_panel_for_metrics_phases_and_what_is_measured() -> None:
+    found = {panel.title: panel for panel in panels({"a": ONE})}
+    assert list(found) == ["swd_avg", "losses of d", "losses of g", "accuracy of D"]
+    assert found["swd_avg"].floor == 9.0 and found["losses of d"].floor is None
+    assert [curve.label for curve in found["losses of d"].curves] == ["d/adv", "d/gp"]
+    assert found["losses of d"].log and not found["losses of g"].log
+    assert all(panel.marks == ONE.marks for panel in found.values())
+
+
+def test_several_runs_share_a_panel_for_each_number() -> None:
+    other = History({"swd_avg": Series((5,), (80.0,)), "v/kl": Series((5,), (1.0,))})
+    found = {panel.title: panel for panel in panels({"a": ONE, "b": other})}
+    assert [curve.label for curve in found["swd_avg"].curves] == ["a", "b"]
+    assert [curve.label for curve in found["v/kl"].curves] == ["b"]
+    assert found["swd_avg"].floor == 9.0 and found["swd_avg"].marks == ()
+
+
+def test_the_files_hold_what_was_reported(tmp_path: Path) -> None:
+    assert write_curves(run_of(tmp_path))
+    with (tmp_path / "curves.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["10", "20"]
+    assert rows[1]["d/adv"] == "1.0" and rows[0]["swd_avg"] == ""
+    assert {path.name for path in tmp_path.glob("curves.*")} == {
+        "curves.png",
+        "curves.svg",
+        "curves.csv",
+    }
+
+
+def test_one_report_is_no_curve(tmp_path: Path) -> None:
+    assert not write_curves(run_of(tmp_path, [dict(ROWS[0])]))
+    assert not list(tmp_path.glob("curves.*"))
