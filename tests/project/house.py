@@ -29,7 +29,8 @@ LAYERS: dict[str, int] = {
     "models": 4,
     **dict.fromkeys(("runs", "hub"), 5),
     **dict.fromkeys(VERBS, 6),
-    # 7 and 8 are for rooms that stand on several verbs, as comparisons of runs do
+    # 7 and 8 are for rooms that stand on several verbs
+    **dict.fromkeys(("comparison",), 7),
     **dict.fromkeys(("", "demonstration", "testing"), 9),  # "" is animekit/__init__.py
     **dict.fromkeys(("__main__", "cli"), 10),
 }
