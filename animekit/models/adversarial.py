@@ -168,13 +168,13 @@ class AdversarialModel(Model):
         return None
 
     def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the fakes and labels that D sees in this step, some exchanged for past ones."""
+        """Return fakes and labels as D sees them in this step: some may be past ones."""
         return (images, labels) if self.memory is None else self.memory.exchange(images, labels)
 
     def told_of_real(self, real: Batch, fake: Batch) -> Tensor | None:
-        """Return the labels beside which D sees real images: those that this step asks for.
+        """Return the labels beside which D sees real images.
 
-        Those of the fakes are others where some of these are past ones.
+        They are those that this step asks for; past fakes have others.
         """
         return fake.labels if real.target is None else real.target
 

@@ -78,9 +78,9 @@ class Replay(nn.Module):
 
     @torch.no_grad()
     def exchange(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return fakes [N, C, S, S] and labels [N, L], the first `exchanged` out of the memory.
+        """Return fakes [N, C, S, S] and labels [N, L], some out of the memory.
 
-        Before the memory holds anything they are those that were given. Fakes of no labels are
+        Those are the first `exchanged(N)`. Before the memory holds anything they are those that were given. Fakes of no labels are
         kept without.
         """
         count = self.exchanged(len(images))
@@ -96,7 +96,7 @@ class Replay(nn.Module):
         return torch.cat([shown, images[count:]]), asked
 
     def exchanged(self, count: int) -> int:
-        """Return how many fakes of a batch of so many take the places of those of this step."""
+        """Return how many of a batch of so many fakes come out of the memory."""
         return min(round(self.share * count), self.size)
 
     def _keep(self, images: Tensor, labels: Tensor | None) -> None:
