@@ -13,8 +13,8 @@ class Batch:
 
     `others` are images of the second domain where the data are two unpaired sets.
 
-    `target` [N, L] is what fakes are asked to be; in the batch of fakes that an objective sees,
-    it is their `labels`.
+    `target` [N, L] is what fakes are asked to be in this step. In the batch of fakes that an
+    objective sees, `labels` are what those were asked to be, which may be past ones.
     """
 
     images: Tensor

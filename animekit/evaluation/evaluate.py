@@ -15,10 +15,8 @@ from animekit import device as devices
 from animekit import plugins
 from animekit.config import renamed_arguments
 from animekit.errors import PluginError, UnusableError
-from animekit.evaluation import collapse
 from animekit.evaluation.fakes import Contender, Drawn, ModelContender
 from animekit.evaluation.image_set import Oddity
-from animekit.evaluation.look import Look
 from animekit.evaluation.metric import Exhibit, Metric, MetricContext
 from animekit.evaluation.number_names import number_names
 from animekit.evaluation.plan import EvaluateOutline, EvaluatePlan, outline
@@ -26,6 +24,8 @@ from animekit.evaluation.reals import attempt, undefined
 from animekit.evaluation.request import EvaluateRequest, StageProgress
 from animekit.evaluation.result import Column, Evaluation, Numbers, Row, keys_of, summarise
 from animekit.gates import readable
+from animekit.images.look import Look
+from animekit.models import collapse
 from animekit.plugins import Registry
 
 __all__ = ["Evaluation", "evaluate"]

@@ -12,13 +12,13 @@ import numpy as np
 
 from animekit.device import choose_device
 from animekit.errors import NotFoundError, UnusableError
-from animekit.evaluation.collapse import Training
 from animekit.evaluation.image_set import ImageSet, LabelTable, known_colours, open_images
 from animekit.evaluation.request import EvaluateRequest
 from animekit.files import Progress
 from animekit.labels import conditions
 from animekit.labels.tags import NAMES, known
 from animekit.models import sampling
+from animekit.models.collapse import Training
 from animekit.models.sampling import attributes_of
 from animekit.runs.checkpoint import MODEL
 from animekit.runs.names import meanings

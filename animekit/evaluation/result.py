@@ -21,8 +21,8 @@ from animekit.images.write import write_png
 from animekit.text import Printed
 
 if TYPE_CHECKING:
-    from animekit.evaluation.collapse import Verdict
     from animekit.evaluation.image_set import Oddity
+    from animekit.models.collapse import Verdict
     from animekit.runs.run import Run
 
 FACES = ("faces_figure", "faces_own")  # of 25; the course's count goes before our own

@@ -20,6 +20,7 @@ from animekit.nn import losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
 from animekit.nn.augment import ADAPT_EVERY, Augmentation
 from animekit.nn.layers import initialise, normalise_spectrally
+from animekit.nn.memory import Replay
 from animekit.nn.schedules import SCHEDULES
 
 __all__ = ["AdversarialModel", "AdversarialParams", "UpdateRule"]
@@ -56,6 +57,7 @@ class AdversarialModel(Model):
             normalise_spectrally(self.discriminator)
         p = self.params
         self.augmentation = Augmentation(p.augment, p.augment_strength, p.augment_target)
+        self.memory = Replay(n, p.replay_share, spec) if (n := p.replay_size) else None
 
     def build_generator(self) -> torch.nn.Module:
         """Return the generator: z [N, z_dim] -> images [N, C, S, S] in [-1, 1]."""
@@ -166,8 +168,15 @@ class AdversarialModel(Model):
         return None
 
     def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the fakes and labels that D sees in this step: those given."""
-        return images, labels
+        """Return fakes and labels as D sees them in this step: some may be past ones."""
+        return (images, labels) if self.memory is None else self.memory.exchange(images, labels)
+
+    def told_of_real(self, real: Batch, fake: Batch) -> Tensor | None:
+        """Return the labels beside which D sees real images.
+
+        They are those that this step asks for; past fakes have others.
+        """
+        return fake.labels if real.target is None else real.target
 
     def critic(self, labels: Tensor | None) -> losses.Discriminator:
         """Return what penalties look at: images -> logits beside their labels."""
@@ -213,7 +222,7 @@ class AdversarialModel(Model):
         if self.params.instance_noise:
             images = images + self.params.instance_noise * torch.randn_like(images)
         seen = self.augmentation(images)
-        return Batch(seen, labels, batch.z, batch.mask, kept={"plain": images})
+        return Batch(seen, labels, batch.z, batch.mask, batch.target, kept={"plain": images})
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw z [n, z_dim] on the CPU: normal, uniform or on a sphere (tip 3).

@@ -38,6 +38,7 @@ class AdversarialParams(config.Params):
             "spectral_norm",
             "minibatch_std",
             *("r1_weight", "r2_weight", "dragan_weight", "penalty_every"),
+            *("replay_size", "replay_share"),
         ),
         "augmentation": ("augment", "augment_strength", "augment_target"),
         "noise": ("z_dim", "z", "z_std", "truncation", "instance_noise"),
@@ -97,6 +98,8 @@ class AdversarialParams(config.Params):
     penalty_every: int = Field(
         1, ge=1, description="R1, R2 and DRAGAN in steps that it divides, that many times as heavy"
     )
+    replay_size: int = Field(0, ge=0, description="past fakes that are kept to be shown to D again")
+    replay_share: float = Field(0.5, gt=0, lt=1, description="share of past fakes in a batch")
     augment: tuple[Kind, ...] = Field(
         (), description="changes at random to all that D sees: color, translation, cutout"
     )

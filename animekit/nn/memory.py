@@ -77,27 +77,35 @@ class Replay(nn.Module):
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def exchange(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def exchange(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return fakes [N, C, S, S] and labels [N, L], some out of the memory.
 
-        Before the memory holds anything they are those that were given.
+        Those are the first `exchanged(N)`. Before the memory holds anything they are those that were given. Fakes of no labels are
+        kept without.
         """
-        count = min(round(self.share * len(images)), self.size)
+        count = self.exchanged(len(images))
         rows = (torch.rand(count, device=images.device) * self.filled).long()
         rows = rows.minimum((self.filled - 1).clamp(min=0))  # a product may be rounded up
-        old, their_labels = self.images[rows] / 127.5 - 1, self.labels[rows]
-        there = self.filled > 0
+        there, old = self.filled > 0, self.images[rows] / 127.5 - 1
         shown = torch.where(there, old.to(images.dtype), images[:count])
-        asked = torch.where(there, their_labels.to(labels.dtype), labels[:count])
-        self._keep(images[:count], labels[:count])
-        return torch.cat([shown, images[count:]]), torch.cat([asked, labels[count:]])
+        asked = labels
+        if labels is not None:
+            first = torch.where(there, self.labels[rows].to(labels.dtype), labels[:count])
+            asked = torch.cat([first, labels[count:]])
+        self._keep(images[:count], None if labels is None else labels[:count])
+        return torch.cat([shown, images[count:]]), asked
 
-    def _keep(self, images: Tensor, labels: Tensor) -> None:
+    def exchanged(self, count: int) -> int:
+        """Return how many of a batch of so many fakes come out of the memory."""
+        return min(round(self.share * count), self.size)
+
+    def _keep(self, images: Tensor, labels: Tensor | None) -> None:
         count = len(images)
         growing = self.filled + count <= self.size
         free = self.filled + torch.arange(count, device=images.device)
         taken = torch.randperm(self.size, device=images.device)[:count]
         places = torch.where(growing, free, taken)
         self.images[places] = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        self.labels[places] = labels.to(self.labels.dtype)
+        if labels is not None:
+            self.labels[places] = labels.to(self.labels.dtype)
         self.filled += torch.where(growing, count, 0)

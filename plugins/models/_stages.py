@@ -14,7 +14,6 @@ from animekit.models.base import Losses
 from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
 from animekit.nn import losses
 from animekit.nn.architectures import Discriminator
-from animekit.nn.memory import Replay
 from animekit_plugins.models._colorizer import Colorizer
 
 
@@ -25,7 +24,7 @@ class TwoStageParams(ConditionalParams):
     topics = {
         "networks": ("c_channels", "cd_channels"),
         "noise": ("c_z_dim",),
-        "regularisers": ("gp_weight", "replay_size", "replay_share", "l1_weight"),
+        "regularisers": ("gp_weight", "l1_weight"),
     }
 
     objective: Literal["gan", "wasserstein"] = Field(
@@ -37,7 +36,6 @@ class TwoStageParams(ConditionalParams):
     replay_size: int = Field(
         0, ge=0, description="past fakes that each stage keeps to show D again"
     )
-    replay_share: float = Field(0.5, gt=0, lt=1, description="share of past fakes in a batch")
     grey_labels: bool = Field(True, description="tell the grey stage the labels too")
     grey_cls: float = Field(
         0.3, ge=0, description="share of the class weights in grey, where little can be read"
@@ -69,13 +67,6 @@ class Stage(ConditionalModel):
         self.classes = len(spec.labels)
         self.penalised = params.objective == "wasserstein"
         super().__init__(params, spec)
-        self.memory = Replay(n, params.replay_share, spec) if (n := params.replay_size) else None
-
-    def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the fakes of this step, some of them exchanged for past ones."""
-        if self.memory is None or labels is None:
-            return images, labels
-        return self.memory.exchange(images, labels)
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial terms, and how well labels are read from real images."""

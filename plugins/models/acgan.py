@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
-from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
@@ -14,14 +13,13 @@ from animekit.models.base import Losses, Phase
 from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
 from animekit.nn import losses
 from animekit.nn.architectures import Discriminator, HeadedDiscriminator
-from animekit.nn.memory import Replay
 
 
 class ACGANParams(ConditionalParams):
     """The objectives that the class term goes with, its weights, and who learns it."""
 
     old_names = {"replay": "replay_size", "classifier=own": "classifier=separate"}
-    topics = {"regularisers": ("gp_weight", "replay_size", "replay_share")}
+    topics = {"regularisers": ("gp_weight",)}
 
     objective: Literal["gan", "wasserstein", "difference", "hinge", "relativistic"] = Field(
         "gan", description="what tells real from fake; wasserstein has a penalty of its own"
@@ -34,8 +32,6 @@ class ACGANParams(ConditionalParams):
     cls_fake_weight: float = Field(1.0, ge=0, description="the same on fake, in D")
     g_cls_weight: float = Field(1.0, ge=0, description="the same in the generator")
     gp_weight: float = Field(10.0, ge=0, description="weight of the Wasserstein gradient penalty")
-    replay_size: int = Field(0, ge=0, description="past fakes that are kept to be shown to D again")
-    replay_share: float = Field(0.5, gt=0, lt=1, description="share of past fakes in a batch")
 
 
 class ACGAN(ConditionalModel):
@@ -51,7 +47,6 @@ class ACGAN(ConditionalModel):
         self.classes = len(spec.labels)
         self.penalised = params.objective == "wasserstein"
         super().__init__(params, spec)
-        self.memory = Replay(n, params.replay_share, spec) if (n := params.replay_size) else None
 
     def phases(self) -> list[Phase]:
         """Return "d" and "g", and "c" between them for a classifier of its own.
@@ -67,12 +62,6 @@ class ACGAN(ConditionalModel):
         body, heads = self.discriminator.main, self.discriminator.heads
         d = replace(d, networks=[body, self.discriminator.critic])
         return [d, replace(g, name="c", networks=[body, heads], loss=self.c_loss, every=1), g]
-
-    def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the fakes of this step, some of them exchanged for past ones."""
-        if self.memory is None or labels is None:
-            return images, labels
-        return self.memory.exchange(images, labels)
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial terms and the class terms on real and fake."""

@@ -56,9 +56,11 @@ class CWGANGP(ToldModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return how far right and wrong pairs are apart, and the weighted penalty."""
-        p, critic, labels = self.params, self.discriminator, labels_of(fake)
-        seen, asked = critic.features(real.images), self.soften(labels)
-        right, generated = critic.score(seen, asked), critic(fake.images, asked)
+        p, critic, labels = self.params, self.discriminator, self.told_of_real(real, fake)
+        assert labels is not None
+        seen = critic.features(real.images)
+        right = critic.score(seen, self.soften(labels))
+        generated = critic(fake.images, self.soften(labels_of(fake)))
         kinds = 0 if p.mismatch == "none" else 1 if p.objective == "wasserstein" else 2
         wrong = [generated] + [
             critic.score(seen, self.soften(self.wrong_labels(labels, real.mask)))

@@ -98,7 +98,11 @@ class InfoGAN(AdversarialModel):
             "real": losses.cross_entropy(self.discriminator(real.images), 1.0),
             "fake": losses.cross_entropy(self.discriminator.logits(features), 0.0),
         }
-        return terms | self.code_terms(features, fake.z) if self.params.mi_in_d else terms
+        if not self.params.mi_in_d:
+            return terms
+        assert fake.z is not None
+        past = self.memory.exchanged(len(fake.z)) if self.memory else 0  # made from other codes
+        return terms | self.code_terms(features[past:], fake.z[past:])
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial term, and how badly Q reads the codes from fakes."""

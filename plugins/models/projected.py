@@ -85,8 +85,9 @@ class Projected(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the hinge loss of every head."""
-        judge, labels = self.discriminator.judge, self.told(fake.labels)
-        return {"adv": losses.hinge_d(judge(real.images, labels), judge(fake.images, labels))}
+        judge = self.discriminator.judge
+        on_real = judge(real.images, self.told(self.told_of_real(real, fake)))
+        return {"adv": losses.hinge_d(on_real, judge(fake.images, self.told(fake.labels)))}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return minus what the heads say of fakes, through the features."""

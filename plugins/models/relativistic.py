@@ -27,8 +27,8 @@ class Relativistic(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return how little real is above fake."""
-        critic = self.critic(fake.labels)
-        return {"adv": losses.relativistic(critic(real.images), critic(fake.images))}
+        on_real = self.critic(self.told_of_real(real, fake))(real.images)
+        return {"adv": losses.relativistic(on_real, self.critic(fake.labels)(fake.images))}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return how little fake is above real."""

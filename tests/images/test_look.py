@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from animekit.evaluation.look import Look
+from animekit.images.look import Look
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:

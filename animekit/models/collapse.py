@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from animekit.evaluation.look import Beside, Look
+from animekit.images.look import Beside, Look
 
 Level = Literal["none", "risk", "collapse"]
 Kind = Literal[

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from animekit.evaluation.collapse import Training, Verdict, collapse
 from animekit.evaluation.evaluate import evaluate
 from animekit.evaluation.image_set import ImageSet
+from animekit.models.collapse import Training, Verdict, collapse
 from animekit.testing.tiny import tiny_dataset
 from animekit_plugins.metrics.ms_ssim import MSSSIM
 from animekit_plugins.metrics.ndb import NDB
