@@ -66,7 +66,8 @@ class ACGAN(ConditionalModel):
             return [d, g]
         body, heads = self.discriminator.main, self.discriminator.heads
         d = replace(d, networks=[body, self.discriminator.critic])
-        return [d, replace(g, name="c", networks=[body, heads], loss=self.c_loss, every=1), g]
+        c = replace(g, name="c", networks=[body, heads], loss=self.c_loss, every=1, rounds=None)
+        return [d, c, g]
 
     def shown(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the fakes of this step, some of them exchanged for past ones."""
