@@ -16,12 +16,13 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.models.adversarial_params import AdversarialParams, UpdateRule
 from animekit.models.base import Losses, Model, Phase
+from animekit.models.compatibility import refuse_unfit
 from animekit.nn import losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
 from animekit.nn.augment import ADAPT_EVERY, Augmentation
 from animekit.nn.layers import initialise, normalise_spectrally
 from animekit.nn.memory import Replay
-from animekit.nn.schedules import SCHEDULES
+from animekit.nn.schedules import SCHEDULES, Rounds
 
 __all__ = ["AdversarialModel", "AdversarialParams", "UpdateRule"]
 
@@ -112,8 +113,13 @@ class AdversarialModel(Model):
         raise NotImplementedError
 
     def phases(self) -> list[Phase]:
-        """Return "d", every step, and "g", every n_critic steps."""
+        """Return "d", every n_gen steps, and "g", every n_critic steps."""
         p, schedule = self.params, SCHEDULES[self.params.lr_schedule]
+        rounds = (
+            Rounds(p.n_critic, first, p.first_rounds, p.first_again)
+            if (first := p.n_critic_first)
+            else None
+        )
         return [
             Phase(
                 "d",
@@ -122,6 +128,7 @@ class AdversarialModel(Model):
                 lambda parameters: self.optimizer(
                     parameters, p.d_lr or p.lr, p.d_optimizer, p.d_betas
                 ),
+                every=p.n_gen,
                 after=self.after_d_step,
                 schedule=schedule,
             ),
@@ -130,8 +137,9 @@ class AdversarialModel(Model):
                 [self.generator],
                 self._g_phase,
                 lambda parameters: self.optimizer(parameters, p.lr),
-                every=p.n_critic,
+                every=1 if rounds else p.n_critic,
                 schedule=schedule,
+                rounds=rounds,
             ),
         ]
 
@@ -188,7 +196,7 @@ class AdversarialModel(Model):
         real = self._seen(batch, batch.images, batch.labels)
         fake = self._seen(batch, *self.shown(batch.fake.detach(), batch.target))
         terms, more = self.d_loss(real, fake), self._penalties(batch, real, fake)
-        if self.augmentation.adapts and falls_on(batch, ADAPT_EVERY):
+        if self.augmentation.adapts and falls_on(batch, ADAPT_EVERY * self.params.n_gen):
             with torch.no_grad():
                 on_real = self.critic(batch.target)(real.images)
                 self.augmentation.adapt(on_real, self.critic(fake.labels)(fake.images))
@@ -198,7 +206,8 @@ class AdversarialModel(Model):
         """Return the penalties of a step, on what D saw; a rarer one weighs as much in the end."""
         p = self.params
         asked = p.r1_weight or p.r2_weight or p.dragan_weight
-        if not asked or (p.penalty_every > 1 and not falls_on(batch, p.penalty_every)):
+        every = p.penalty_every * p.n_gen  # D moves in steps that n_gen divides
+        if not asked or (p.penalty_every > 1 and not falls_on(batch, every)):
             return {}
         terms, critic = {}, self.critic(batch.target)
         if p.r1_weight:
@@ -259,38 +268,7 @@ class AdversarialModel(Model):
                 "a gradient penalty needs a discriminator without batch normalisation",
                 "use --set d_norm=none, layer or instance",
             )
-        if self.params.augment_target is not None and not self.params.augment:
-            raise ConfigError(
-                "augment_target has no augmentation to adapt",
-                "add --set augment=color,translation,cutout",
-            )
-        p, architecture = self.params, ARCHITECTURES[self.params.architecture]
-        if p.g_norm == "conditional" and not self.conditions:
-            raise ConfigError(
-                f"g_norm=conditional follows labels, and {self.name} has none",
-                "use another norm, or a conditional model",
-            )
-        sides = [2**k for k in range(3, 8) if 2**k < self.spec.size]
-        if p.attention and p.attention not in sides and architecture.attends:
-            raise ConfigError(
-                f"no maps of {self.spec.size} px images have the side attention={p.attention}",
-                f"use {', '.join(map(str, sides))}, or 0 for none",
-            )
-        asked = {
-            "d_pool": (p.d_pool != "auto" and not architecture.pools, "it halves in one way"),
-            "attention": (p.attention and not architecture.attends, "it has no place for it"),
-            "g_skip": (p.g_skip and not architecture.skips, "no map of it gates another"),
-            "g_norm=conditional": (
-                p.g_norm == "conditional" and not architecture.tells,
-                "its norms cannot follow labels",
-            ),
-        }
-        for name, (wrong, reason) in asked.items():
-            if wrong:
-                raise ConfigError(
-                    f"architecture {architecture.name} has no {name}: {reason}",
-                    f"leave {name} out, or use another architecture",
-                )
+        refuse_unfit(self.params, self.spec, self.name, labels=self.conditions)
 
     def _looks_at_single_images(self) -> bool:
         p = self.params

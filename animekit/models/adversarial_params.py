@@ -31,7 +31,7 @@ class AdversarialParams(config.Params):
         ),
         "update rule": (
             *("optimizer", "lr", "betas", "d_optimizer", "d_lr", "d_betas"),
-            *("lr_schedule", "n_critic"),
+            *("lr_schedule", "n_critic", "n_critic_first", "first_rounds", "first_again", "n_gen"),
         ),
         "regularisers": (
             "g_dropout",
@@ -92,6 +92,14 @@ class AdversarialParams(config.Params):
         "none", description="over the second half of --steps: to zero, or by parts to a hundredth"
     )
     n_critic: int = Field(1, ge=1, description="discriminator updates per generator update")
+    n_critic_first: int = Field(
+        0, ge=0, description="n_critic in the first rounds of the training (0: no other)"
+    )
+    first_rounds: int = Field(25, ge=0, description="how many rounds those are")
+    first_again: int = Field(
+        0, ge=0, description="and every round that this divides is one of them (0: none)"
+    )
+    n_gen: int = Field(1, ge=1, description="generator updates per discriminator update")
     r1_weight: float = Field(0.0, ge=0, description="weight of the R1 gradient penalty, on real")
     r2_weight: float = Field(0.0, ge=0, description="weight of the R2 gradient penalty, on fake")
     dragan_weight: float = Field(0.0, ge=0, description="weight of the DRAGAN gradient penalty")

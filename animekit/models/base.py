@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from animekit.config import Params
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
+from animekit.nn.schedules import Rounds
 from animekit.plugins import Component
 
 Losses = dict[str, Tensor]
@@ -32,8 +33,9 @@ class Need(Enum):
 class Phase:
     """One update rule: which networks move, what they minimise, how often.
 
-    `every`: the phase is due in steps that it divides (steps count from 1). `after` runs behind
-    each update. `schedule` maps progress in [0, 1] to a factor of the learning rate.
+    `every`: the phase is due in steps that it divides (steps count from 1); with `rounds`, those
+    say in which of these steps. `after` runs behind each update. `schedule` maps progress in
+    [0, 1] to a factor of the learning rate.
     """
 
     name: str
@@ -43,10 +45,30 @@ class Phase:
     every: int = 1
     after: Callable[[], None] | None = None
     schedule: Callable[[float], float] | None = None
+    rounds: Rounds | None = None
 
     def due(self, step: int) -> bool:
         """Say whether the phase runs in this step."""
-        return step % self.every == 0
+        if step % self.every:
+            return False
+        return self.rounds is None or self.rounds.due(step // self.every)
+
+    def updates(self, steps: int) -> int:
+        """Return in how many of the first steps the phase runs."""
+        turns = steps // self.every
+        return turns if self.rounds is None else self.rounds.count(turns)
+
+    @property
+    def rhythm(self) -> str:
+        """When the phase runs, in words."""
+        if self.rounds is not None:
+            return str(
+                replace(
+                    self.rounds,
+                    **{key: self.every * getattr(self.rounds, key) for key in ("every", "long")},
+                )
+            )
+        return f"every {self.every} steps" if self.every > 1 else "every step"
 
     def parameters(self) -> list[Parameter]:
         """Return the parameters that this phase moves, each once."""

@@ -6,6 +6,7 @@ Each takes a class and sizes, and raises AssertionError; `animekit.testing.check
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -180,7 +181,7 @@ def _check_moves(cls: type[Model], sizes: Sequence[int]) -> None:
         stepper = tiny_stepper(cls, sizes[0])
         stepper.phases = [phase for phase in stepper.phases if phase.name == name]
         phase = stepper.phases[0]
-        stepper.done = phase.every - 1
+        stepper.done = next(step for step in itertools.count() if phase.due(step + 1))
         before = _weights(stepper.model)
         stepper.step()
         moved, own = _moved(before, stepper.model), _own(phase, stepper.model)
@@ -204,7 +205,7 @@ def _check_every(cls: type[Model], sizes: Sequence[int]) -> None:
     n_critic = getattr(model.params, "n_critic", None)
     if n_critic is not None:
         _require(
-            n_critic in [phase.every for phase in phases],
+            n_critic in [p.rounds.every if p.rounds else p.every for p in phases],
             cls,
             f"n_critic={n_critic} reaches none of its phases",
             "give it to the generator's Phase as every=",
@@ -216,8 +217,10 @@ def _check_every(cls: type[Model], sizes: Sequence[int]) -> None:
         for phase in phases:
             others = [_own(other, model) for other in phases if other is not phase]
             alone = _own(phase, model).difference(*others)
+            turn, rest = divmod(step, phase.every)
+            due = not rest and (phase.rounds is None or phase.rounds.due(turn))
             _require(
-                not alone or bool(moved & alone) == (step % phase.every == 0),
+                not alone or bool(moved & alone) == due,
                 cls,
                 f"with every={phase.every}, phase {phase.name} is wrong in step {step}",
                 "it has to move its networks in the steps that `every` divides, and in no others",

@@ -35,6 +35,8 @@ class TrainPlan(Printed):
     values: dict[str, tuple[Any, str]]
     networks: dict[str, int]
     phases: list[tuple[str, int]]
+    rhythms: list[str]
+    """When each of the phases runs, in words."""
     memory_bytes: int
     disk_bytes: int
     device: str
@@ -51,8 +53,7 @@ class TrainPlan(Printed):
         """Return the plan in words."""
         networks = ", ".join(f"{name} {size / 1e6:.2f} M" for name, size in self.networks.items())
         phases = ", ".join(
-            f"{name} every {every} steps" if every > 1 else f"{name} every step"
-            for name, every in self.phases
+            f"{name} {when}" for (name, _), when in zip(self.phases, self.rhythms, strict=True)
         )
         goal = f"{self.steps:,} steps" if self.steps is not None else f"{self.minutes} minutes"
         speed = "not measured (add --benchmark)"
@@ -92,7 +93,7 @@ def plan(
     request = TrainRequest.of(model, data, **asked)
     job, folder = _on(request, resume) if resume else _new(request)
     recipe, options, built = job.recipe, job.recipe.options, job.build()
-    weights = sum(p.numel() for p in built.parameters())
+    weights, phases = sum(p.numel() for p in built.parameters()), built.phases()
     total = options.total_steps()
     with threads(job.engine.threads) as count:
         speed = _measure(job, measure) if measure else None
@@ -113,7 +114,8 @@ def plan(
             for name, child in built.named_children()
             if any(True for _ in child.parameters())
         },
-        phases=[(phase.name, phase.every) for phase in built.phases()],
+        phases=[(phase.name, phase.every) for phase in phases],
+        rhythms=[phase.rhythm for phase in phases],
         memory_bytes=weights * 4 * 5,
         disk_bytes=weights * 4 * 4 * (options.keep_checkpoints + 1),
         device=str(job.engine.device),

@@ -173,7 +173,10 @@ class Stepper:
 
     def _due_together(self) -> list[list[Phase]]:
         """Return every set of phases that some step has."""
-        steps = range(1, math.lcm(*(phase.every for phase in self.phases)) + 1)
+        turns = [
+            phase.rounds.steps(phase.rounds.first + 2) for phase in self.phases if phase.rounds
+        ]
+        steps = range(1, max(turns, default=1) * math.lcm(*(p.every for p in self.phases)) + 1)
         found = {
             tuple(phase.name for phase in due): due
             for due in ([phase for phase in self.phases if phase.due(step)] for step in steps)
@@ -225,7 +228,7 @@ class Stepper:
             fitted = fitted_states(
                 state.get("optimizers"),
                 self.optimizers,
-                {phase.name: state["step"] // phase.every for phase in self.phases},
+                {phase.name: phase.updates(state["step"]) for phase in self.phases},
                 {phase.name for phase in self.phases if phase.schedule is not None},
             )
         except ValueError as error:

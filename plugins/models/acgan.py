@@ -61,7 +61,8 @@ class ACGAN(ConditionalModel):
             return [d, g]
         body, heads = self.discriminator.main, self.discriminator.heads
         d = replace(d, networks=[body, self.discriminator.critic])
-        return [d, replace(g, name="c", networks=[body, heads], loss=self.c_loss, every=1), g]
+        c = replace(g, name="c", networks=[body, heads], loss=self.c_loss, every=1, rounds=None)
+        return [d, c, g]
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial terms and the class terms on real and fake."""

@@ -28,6 +28,8 @@ TOTAL = 7
 RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "batch norm": ("gan", {}),
     "n_critic 3": ("wgangp", {"n_critic": 3}),
+    "rounds of two lengths": ("wgan", {"n_critic": 1, "n_critic_first": 2, "first_again": 2}),
+    "G more often": ("lsgan", {"n_gen": 2, "optimizer": "rmsprop"}),
     "rmsprop and clipping": ("wgan", {"n_critic": 2}),
     "spectral norm": ("gan", {"spectral_norm": True}),
     "dropout": ("gan", {"g_dropout": 0.4}),

@@ -52,6 +52,7 @@ VARIANTS = {
     "attention": {"attention": 8, "spectral_norm": True, "d_norm": "none"},
     "augmented, rare penalties": {"augment": ("color", "translation", "cutout")}
     | {"augment_strength": 0.7, "r1_weight": 1.0, "r2_weight": 0.5, "penalty_every": 2},
+    "rounds": {"n_critic_first": 3, "first_rounds": 1, "first_again": 2},
     "adaptive": {"augment": ("color",), "augment_strength": 0.5, "augment_target": 0.6},
 }
 
@@ -404,3 +405,32 @@ def test_linear_decay_falls_to_zero_over_the_second_half():
     schedule = tiny_model(GAN, lr_schedule="linear").phases()[0].schedule
     assert [schedule(x) for x in (0.0, 0.5, 0.75, 1.0)] == [1.0, 1.0, 0.5, 0.0]
     assert tiny_model(GAN).phases()[0].schedule is None
+
+
+def test_the_generator_moves_more_often_and_penalties_follow_the_discriminator():
+    stepper = tiny_stepper(GAN, n_critic=1, n_gen=2, r1_weight=1.0, penalty_every=2)
+    for _ in range(8):
+        stepper.step()
+    counts = stepper.stats.counts
+    assert (counts["g/adv"], counts["d/real"], counts["d/r1"]) == (8, 4, 2)
+
+
+def test_a_schedule_of_critic_updates_begins_with_more_of_them():
+    model = tiny_model(GAN, n_critic=2, n_critic_first=5, first_rounds=2)
+    generator = model.phases()[1]
+    assert [step for step in range(1, 17) if generator.due(step)] == [5, 10, 12, 14, 16]
+    assert generator.updates(16) == 5
+    assert generator.rhythm == "every 2 steps, every 5 in the first 2 rounds"
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"n_gen": 2, "n_critic": 2}, "n_gen=2"),
+        ({"n_gen": 2, "n_critic_first": 9, "n_critic": 1}, "n_gen=2"),
+        ({"first_again": 500}, "n_critic_first"),
+    ],
+)
+def test_rhythms_that_contradict_each_other_are_refused(values, word):
+    with pytest.raises(ConfigError, match=word):
+        tiny_model(GAN, **values)
