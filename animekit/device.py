@@ -68,7 +68,7 @@ def native_bf16() -> bool:
 
 
 def thread_count(count: int | None) -> int:
-    """Return the CPU threads for --threads: by default one a core that no other program has.
+    """Return the CPU threads for --threads: by default one a free core.
 
     Threads wait for each other at every layer. One that shares its core comes last each time, and
     two beside two busy loops can take four times as long as one alone.
@@ -141,7 +141,7 @@ SINCE_START = OtherWork()
 
 @dataclass
 class Crowd:
-    """How many cores other programs leave to us; looked at again when the answer is old."""
+    """How many cores other programs leave to us; looked at again in a minute."""
 
     work: OtherWork = field(default_factory=OtherWork)
     since: float = field(default_factory=time.monotonic)

@@ -9,7 +9,7 @@ from animekit.nn.architectures import ARCHITECTURES
 
 
 def refuse_unfit(p: AdversarialParams, spec: ImageSpec, model: str, *, labels: int) -> None:
-    """Raise ConfigError for parameters that contradict each other, images or architecture.
+    """Raise ConfigError for parameters that contradict each other or the images.
 
     `labels` is how many the generator is told.
     """

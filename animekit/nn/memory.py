@@ -80,8 +80,8 @@ class Replay(nn.Module):
     def exchange(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return fakes [N, C, S, S] and labels [N, L], some out of the memory.
 
-        Those are the first `exchanged(N)`. Before the memory holds anything they are those that were given. Fakes of no labels are
-        kept without.
+        Those are the first `exchanged(N)`. Before the memory holds anything they are those that
+        were given. Fakes of no labels are kept without.
         """
         count = self.exchanged(len(images))
         rows = (torch.rand(count, device=images.device) * self.filled).long()
