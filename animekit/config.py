@@ -133,10 +133,9 @@ class Resolved(Generic[P]):
 def resolve(cls: type[P], layers: Iterable[Layer]) -> Resolved[P]:
     """Merge layers, the strongest last, into validated parameters of `cls`.
 
-    Names of earlier versions are read as today's.
-    A value that was typed is read as the field's type: "0,0.99" as a pair of floats, 7 as the text
-    "7", 64 as a list of one. Raises ConfigError that names the key, the value, its origin, and the
-    nearest known key.
+    Names of earlier versions are read as today's. A value that was typed is read as the field's
+    type: "0,0.99" as a pair of floats, 7 as the text "7", 64 as a list of one. Raises ConfigError
+    that names the key, the value, its origin, and the nearest known key.
     """
     values: dict[str, Any] = {}
     origins = dict.fromkeys(cls.model_fields, "default")
@@ -155,9 +154,9 @@ def resolve(cls: type[P], layers: Iterable[Layer]) -> Resolved[P]:
 def _fit(field: FieldInfo, value: Any) -> Any:
     annotation: Any = Annotated[field.annotation, field]
     adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-    typed = parse_value(value) if isinstance(value, str) else show(value)
-    texts = tuple(map(show, value)) if isinstance(value, tuple) else (value,)
-    for reading in (value, typed, texts):
+    lone = isinstance(value, list) and len(value) == 1  # [1] is no number, and "1" would be one
+    typed = parse_value(value) if isinstance(value, str) else value if lone else show(value)
+    for reading in (value, typed, tuple(map(show, value)) if type(value) is tuple else (value,)):
         try:
             adapter.validate_python(reading)
         except ValidationError:
@@ -181,7 +180,8 @@ def _explain(
     if field.is_required() and key not in values:
         return ConfigError(f"{key} is missing", hint)
     default = field.get_default(call_default_factory=True)
-    value = show(values.get(key, default))
+    seen = values.get(key, default)
+    value = str(seen) if isinstance(seen, list) else show(seen)
     words = [word for word in _kinds(field.annotation) if isinstance(word, str)]
     near = did_you_mean(value, words)
     return ConfigError(

@@ -63,6 +63,20 @@ def refuse_full(folder: Path) -> None:
     )
 
 
+def refuse_unwritable(folder: Path, hint: str = "give another path") -> Path:
+    """Return what is there of a folder: it, or the nearest one above it.
+
+    Raises UnusableError where the folder cannot be made or written in.
+    """
+    path = folder.absolute()
+    top = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if not top.is_dir():
+        raise UnusableError(f"{top} is in the way: it is no folder", hint, code="path")
+    if not os.access(top, os.W_OK | os.X_OK):
+        raise UnusableError(f"cannot write to {top}: permission denied", hint, code="path")
+    return top
+
+
 def move(content: Path, folder: Path) -> Path:
     """Put an unpacked folder in its place by one rename."""
     refuse_full(folder)

@@ -208,10 +208,9 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if b"\n" not in data[:-1]:
-            raise _Refused("it is not UTF-8") from None
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _Refused(f"line {line} is not UTF-8") from None
+        utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        place = f"line {data[: error.start].count(10) + 1}" if b"\n" in data[:-1] else "it"
+        raise _Refused(f"{place} is not UTF-8" if not utf16 else "it is UTF-16") from None
 
 
 def _json(text: str | bytes, *, any_name: bool = False) -> Any:

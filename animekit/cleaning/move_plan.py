@@ -16,7 +16,7 @@ from animekit.cleaning.journal import Move
 from animekit.cleaning.move import free_name, is_inside
 from animekit.data.dataset import Skipped
 from animekit.errors import UnusableError
-from animekit.files import sha256_of
+from animekit.files import refuse_unwritable, sha256_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,13 +116,10 @@ def _check_places(made: MovePlan) -> None:
     if not made.moves:
         return
     hint = "nothing was moved"
-    top = next(path for path in (made.into, *made.into.parents) if os.path.lexists(path))
-    if not top.is_dir():
-        raise UnusableError(f"{top} is in the way: it is no folder", hint, code="path")
+    top = refuse_unwritable(made.into, hint)
     sources = dict.fromkeys((made.folder / move.name).parent for move in made.moves)
-    for place in (top, *sources):
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise UnusableError(f"cannot write to {place}: permission denied", hint, code="path")
+    for place in sources:
+        refuse_unwritable(place, hint)
         if place.stat().st_dev != top.stat().st_dev:
             raise UnusableError(
                 f"cannot move from {place} to {top}: they are on two disks",

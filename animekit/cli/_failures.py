@@ -132,4 +132,5 @@ def _out_of_memory(error: BaseException, args: Mapping[str, Any]) -> DeviceError
     advice = (
         f"try --batch-size {max(1, int(batch) // 2)}" if batch else "try a smaller --batch-size"
     )
-    return DeviceError(message, f"{advice}, or a smaller --size", code="device.memory")
+    advice += ", a smaller --size, or networks of fewer channels"
+    return DeviceError(message, advice, code="device.memory")

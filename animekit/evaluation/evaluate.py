@@ -66,8 +66,8 @@ def evaluate(
     images of each side are compared, by default as many as the real ones can give twice, so that
     the floor of real against real has the same number; `quick` means 1,000, once. `threads` are
     those of the CPU, one a free core by default. `trust_extractor` agrees to a TorchScript
-    extractor, a program that runs as you. Gates, `fail_if` such as "swd_avg>40" and `min_faces` of 25, are told
-    by `failure()` of the result; its `save()` writes the record and the pictures.
+    extractor, a program that runs as you. Gates, `fail_if` such as "swd_avg>40" and `min_faces` of
+    25, are told by `failure()` of the result; its `save()` writes the record and the pictures.
     """
     request = EvaluateRequest.of(
         quick=quick,

@@ -46,31 +46,44 @@ def check_progress(state: Mapping[str, Any], step: int, rollbacks: int) -> None:
     _refuse_unless(best is None or _is_number(best), "best is", best)
 
 
+def phases_of(saved: object, known: Collection[str]) -> set[str]:
+    """Return a saved list of phases as a set, else ValueError."""
+    fits = type(saved) is list and all(type(name) is str and name in known for name in saved)
+    _refuse_unless(fits, "partial is", saved)
+    return set(saved)  # type: ignore[call-overload]
+
+
 def fitted_states(
     saved: object,
     optimizers: Mapping[str, Optimizer],
     updates: Mapping[str, int],
     scheduled: Collection[str] = (),
+    partial: Collection[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """Return saved states of optimisers in the live ones' layout, else ValueError.
 
     Tensors are copies in the memory order of the live ones. An optimiser makes its state in its
     first step, so those that have none take one with gradients of zero; the parameters are to be
     loaded afterwards. `updates` are the steps that each of them has taken, and a schedule moves the
-    rate of the `scheduled` ones.
+    rate of the `scheduled` ones. In `partial` ones a parameter may have missed some updates.
     """
     if type(saved) is not dict or saved.keys() != optimizers.keys():
         raise ValueError(f"it has no states of the optimisers {', '.join(optimizers)}")
     return {
         name: _fitted(
-            saved[name], optimizer, f"optimizers.{name}", updates[name], moving=name in scheduled
+            saved[name],
+            optimizer,
+            f"optimizers.{name}",
+            updates[name],
+            moving=name in scheduled,
+            partial=name in partial,
         )
         for name, optimizer in optimizers.items()
     }
 
 
 def _fitted(
-    saved: Any, optimizer: Optimizer, place: str, updates: int, *, moving: bool
+    saved: Any, optimizer: Optimizer, place: str, updates: int, *, moving: bool, partial: bool
 ) -> dict[str, Any]:
     """Return the saved state of one optimiser in the layout of the live one."""
     _refuse_unless(
@@ -96,7 +109,7 @@ def _fitted(
         type(states) is dict and all(type(key) is int and key in by_index for key in states),
         f"{place}.state is of other parameters",
     )
-    if known and updates:  # each parameter has a gradient in each update: the contract says so
+    if known and updates and not partial:
         needed = {
             i for i, like in live["state"].items() if any(map(torch.is_tensor, like.values()))
         }
@@ -117,7 +130,8 @@ def _fitted(
             if key in likes or value is not None
         }
         for key, value in state[index].items():
-            _check_range(key, value, f"{where}.{key}", updates, known=known)
+            exact = known and not partial
+            _check_range(key, value, f"{where}.{key}", updates, known=known, exact=exact)
     return {"state": state, "param_groups": made}
 
 
@@ -171,12 +185,17 @@ def _value(value: Any, live: Any, parameter: Tensor, place: str, *, known: bool)
     return torch.empty_like(like, device="cpu", requires_grad=False).copy_(value.detach())
 
 
-def _check_range(key: str, value: Any, place: str, updates: int, *, known: bool) -> None:
-    """Raise ValueError for steps that are not those of the run, and for squares below zero."""
+def _check_range(
+    key: str, value: Any, place: str, updates: int, *, known: bool, exact: bool
+) -> None:
+    """Raise ValueError for steps that are not those of the run, and for squares below zero.
+
+    Of `exact` states each parameter has taken all updates.
+    """
     if key == "step":
         steps = value if not isinstance(value, Tensor) else value.max().item()
         whole = _is_number(steps) and 0 <= steps <= updates and steps == int(steps)
-        whole = whole and (steps == updates or not known)
+        whole = whole and (steps == updates or not exact)
         _refuse_unless(whole, f"{place} is", steps)
     elif known and key in SQUARES and isinstance(value, Tensor) and value.numel():
         _refuse_unless(bool(value.min() >= 0), f"{place} holds squares below zero")

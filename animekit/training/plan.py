@@ -56,6 +56,7 @@ class TrainPlan(Printed):
             f"{name} {when}" for (name, _), when in zip(self.phases, self.rhythms, strict=True)
         )
         goal = f"{self.steps:,} steps" if self.steps is not None else f"{self.minutes} minutes"
+        threads = "thread" if self.threads == 1 else "threads"
         speed = "not measured (add --benchmark)"
         if self.img_s is not None:
             speed = f"{number(self.img_s)} img/s"
@@ -68,7 +69,7 @@ class TrainPlan(Printed):
             "goal": goal,
             "networks": networks,
             "phases": phases,
-            "device": f"{self.device}, {self.precision}, {self.threads} threads",
+            "device": f"{self.device}, {self.precision}, {self.threads} {threads}",
             "memory": f"{self.memory_bytes / 1e6:,.0f} MB for weights and optimisers",
             "disk": f"{self.disk_bytes / 1e6:,.0f} MB for checkpoints",
             "speed": speed,

@@ -40,7 +40,7 @@ class TrainOptions(Params):
     data: str = Field("data/faces", description="folder, zip, synthetic:COUNT, or two of them")
     tags: str | None = Field(None, description="tags file of the data")
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
-    batch_size: int = Field(64, ge=1, description="images in a batch")
+    batch_size: int = Field(64, ge=1, le=65_536, description="images in a batch")
     steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
     minutes: float | None = Field(None, gt=0, description="minutes to train, in place of steps")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")

@@ -23,7 +23,7 @@ from animekit.plugins import broken
 from animekit.seeds import derive_seed
 from animekit.training.ema import Average
 from animekit.training.engine import LocalEngine
-from animekit.training.fitting import check_counters, fitted_states
+from animekit.training.fitting import check_counters, fitted_states, phases_of
 
 LossFunction = Callable[[Batch], Losses]
 
@@ -58,6 +58,7 @@ class Stepper:
         self.stats = Stats()
         self.seed, self.total = seed, total
         self.done, self.images, self.updates = 0, 0, 0
+        self.partial: set[str] = set()  # phases in which a parameter once had no gradient
         self._make_loader = loader
         self.stream = 0
         self.loader = loader(derive_seed(seed, "stream", 0))
@@ -103,6 +104,8 @@ class Stepper:
                 group["lr"] = group["initial_lr"] * factor
         optimizer.zero_grad(set_to_none=True)
         losses = self._differentiate(phase, batch, self._losses[phase.name])
+        if any(parameter.grad is None for parameter in phase.parameters()):
+            self.partial.add(phase.name)
         optimizer.step()
         if phase.after is not None:
             phase.after()
@@ -206,6 +209,7 @@ class Stepper:
             "updates": self.updates,
             "stream": self.stream,
             "ema_updates": self.average.updates,
+            "partial": sorted(self.partial),
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
         }
 
@@ -230,6 +234,7 @@ class Stepper:
                 self.optimizers,
                 {phase.name: phase.updates(state["step"]) for phase in self.phases},
                 {phase.name for phase in self.phases if phase.schedule is not None},
+                partial := phases_of(state.get("partial", []), self.optimizers),
             )
         except ValueError as error:
             raise CheckpointError(
@@ -241,7 +246,7 @@ class Stepper:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(fitted[name])
         self.done, self.images = state["step"], state["images"]
-        self.updates = state["updates"]
+        self.updates, self.partial = state["updates"], partial
         self.switch_stream(state["stream"])
         self.stats = Stats()
 

@@ -101,6 +101,14 @@ def test_a_picture_can_go_to_stdout() -> None:
 
 
 @pytest.mark.usefixtures("at_run")
+def test_a_dry_run_refuses_places_where_nothing_can_be_written() -> None:
+    Path("file").touch()
+    for words in (("-o", "file/a.png"), ("--save-each", "file/a"), ("--save-noise", "file/z.npy")):
+        failed = call("generate", "-n", *words)
+        assert failed.exit_code == 4
+        assert "file is in the way: it is no folder" in failed.stderr
+
+
 def test_too_small_a_grid_and_a_dry_run_write_nothing() -> None:
     assert call("generate", "--seeds", "0-9", "--grid", "3x3").exit_code == 2
     assert "would draw images of seeds 0-9" in call("generate", "-n", "--seeds", "0-9").stdout

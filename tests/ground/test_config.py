@@ -292,6 +292,18 @@ def test_an_unknown_key_in_a_file_names_the_file(here: Path) -> None:
         layers_of(file)
 
 
+def test_a_list_of_one_in_a_file_is_no_number(here: Path) -> None:
+    file = write(here / "my.toml", "[train]\nlr = [1]\n")
+    with pytest.raises(ConfigError, match=r"lr = \[1\]: input should be a valid number"):
+        resolve(Sample, layers_of(file))
+
+
+def test_a_file_in_another_encoding_is_told_which(here: Path) -> None:
+    (here / "my.toml").write_text("lr = 1\n", encoding="utf-16")
+    with pytest.raises(ConfigError, match="it is UTF-16"):
+        layers_of(here / "my.toml")
+
+
 @pytest.mark.parametrize("content", [b"lr = ", b"lr = 1\nlr = 2", b"\xff\xfe\x00"])
 def test_a_file_that_is_not_toml_is_named(here: Path, content: bytes) -> None:
     file = here / "my.toml"

@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(
     read: Callable[[Path | str, str], Any], tmp_path: Path
 ) -> None:
     (tmp_path / "loop").symlink_to("loop")
-    (tmp_path / "file").write_bytes(b"\xff\xfe")
+    (tmp_path / "file").write_bytes(b"\xff\xff")
     for name, words in {
         "none": "no note",
         "a\0b": "no note",

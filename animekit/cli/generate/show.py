@@ -13,6 +13,7 @@ import typer
 from animekit.cli._options import Common
 from animekit.cli.generate.request import GenerateOptions
 from animekit.errors import UnusableError
+from animekit.files import refuse_unwritable
 from animekit.generation.interpolation import MODES
 from animekit.generation.recipe import read_recipe
 from animekit.generation.request import check_grid
@@ -26,6 +27,9 @@ T = TypeVar("T")
 def plan(common: Common, options: GenerateOptions, what: str) -> dict[str, Any]:
     """Say what would be drawn and written."""
     places = [options.out, options.save_each, options.save_noise]
+    for place in filter(None, (*places, options.target())):
+        if str(place) != "-":
+            refuse_unwritable(place if place == options.save_each else place.parent)
     where = [str(place) for place in places if place is not None] or [str(options.target())]
     common.screen.say(f"would draw {what} and write {', '.join(where)}")
     return {"would_draw": what, "would_write": where}
