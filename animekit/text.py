@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import html
+import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -76,6 +77,47 @@ def number(value: float) -> str:
     if size >= 1:
         return f"{value:.2f}"
     return f"{value:.3f}" if size >= 0.01 else f"{value:.2g}"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as a person reads it.
+
+    >>> size(512), size(86_000_000), size(3.2e9)
+    ('512 B', '86 MB', '3.2 GB')
+    """
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{number(count) if 0 < count < 10 and unit != 'B' else round(count)} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit.
+
+    >>> age(20), age(400), age(9000), age(400_000)
+    ('now', '6 min', '2 h', '4 d')
+    """
+    for least, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= least:
+            return f"{int(seconds // least)} {unit}"
+    return "now"
+
+
+def sparkline(values: Sequence[float], width: int = 40, marks: str = "▁▂▃▄▅▆▇█") -> str:
+    """Return numbers as a small curve of letters; what is more than `width` is averaged.
+
+    >>> sparkline([0, 1, 2, 7]), sparkline([3, 3]), sparkline([0, 1, 2, 3], 2)
+    ('▁▂▃█', '▁▁', '▁█')
+    """
+    count = len(values)
+    if count > width:
+        edges = [count * place // width for place in range(width + 1)]
+        pairs = itertools.pairwise(edges)
+        values = [sum(values[a:b]) / (b - a) for a, b in pairs]
+    least, most = min(values, default=0), max(values, default=0)
+    steps = (len(marks) - 1) / (most - least) if most > least else 0.0
+    return "".join(marks[round((value - least) * steps)] for value in values)
 
 
 def install_hint(extra: str) -> str:

@@ -19,6 +19,8 @@ from animekit.models import weights
 from animekit.text import did_you_mean
 
 RUNS = Path("runs")
+TRASH = "trash"
+"""The folder in the folder of runs: a folder a removal in it, and the runs of it in that."""
 LONGEST = 20  # digits of a number that may be a run's
 
 
@@ -69,7 +71,10 @@ def folder_of(model: str, data: str, runs: Path = RUNS) -> Path:
     The name of the data is put in letters that are safe anywhere.
     """
     label = re.sub(r"[^\w.-]+", "-", data).strip("-.") or "data"
-    numbers = [number_of(path) for path in list_runs(runs, complete=False)]
+    known = list_runs(runs, complete=False)
+    for removal in sorted((runs / TRASH).glob("[0-9]*")):  # whose runs may come back
+        known += list_runs(removal, complete=False)
+    numbers = [number_of(path) for path in known]
     return runs / f"{max(numbers, default=0) + 1:04d}-{model}-{label}"
 
 

@@ -20,6 +20,7 @@ from animekit.models.base import Losses, Phase
 from animekit.plugins import PluginSource, Registry
 from animekit.runs import checkpoint
 from animekit.runs.run import Run
+from animekit.runs.summary import summary
 from animekit.training.request import TrainRequest
 from animekit.training.resume import resumed_job
 from animekit_plugins.models.gan import GAN, GANParams
@@ -163,6 +164,7 @@ def test_a_model_that_always_breaks_ends_after_three_roll_backs(
     assert "lr" in str(caught.value.hint)
     run = Run.newest(runs=tmp_path / "runs")
     assert (run.path / "log.txt").read_text().count("rollback") == 3
+    assert summary(run).state == "diverged"
     assert checkpoint.newest_sound(run.path).name == "000002"
     assert_finite(run)
 
