@@ -19,6 +19,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from animekit.errors import UnusableError, UsageError
 from animekit.files import write_atomic
 from animekit.text import printable
 
@@ -27,6 +28,32 @@ def write(path: Path, template: str, **values: Any) -> Path:
     """Render a template into a file, whole or not at all, and return its path."""
     write_atomic(path, render(template, **values))
     return path
+
+
+MADE = '<meta name="generator" content="animekit">'
+"""What the head of every page says, so that it may be written again."""
+
+
+def may_replace_page(path: Path, *, overwrite: bool) -> None:
+    """Refuse another kind of name, a folder, and a page that animekit did not make."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{path} does not end in .html", "name a .html file")
+    refuse_others(path, MADE, overwrite=overwrite)
+
+
+def refuse_others(path: Path, mark: str, *, overwrite: bool) -> None:
+    """Refuse a folder, and a file of text without the mark of animekit in its first lines."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", "name a file in it")
+    if not path.exists() or overwrite:
+        return
+    with path.open("rb") as file:
+        if mark.encode() not in file.read(2048):
+            raise UnusableError(
+                f"{path} exists and animekit did not make it",
+                "--yes replaces it; --out writes elsewhere",
+                code="file.exists",
+            )
 
 
 def render(template: str, **values: Any) -> str:

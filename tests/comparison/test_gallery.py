@@ -1,0 +1,30 @@
+"""The gallery of a folder of runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from animekit.comparison.gallery import gallery
+from animekit.errors import NotFoundError
+from animekit.runs.run import Run
+from tests.html_page import HtmlPage
+
+
+def test_every_run_has_a_card_a_damaged_one_too(tiny: Callable[..., Run], tmp_path: Path) -> None:
+    run = tiny(steps=1)
+    runs = run.path.parent
+    shutil.copytree(run.path, runs / "0002-gan-spoilt")
+    (runs / "0002-gan-spoilt" / "config.json").write_text("{")
+    (runs / "compare-0001-0002.html").touch()
+    page = HtmlPage(gallery(runs).read_text("utf-8"))
+    assert page.text.index("0002-gan-spoilt") < page.text.index(run.id)
+    assert "damaged" in page.text and "compare-0001-0002.html" in page.text
+    assert len(page.all("img")) == 2
+    elsewhere = gallery(runs, tmp_path / "else" / "g.html", states=["finished"])
+    assert "0002-gan-spoilt" not in elsewhere.read_text("utf-8")
+    with pytest.raises(NotFoundError, match="in this state"):
+        gallery(runs, states=["diverged"])
