@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from animekit.cleaning.clean import clean, merge
     from animekit.cleaning.crop import crop
+    from animekit.comparison.compare import compare
     from animekit.demonstration import demo
     from animekit.errors import AnimekitError
     from animekit.evaluation.evaluate import evaluate
@@ -39,6 +40,7 @@ _HOMES = {
     "AnimekitError": "animekit.errors",
     "Run": "animekit.runs.run",
     "clean": "animekit.cleaning.clean",
+    "compare": "animekit.comparison.compare",
     "crop": "animekit.cleaning.crop",
     "demo": "animekit.demonstration",
     "evaluate": "animekit.evaluation.evaluate",
@@ -62,6 +64,7 @@ __all__ = [
     "Run",
     "__version__",
     "clean",
+    "compare",
     "crop",
     "demo",
     "evaluate",

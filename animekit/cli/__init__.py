@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from animekit.cli import _failures, config, data, demo, models, plugins, runs
+from animekit.cli import _failures, config, data, demo, models, plugins
 from animekit.cli._commands import Group
 from animekit.cli._console import Screen
 from animekit.cli._options import Session
@@ -20,6 +20,7 @@ from animekit.cli.clean import command as clean
 from animekit.cli.evaluate import command as evaluate
 from animekit.cli.generate import command as generate
 from animekit.cli.reconstruct import command as reconstruct
+from animekit.cli.runs import command as runs
 from animekit.cli.train import command as train
 from animekit.cli.transfer import command as transfer
 from animekit.errors import AnimekitError, Stopped

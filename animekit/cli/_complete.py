@@ -141,6 +141,14 @@ def _runs(line: Line) -> Iterator[Item]:
     return ((path.name, "run") for path in _run_folders(line))
 
 
+def _trashed(line: Line) -> Iterator[Item]:
+    from animekit.runs.names import RUNS
+    from animekit.runs.trash import trashed
+
+    folder = line.given("runs")
+    return ((path.name, "in the trash") for path in trashed(Path(folder) if folder else RUNS))
+
+
 def _runs_of_model(line: Line) -> Iterator[Item]:
     return (item for item in _runs(line) if item[0].partition("-")[2].startswith(f"{line.model}-"))
 
@@ -246,6 +254,9 @@ SOURCES: dict[str, Source] = {
     "reconstruct.attr": _attributes,
     "ref": _data_sets,
     "resume_run": _runs_of_model,
+    "runs.compare.names": _runs,
+    "runs.restore.names": _trashed,
+    "runs.rm.names": _runs,
     "runs.show.run": _runs,
     "skip": _plugins("check"),
     "source_attr": _labels,

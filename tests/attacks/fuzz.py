@@ -34,7 +34,6 @@ import torch
 
 from animekit import plugins
 from animekit.cleaning import quarantine
-from animekit.cli.runs import facts
 from animekit.config import config_layers, resolve
 from animekit.data.manifest import COLUMNS, read_manifest
 from animekit.data.spec import ImageSpec
@@ -49,6 +48,7 @@ from animekit.labels.tables import read_labels
 from animekit.models import sampling, weights
 from animekit.runs.checkpoint import read_state, verify
 from animekit.runs.run import Loaded, Run
+from animekit.runs.summary import summary
 from animekit.seeds import parse_seeds
 from animekit.testing.tiny import small_params
 from tests.attacks.mutations import any_bytes, json_values
@@ -210,7 +210,7 @@ def _metrics(run: Path) -> Reader:
 
     def read(data: bytes) -> Any:
         (run / "metrics.jsonl").write_bytes(data)
-        return facts(Run(run))
+        return summary(Run(run)).facts()
 
     return Reader(lines_of(rows), read)
 

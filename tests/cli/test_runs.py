@@ -100,3 +100,72 @@ def test_lists_of_what_is_there_need_no_torch(drawn: Path, words: list[str]) -> 
     command = [sys.executable, "-c", code, *words]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=drawn)
     assert ended.stdout and ended.stderr.splitlines()[-1] == "False"
+
+
+def test_a_list_is_sorted_chosen_and_says_best_and_size(drawn: Path) -> None:
+    text = call("runs", "ls", "--runs", drawn / "runs", "--sort", "-steps").stdout
+    assert re.search(r"swd_avg +ms_ssim +age +size", text) and "discs" in text and " kB" in text
+    assert (
+        answer("runs", "ls", "--runs", drawn / "runs", "--state", "running,damaged")["data"] == []
+    )
+    assert call("runs", "ls", "--runs", drawn / "runs", "--sort", "nope").exit_code == 2
+    assert "finished" in call("runs", "ls", "--state", "finishd").stderr
+
+
+@pytest.mark.usefixtures("at_run")
+def test_show_takes_the_newest_and_says_first_what_is_not_the_presets() -> None:
+    short, whole = call("runs", "show").stdout, call("runs", "show", "--all").stdout
+    assert short.startswith("0001-gan-discs32  finished  step 2 of 2")
+    assert re.search(r"not of the defaults +value +from", short)
+    assert "n_critic" not in short and "n_critic" in whole
+    assert re.search(r"d/real +\S+ +[▁█]{2} +\S+", short)
+    data = answer("runs", "show")["data"]
+    assert data["differs"]["g_channels"]["value"] == 4 and "n_critic" not in data["differs"]
+
+
+def test_runs_are_put_away_and_brought_back(drawn: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn / "runs", tmp_path / "runs")
+    assert "would move to" in call("runs", "rm", "1", "-n").stdout
+    (gone,) = answer("runs", "rm", "1")["data"]
+    assert gone["to"] == "runs/trash/0001/0001-gan-discs32" and answer("runs")["data"] == []
+    assert [row["id"] for row in answer("runs", "ls", "--trash")["data"]] == ["0001-gan-discs32"]
+    assert answer("runs", "rm", "--undo")["data"][0]["id"] == "0001-gan-discs32"
+    answer("runs", "rm", "1")
+    assert answer("runs", "restore", "1")["data"][0]["to"] == "runs/0001-gan-discs32"
+    assert call("runs", "restore").exit_code == 3 and call("runs", "rm").exit_code == 2
+    with filelock.FileLock(tmp_path / "runs" / "0001-gan-discs32" / ".lock"):
+        assert call("runs", "rm", "1").exit_code == 4
+
+
+def test_runs_are_compared_on_the_screen_and_in_files(drawn: Path, tmp_path: Path) -> None:
+    first = Path(shutil.copytree(drawn / "runs", tmp_path / "runs")) / "0001-gan-discs32"
+    shutil.copytree(first, first.with_name("0002-gan-discs32"))
+    plan = answer("runs", "compare", "1", "2", "-n")["data"]
+    assert plan["would_write"] == ["runs/compare-0001-0002.html"]
+    assert not (tmp_path / "runs" / "compare-0001-0002.html").exists()
+    files = ["-o", "a.md", "-o", "a.csv", "-o", "a.png", "-o", "a.html"]
+    result = call("runs", "compare", "--seeds", "0-1", *files)
+    assert result.exit_code == 0, result.output
+    assert "the two newest runs: 0001-gan-discs32 0002-gan-discs32" in result.stderr
+    assert re.search(r"state +finished +finished", result.stdout)
+    assert all(Path(f"a.{form}").is_file() for form in ("md", "csv", "png", "html"))
+    data = answer("runs", "compare", "1", "2", "--no-sheet")["data"]
+    assert data["differences"] == [] and data["sheet"] is None
+    assert call("runs", "compare", "1").exit_code == 2
+    assert call("runs", "compare", "1", "2", "--quick").exit_code == 2
+    Path("a.md").write_text("my own")
+    assert call("runs", "compare", "1", "2", "-o", "a.md").exit_code == 4
+
+
+def test_a_gallery_has_a_card_a_run(drawn: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(drawn / "runs", tmp_path / "runs")) / "0001-gan-discs32"
+    (run / "report.html").write_text("")
+    assert answer("runs", "gallery")["data"] == {
+        "page": "runs/index.html",
+        "runs": ["0001-gan-discs32"],
+    }
+    page = (tmp_path / "runs" / "index.html").read_text()
+    assert "data:image/webp" in page and 'href="./0001-gan-discs32/report.html"' in page
+    Path("mine.html").write_text("my own")
+    assert call("runs", "gallery", "-o", "mine.html").exit_code == 4
+    assert call("runs", "gallery", "--runs", "none").exit_code == 3

@@ -1,23 +1,62 @@
-"""`animekit runs`: what was trained here, and how it went."""
+"""`animekit runs`: what was trained here, how it went, and what is apart between runs."""
 
 from __future__ import annotations
 
+from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from animekit.cli._commands import DefaultGroup
-from animekit.cli._options import Common, argument, command, option
-from animekit.errors import AnimekitError, CheckpointError
+from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
 from animekit.files import is_file
-from animekit.runs.reports import last_evaluation, last_with
-from animekit.text import duration, number
-
-if TYPE_CHECKING:
-    from animekit.runs.run import Run
 
 FOLDER = option("runs", Path, metavar="DIR", help="The folder of the runs.", default=Path("runs"))
+SORT = option(
+    "sort",
+    str,
+    metavar="KEY",
+    help="id, age, steps, time, size, best or a number's key; -KEY turns it round.",
+    default="id",
+    choices=("id", "age", "steps", "time", "size", "best"),
+)
+STATE = option(
+    "state",
+    str,
+    metavar="STATE,...",
+    help="Those alone that are running, finished, interrupted, diverged or damaged.",
+    choices=("running", "finished", "interrupted", "diverged", "damaged"),
+)
+DRY = [each for each in CONSENT if each.name == "dry_run"]
+SURE = [each for each in CONSENT if each.name in ("dry_run", "yes")]
+
+
+def _several(help: str) -> Parameter:
+    """Return the argument of several runs."""
+    default = typer.Argument(None, metavar="RUN", help=help)
+    return Parameter("names", Parameter.KEYWORD_ONLY, default=default, annotation=list[str] | None)
+
+
+COMPARE = [
+    _several("Ids, numbers or folders of 2 to 12 runs; left out, the two newest."),
+    FOLDER,
+    option("seeds", str, metavar="SEEDS", help="Columns of the sheet.", default="0-7"),
+    option("checkpoint", str, metavar="best|last|N", help="Which ones draw.", default="best"),
+    option("no_sheet", bool, help="Draw no sheet of the same noise."),
+    option("evaluate", bool, help="Measure all of them together first."),
+    option("num", int, metavar="N", help="Images of each side, with --evaluate."),
+    option("quick", bool, help="1,000 images, once, with --evaluate."),
+    option("threads", int, metavar="N", help="CPU threads."),
+    option(
+        "out",
+        list[Path],
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Where it goes: .html, .md, .csv, or .png for the sheet; may be repeated.",
+    ),
+]
 
 
 class RunsGroup(DefaultGroup):
@@ -33,111 +72,98 @@ class RunsGroup(DefaultGroup):
 
 def add_to(app: typer.Typer) -> None:
     """Add the group to the root; `animekit runs` alone lists."""
-    group = typer.Typer(cls=RunsGroup, help="List the runs in ./runs, or show one.")
-    command(group, "ls", ls, FOLDER, of="runs")
-    run = argument("run", required=True, help="Id, number or folder of the run.")
-    command(group, "show", show, run, FOLDER, of="runs")
+    group = typer.Typer(
+        cls=RunsGroup, help="List the runs in ./runs, show, compare, put them away."
+    )
+    trash = option("trash", bool, help="List what is in the trash instead.")
+    command(group, "ls", ls, SORT, STATE, trash, FOLDER, of="runs")
+    run = argument("run", help="Id, number or folder of the run; left out, the newest.")
+    everything = option("all", bool, help="Every value, not only those that are not the preset's.")
+    command(group, "show", show, run, everything, FOLDER, of="runs")
+    device = [each for each in CHANCE if each.name == "device"]
+    command(group, "compare", compare, *COMPARE, *device, *SURE, of="runs")
+    undo = option("undo", bool, help="Bring back what was removed last, or the runs named.")
+    gone = _several("Ids, numbers or folders of the runs.")
+    command(group, "rm", rm, gone, undo, FOLDER, *DRY, of="runs")
+    back = _several("Ids or numbers in the trash; left out, those removed last.")
+    command(group, "restore", restore, back, FOLDER, *DRY, of="runs")
+    newest = option("sort", str, metavar="KEY", help="As of ls; the newest first.", default="-id")
+    page = option("out", Path, "--out", "-o", metavar="FILE", help="The page (runs/index.html).")
+    command(group, "gallery", gallery, newest, STATE, FOLDER, page, *SURE, of="runs")
     app.add_typer(group, name="runs")
 
 
-def ls(common: Common, runs: Path) -> list[dict[str, Any]]:
+def ls(common: Common, **options: Any) -> Any:
     """List the runs, oldest first.
 
     Examples
       animekit runs
-      animekit runs ls --json
-      animekit runs ls --runs /data/runs
+      animekit runs ls --sort best --state finished
+      animekit runs ls --runs /data/runs --json
     """
-    from animekit.runs.names import list_runs
-    from animekit.runs.run import Run
+    from animekit.cli.runs import show as screen
 
-    rows = [facts(Run(path)) for path in list_runs(runs)]
-    if not rows:
-        common.screen.note(f"no runs in {runs} yet; animekit train --help lists what to train")
-        return rows
-    common.screen.table(
-        ("id", "method", "state", "steps", "time"),
-        [
-            (row["id"], row["method"], row["state"], row["steps"], duration(row["seconds"]))
-            for row in rows
-        ],
-    )
-    return rows
+    return screen.ls(common, **options)
 
 
-def show(common: Common, run: str, runs: Path) -> dict[str, Any]:
-    """Show one run: its state, its values, and its last report.
+def show(common: Common, **options: Any) -> Any:
+    """Show one run: its state, its curves in letters, and what is not its preset's.
 
     Examples
+      animekit runs show                      the newest
       animekit runs show 7                    or: animekit runs 7
-      animekit runs show 0007-wgangp-faces64
-      animekit runs show 7 --json
+      animekit runs show 7 --all --json
     """
-    from animekit.config import show as text
-    from animekit.runs.run import Run
+    from animekit.cli.runs import show as screen
 
-    found = Run(run, runs)
-    row, config, screen = facts(found), found.config, common.screen
-    parts = [config.get(part, {}) for part in ("options", "params", "origins")]
-    if row["state"] == "damaged" or not all(isinstance(part, dict) for part in parts):
-        raise CheckpointError(
-            f"{found.path / 'config.json'} does not hold the values of a run", "name another run"
-        )
-    options, params, origins = parts
-    screen.say(f"{row['id']}  {row['state']}  step {row['steps']:,}  {duration(row['seconds'])}")
-    values = {**options, **params}
-    screen.table(
-        ("what", "value", "from"),
-        [(key, text(value), str(origins.get(key, ""))) for key, value in values.items()],
-    )
-    reports = found.reports()
-    last, scores = last_with(reports.rows, "seconds"), last_evaluation(reports.rows)
-    for title, report in (("last report", last), ("last evaluation", scores)):
-        if report:
-            screen.table((title, ""), [(key, number(value)) for key, value in report.items()])
-    if reports.bad:
-        screen.note(f"lines of metrics.jsonl that hold no report: {reports.bad:,}")
-    for picture in ("timeline.png", "timeline.gif"):
-        if (found.path / picture).is_file():
-            screen.made(found.path / picture, picture.partition(".")[0])
-    return {**row, "config": config, "last": last, "evaluation": scores}
+    return screen.show(common, **options)
 
 
-def facts(run: Run) -> dict[str, Any]:
-    """Return what a list shows of a run; each from the last report that has it."""
-    steps, seconds, method = 0, 0.0, ""
-    try:
-        rows = run.metrics()
-        steps = int(last_with(rows, "step").get("step", 0))
-        seconds = float(last_with(rows, "seconds").get("seconds", 0.0))
-        config = run.config
-        method, state = str(config["model"]), state_of(run, config, steps, seconds)
-    except (AnimekitError, LookupError, TypeError, ValueError, AttributeError):
-        state = "damaged"  # which does not hide the others
-    return {
-        "id": run.id,
-        "method": method,
-        "state": state,
-        "steps": steps,
-        "seconds": seconds,
-        "path": str(run.path),
-    }
+def compare(common: Common, **options: Any) -> Any:
+    """Hold runs against each other: values, numbers, curves, the same noise.
+
+    Examples
+      animekit runs compare 7 5
+      animekit runs compare 7 5 3 --evaluate --num 2000
+      animekit runs compare 7 5 -o report/compare.md -o report/compare.csv
+    """
+    from animekit.cli.runs import run
+
+    return run.compare(common, **options)
 
 
-def state_of(run: Run, config: dict[str, Any], steps: int, seconds: float) -> str:
-    """Return running, finished or interrupted: by its lock, and by how far it came."""
-    import filelock
+def rm(common: Common, **options: Any) -> Any:
+    """Put runs into the trash, a folder beside them; nothing is deleted.
 
-    from animekit.config import Layer, resolve
-    from animekit.training.recipe import TrainOptions
+    Examples
+      animekit runs rm 3 4
+      animekit runs rm --undo                 bring the last ones back
+    """
+    from animekit.cli.runs import run
 
-    if (run.path / ".lock").is_file():
-        try:
-            filelock.FileLock(run.path / ".lock").acquire(timeout=0).lock.release(force=True)
-        except filelock.Timeout:
-            return "running"
-    options = resolve(TrainOptions, [Layer("the run", config["options"])]).params
-    total = options.total_steps()
-    enough = total is not None and steps >= total
-    late = options.minutes is not None and seconds >= 60 * options.minutes
-    return "finished" if enough or late else "interrupted"
+    return run.rm(common, **options)
+
+
+def restore(common: Common, **options: Any) -> Any:
+    """Bring runs back from the trash.
+
+    Examples
+      animekit runs restore                   those removed last
+      animekit runs restore 3
+      animekit runs ls --trash                what is there
+    """
+    from animekit.cli.runs import run
+
+    return run.restore(common, **options)
+
+
+def gallery(common: Common, **options: Any) -> Any:
+    """Write a page over all runs, a card each.
+
+    Examples
+      animekit runs gallery
+      animekit runs gallery --sort best -o gallery.html
+    """
+    from animekit.cli.runs import run
+
+    return run.gallery(common, **options)
