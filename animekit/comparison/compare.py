@@ -212,23 +212,22 @@ def compare(
         notes=list(numbers.notes),
     )
     if sheet:
-        try:
-            found.sheet = same_noise(
-                {run.id: run for run in chosen},
-                seeds,
-                checkpoint=checkpoint,
-                device=device,
-                threads=threads,
-                registry=registry,
-            )
-        except AnimekitError as error:
-            if isinstance(error, UsageError):
-                raise
-            found.notes.append(error.message)
-        else:
-            found.notes += found.sheet.notes
-            found.notes += [f"not drawn: {k}: {v}" for k, v in found.sheet.left_out.items()]
+        asked = {"checkpoint": checkpoint, "device": device, "threads": threads}
+        _draw(found, seeds, registry=registry, **asked)
     return found
+
+
+def _draw(found: Comparison, seeds: str | Sequence[int], **asked: Any) -> None:
+    """Draw the sheet, and say why where there is none or a row is missing."""
+    try:
+        found.sheet = same_noise({run.id: run for run in found.runs}, seeds, **asked)
+    except UsageError:
+        raise
+    except AnimekitError as error:
+        found.notes.append(error.message)
+        return
+    found.notes += found.sheet.notes
+    found.notes += [f"not drawn: {label}: {why}" for label, why in found.sheet.left_out.items()]
 
 
 def choose(runs: Sequence[Run | Path | str], folder: Path = RUNS) -> list[Run]:

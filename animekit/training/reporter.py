@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from animekit.errors import DivergedError
 from animekit.files import write_atomic
 from animekit.images.layout import strip
 from animekit.images.write import write_gif, write_png
@@ -35,6 +36,7 @@ class Reporter:
         self.run = run
         self.loggers = list(loggers)
         self._digest = hashlib.sha256()
+        self._step = 0  # of the last report
 
     @property
     def digest(self) -> str:
@@ -79,6 +81,7 @@ class Reporter:
 
     def report(self, step: int, stats: dict[str, float]) -> None:
         """Append one report; what is not finite is left out."""
+        self._step = step
         finite = {key: value for key, value in stats.items() if math.isfinite(value)}
         row = {"step": step, **{key: float(f"{value:.6g}") for key, value in finite.items()}}
         line = json.dumps(row) + "\n"
@@ -115,7 +118,9 @@ class Reporter:
         write_gif(self.run.path / "timeline.gif", frames, fps=8)
 
     def close(self, error: BaseException | None = None) -> None:
-        """End every logger."""
+        """End every logger; a training that gave up says so, by which a list of runs knows it."""
+        if isinstance(error, DivergedError):
+            self.note(self._step, "diverged", error.message)
         self._tell("close", error)
 
     def _tell(self, method: str, *arguments: Any) -> None:

@@ -155,8 +155,6 @@ class Trainer:
                 code="device.memory",
             ) from error
         except BaseException as error:
-            if isinstance(error, DivergedError):  # by which a list of runs knows it
-                self.reporter.note(self.stepper.done, "diverged", error.message)
             self.reporter.close(error)
             raise
         self.reporter.close()
