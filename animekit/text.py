@@ -105,7 +105,7 @@ def age(seconds: float) -> str:
 
 
 def sparkline(values: Sequence[float], width: int = 40, marks: str = "▁▂▃▄▅▆▇█") -> str:
-    """Return numbers as a small curve of letters; what is more than `width` is averaged.
+    """Return numbers as a small curve of letters, more than `width` averaged.
 
     >>> sparkline([0, 1, 2, 7]), sparkline([3, 3]), sparkline([0, 1, 2, 3], 2)
     ('▁▂▃█', '▁▁', '▁█')

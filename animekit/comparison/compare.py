@@ -24,7 +24,7 @@ from animekit.plugins import Registry
 from animekit.runs.history import History, read_history
 from animekit.runs.names import RUNS
 from animekit.runs.run import Run
-from animekit.runs.summary import BEST, Summary, summary
+from animekit.runs.summary import BEST, RunSummary, summary
 from animekit.text import Printed, duration
 
 MARK = "animekit runs compare"
@@ -37,7 +37,7 @@ class Comparison(Printed):
     """Several runs side by side; `runs` in the order in which they were named."""
 
     runs: list[Run]
-    summaries: list[Summary]
+    summaries: list[RunSummary]
     differences: list[Difference]
     numbers: Numbers
     histories: dict[str, History]
@@ -98,6 +98,18 @@ class Comparison(Printed):
             "notes": self.notes,
         }
 
+    def html(self) -> str:
+        """Return the page, with everything in it."""
+        return compare_page(
+            self.runs,
+            progress=self.progress(),
+            differences=self.differences,
+            numbers=self.numbers,
+            histories=self.histories,
+            sheet=self.sheet,
+            notes=self.notes,
+        )
+
     def markdown(self) -> str:
         """Return the table in Markdown, with the notes behind it."""
         head, *rows = [[_cell(text) for text in row] for row in self.as_table()]
@@ -128,7 +140,7 @@ class Comparison(Printed):
         return text.getvalue()
 
     def save(self, path: Path | str | None = None, *, overwrite: bool = False) -> Path:
-        """Write the comparison by the ending of a name: .html, .md, .csv, or .png for the sheet.
+        """Write it by the ending of a name: .html, .md, .csv, or .png for the sheet.
 
         By default it is one page beside the runs, with everything in it. A file that animekit did
         not make needs `overwrite`.
@@ -140,7 +152,7 @@ class Comparison(Printed):
                 raise UsageError("there is no sheet of the same noise", "name a .html file")
             return self.sheet.save(path, overwrite=overwrite)
         may_write(path, overwrite=overwrite)
-        texts = {".html": lambda: compare_page(self), ".md": self.markdown, ".csv": self.csv}
+        texts = {".html": self.html, ".md": self.markdown, ".csv": self.csv}
         with write_errors(path):
             write_atomic(path, texts[form]())
         return path

@@ -26,7 +26,7 @@ _ABSENT = "–"
 
 @dataclass(frozen=True)
 class Difference:
-    """One key that is not the same in all runs, and its value in each; None where it has none."""
+    """One key that is not the same in all runs; None where a run has none."""
 
     kind: str
     key: str

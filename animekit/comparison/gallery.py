@@ -15,7 +15,7 @@ from animekit.images.page import may_replace_page, write
 from animekit.images.write import write_errors
 from animekit.runs.names import RUNS
 from animekit.runs.run import Run
-from animekit.runs.summary import SHOWN, Summary, summaries
+from animekit.runs.summary import SHOWN, RunSummary, summaries
 from animekit.text import age, duration, size
 
 NAME = "index.html"
@@ -61,7 +61,7 @@ def gallery(
         )
 
 
-def _card(each: Summary, home: Path) -> dict[str, Any]:
+def _card(each: RunSummary, home: Path) -> dict[str, Any]:
     folder = Path(each.path)
     report = folder / REPORT
     best = [(key, each.best[key]) for key in SHOWN if key in each.best]

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
 
-from animekit.comparison.numbers import shown
+from animekit.comparison.differences import Difference
+from animekit.comparison.numbers import Numbers, shown
+from animekit.comparison.same_noise import NoiseSheet
 from animekit.images.figures import PageFigure, curve_figures, frames, sample_grids
 from animekit.images.page import render
 from animekit.runs.curves import panels
-
-if TYPE_CHECKING:
-    from animekit.comparison.compare import Comparison
+from animekit.runs.history import History
+from animekit.runs.run import Run
 
 MOST_FRAMES = 8  # of each run, so that the page stays small
 CORNER = 4  # images of a sample grid from its top left, in both directions
 
 
-def compare_page(found: Comparison) -> str:
+def compare_page(
+    runs: Sequence[Run],
+    *,
+    progress: Mapping[str, Sequence[str]],
+    differences: Sequence[Difference],
+    numbers: Numbers,
+    histories: Mapping[str, History],
+    sheet: NoiseSheet | None,
+    notes: Sequence[str],
+) -> str:
     """Return a comparison as one page of HTML."""
     rows = [
         {
@@ -33,33 +43,27 @@ def compare_page(found: Comparison) -> str:
             ],
             "words": row.words(),
         }
-        for row in found.numbers.rows
+        for row in numbers.rows
     ]
     return render(
         "compare.html",
-        labels=found.labels,
-        progress=found.progress(),
-        differences=[(each.kind, each.cells()) for each in found.differences],
+        labels=[run.id for run in runs],
+        progress=progress,
+        differences=[(each.kind, each.cells()) for each in differences],
         rows=rows,
         verdicts=[
             (run.id, record.verdict)
-            for run, record in zip(found.runs, found.numbers.records, strict=True)
+            for run, record in zip(runs, numbers.records, strict=True)
             if record is not None and record.verdict
         ],
-        sheet=_sheet(found),
-        curves=curve_figures(panels(found.histories)) if len(found.histories) > 1 else [],
-        timelines=[(run.id, _timeline(run.path, run.config)) for run in found.runs],
-        notes=found.notes,
+        sheet=None if sheet is None else PageFigure.of("same noise", sheet.picture(), quality=90),
+        curves=curve_figures(panels(histories)) if len(histories) > 1 else [],
+        timelines=[(run.id, _timeline(run)) for run in runs],
+        notes=notes,
     )
 
 
-def _sheet(found: Comparison) -> PageFigure | None:
-    if found.sheet is None:
-        return None
-    return PageFigure.of("same noise", found.sheet.picture(), quality=90)
-
-
-def _timeline(folder: Any, config: dict[str, Any]) -> list[PageFigure]:
-    size = config.get("spec", {}).get("size", 64)
+def _timeline(run: Run) -> list[PageFigure]:
+    size = run.config.get("spec", {}).get("size", 64)
     corner = CORNER * size if isinstance(size, int) else None
-    return frames(sample_grids(folder / "samples"), MOST_FRAMES, corner=corner)
+    return frames(sample_grids(run.samples), MOST_FRAMES, corner=corner)

@@ -58,9 +58,14 @@ def curve_figures(panels: Sequence[Panel]) -> list[PageFigure]:
 
 
 def frames(
-    paths: Sequence[Path], most: int, *, corner: int | None = None, quality: int = FACES
+    paths: Sequence[Path],
+    most: int,
+    *,
+    corner: int | None = None,
+    longest: int | None = None,
+    quality: int = FACES,
 ) -> list[PageFigure]:
-    """Return up to `most` of some pictures from first to last, each titled by the name's number.
+    """Return up to `most` pictures from first to last, titled by their numbers.
 
     `corner` keeps so many pixels from the top left. A file that cannot be read is passed over.
     """
@@ -75,12 +80,12 @@ def frames(
             continue
         image = image if corner is None else image[:corner, :corner]
         title = f"step {int(paths[place].stem):,}"
-        found.append(PageFigure.of(title, image, quality=quality))
+        found.append(PageFigure.of(title, image, quality=quality, longest=longest))
     return found
 
 
 def read(path: Path) -> np.ndarray:
-    """Return a picture of a file as uint8 [H, W, 3]; raises ImageError where it is none."""
+    """Return the pixels of a PNG, uint8 [H, W, 3]; raises ImageError."""
     try:
         with quiet, Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > MOST_PIXELS:

@@ -42,7 +42,7 @@ def may_replace_page(path: Path, *, overwrite: bool) -> None:
 
 
 def refuse_others(path: Path, mark: str, *, overwrite: bool) -> None:
-    """Refuse a folder, and a file of text without the mark of animekit in its first lines."""
+    """Refuse a folder, and a text that does not begin with a mark of animekit."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "name a file in it")
     if not path.exists() or overwrite:

@@ -47,7 +47,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Record:
-    """What one evaluation stored of a run: its folder, numbers by key, and what was said."""
+    """What one evaluation stored of a run: numbers by key, and what was said."""
 
     folder: Path
     numbers: dict[str, Measured]
@@ -68,13 +68,13 @@ class Record:
 
 
 def records(run: Run) -> list[Record]:
-    """Return what evaluations stored of a run, the newest last; damaged ones are passed over."""
+    """Return what evaluations stored of a run, the newest last."""
     folders = sorted((run.path / "eval").glob("[0-9][0-9][0-9][0-9]*"))
     return [each for folder in folders for each in read_record(folder, run.id)]
 
 
 def read_record(folder: Path, run: str) -> Iterator[Record]:
-    """Yield what the record in a folder says of a run, nothing where it says nothing of it."""
+    """Yield what the record in a folder says of a run, if it does."""
     try:
         found = read_json(folder / RECORD, "record of an evaluation")
         columns = found["columns"]

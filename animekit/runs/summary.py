@@ -30,7 +30,7 @@ END = 4096  # bytes of the end of log.txt in which the last word is looked for
 
 @dataclass(frozen=True)
 class Best:
-    """One number of a run, the same of real images, and who measured it at which step."""
+    """One number of a run, with that of real images, and who measured it."""
 
     value: float
     real: float | None = None
@@ -39,7 +39,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Summary:
+class RunSummary:
     """What a list shows of a run."""
 
     id: str
@@ -68,7 +68,7 @@ class Summary:
         return max(0.0, time.time() - self.modified)
 
 
-def summary(run: Run) -> Summary:
+def summary(run: Run) -> RunSummary:
     """Return what a list shows of a run; one that cannot be read is "damaged"."""
     facts: dict[str, Any] = {
         "id": run.id,
@@ -94,10 +94,12 @@ def summary(run: Run) -> Summary:
     except (AnimekitError, LookupError, TypeError, ValueError, AttributeError):
         facts = {"steps": 0, "seconds": 0.0, "method": "", **facts}
         state = "damaged"  # which does not hide the others
-    return Summary(state=state, **facts)
+    return RunSummary(state=state, **facts)
 
 
-def summaries(runs: Path = RUNS, *, sort: str = "id", states: Iterable[str] = ()) -> list[Summary]:
+def summaries(
+    runs: Path = RUNS, *, sort: str = "id", states: Iterable[str] = ()
+) -> list[RunSummary]:
     """Return the runs of a folder, oldest first, or in another order.
 
     `sort` is one of `ORDERS`, or the key of a number such as "ms_ssim": the least first, and
@@ -124,7 +126,7 @@ def summaries(runs: Path = RUNS, *, sort: str = "id", states: Iterable[str] = ()
     return [*sorted(having, key=lambda e: _place(e, name), reverse=sort != name), *without]
 
 
-def _place(each: Summary, name: str) -> Any:
+def _place(each: RunSummary, name: str) -> Any:
     """Return what a run is sorted by; None where it has no such number."""
     orders: dict[str, Any] = {
         "id": (number_of(Path(each.path)), Path(each.path).name),
@@ -149,7 +151,7 @@ def total_of(options: dict[str, Any]) -> int | None:
 
 
 def own_values(config: dict[str, Any]) -> dict[str, tuple[Any, str]]:
-    """Return the values that are neither the model's nor the preset's own, with their origins."""
+    """Return the values that are not the model's or the preset's, with origins."""
     origins = config.get("origins", {})
     values = {**config.get("options", {}), **config.get("params", {})}
     found = {}
@@ -161,7 +163,7 @@ def own_values(config: dict[str, Any]) -> dict[str, tuple[Any, str]]:
 
 
 def best_of(run: Run, rows: Iterable[Report]) -> dict[str, Best]:
-    """Return the numbers of a run: what `evaluate` stored last, else the best while it trained.
+    """Return the numbers of a run: of `evaluate`, else the best of its training.
 
     Of the training that is the lowest of its key, which the best checkpoint is kept by, and what
     else was measured at that step.

@@ -25,7 +25,7 @@ class Moved:
 
 
 def to_trash(runs: Iterable[Run], *, dry: bool = False) -> list[Moved]:
-    """Move runs to the trash beside them, all of one call together; nothing is deleted.
+    """Move runs to the trash beside them; nothing is deleted.
 
     Raises UnusableError for one that is being trained, before any is moved. `dry` moves none.
     """

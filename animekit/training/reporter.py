@@ -118,7 +118,7 @@ class Reporter:
         write_gif(self.run.path / "timeline.gif", frames, fps=8)
 
     def close(self, error: BaseException | None = None) -> None:
-        """End every logger; a training that gave up says so, by which a list of runs knows it."""
+        """End every logger; a training that gave up says so in log.txt."""
         if isinstance(error, DivergedError):
             self.note(self._step, "diverged", error.message)
         self._tell("close", error)

@@ -29,7 +29,6 @@ STATE = option(
     choices=("running", "finished", "interrupted", "diverged", "damaged"),
 )
 DRY = [each for each in CONSENT if each.name == "dry_run"]
-SURE = [each for each in CONSENT if each.name in ("dry_run", "yes")]
 
 
 def _several(help: str) -> Parameter:
@@ -81,7 +80,7 @@ def add_to(app: typer.Typer) -> None:
     everything = option("all", bool, help="Every value, not only those that are not the preset's.")
     command(group, "show", show, run, everything, FOLDER, of="runs")
     device = [each for each in CHANCE if each.name == "device"]
-    command(group, "compare", compare, *COMPARE, *device, *SURE, of="runs")
+    command(group, "compare", compare, *COMPARE, *device, *CONSENT, of="runs")
     undo = option("undo", bool, help="Bring back what was removed last, or the runs named.")
     gone = _several("Ids, numbers or folders of the runs.")
     command(group, "rm", rm, gone, undo, FOLDER, *DRY, of="runs")
@@ -89,7 +88,7 @@ def add_to(app: typer.Typer) -> None:
     command(group, "restore", restore, back, FOLDER, *DRY, of="runs")
     newest = option("sort", str, metavar="KEY", help="As of ls; the newest first.", default="-id")
     page = option("out", Path, "--out", "-o", metavar="FILE", help="The page (runs/index.html).")
-    command(group, "gallery", gallery, newest, STATE, FOLDER, page, *SURE, of="runs")
+    command(group, "gallery", gallery, newest, STATE, FOLDER, page, *CONSENT, of="runs")
     app.add_typer(group, name="runs")
 
 
@@ -137,6 +136,7 @@ def rm(common: Common, **options: Any) -> Any:
 
     Examples
       animekit runs rm 3 4
+      animekit runs rm 0003-gan-faces64 -n
       animekit runs rm --undo                 bring the last ones back
     """
     from animekit.cli.runs import run
@@ -163,6 +163,7 @@ def gallery(common: Common, **options: Any) -> Any:
     Examples
       animekit runs gallery
       animekit runs gallery --sort best -o gallery.html
+      animekit runs gallery --state finished --runs /data/runs
     """
     from animekit.cli.runs import run
 
