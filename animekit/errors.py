@@ -98,6 +98,13 @@ class DivergedError(AnimekitError):
     code = "diverged"
 
 
+class CollapsedError(DivergedError):
+    """Training stopped on mode collapse or another alarm, as was asked; the state is saved."""
+
+    exit_code = 7
+    code = "collapsed"
+
+
 class PartialError(AnimekitError):
     """Some inputs failed; the rest is done."""
 
