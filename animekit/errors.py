@@ -98,11 +98,11 @@ class DivergedError(AnimekitError):
     code = "diverged"
 
 
-class CollapsedError(DivergedError):
+class AlarmError(AnimekitError):
     """Training stopped on mode collapse or another alarm, as was asked; the state is saved."""
 
     exit_code = 7
-    code = "collapsed"
+    code = "alarm"
 
 
 class PartialError(AnimekitError):

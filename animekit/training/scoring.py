@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import cached_property
 
-from animekit.errors import AnimekitError, CollapsedError, Stopped, UnusableError
+from animekit.errors import AlarmError, AnimekitError, Stopped, UnusableError
 from animekit.models.collapse import YOUNG, Training, Verdict
 from animekit.plugins import Registry
 from animekit.seeds import derive_seed
@@ -95,10 +95,11 @@ class Scoring:
 def stopped_by(cause: type[Stopped] | Alarm | None, step: int, again: str) -> AnimekitError:
     """Return what ends a run before its time: a signal, or an alarm that it was to stop on."""
     if isinstance(cause, Alarm):
-        return CollapsedError(
+        return AlarmError(
             f"stopped at step {step:,}, everything is saved: {cause.text}",
             f"what helps: docs/howto/mode-collapse.md; or go on all the same: {again}"
             " --stop-on none",
+            code=f"alarm.{cause.trouble}",
         )
     assert cause is not None
     return cause(f"stopped at step {step:,}; everything is saved", f"go on: {again}")

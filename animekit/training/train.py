@@ -207,7 +207,10 @@ class Trainer:
             if alarm or (stopped and not last):
                 self._timeline()
                 again = f"animekit train {self.job.recipe.model.name} --resume {self.run.path}"
-                raise stopped_by(alarm or stopped, step, again)
+                error = stopped_by(alarm or stopped, step, again)
+                if alarm:  # by which a list of runs knows it
+                    self.reporter.note(step, "stopped", error.message)
+                raise error
         self._timeline()
 
     def _finished(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from animekit.errors import CollapsedError
+from animekit.errors import AlarmError
 from animekit.models.collapse import Verdict
 from animekit.runs.run import Run
 from animekit.training import scoring
@@ -65,7 +65,7 @@ def test_a_run_ends_on_collapse_saved_and_goes_on_where_it_was(
     tiny: Callable[..., Run], tmp_path: Path
 ) -> None:
     whole = tiny(steps=8, sample_every=2, save_every=4, data="synthetic:80")
-    with pytest.raises(CollapsedError, match="stopped at step 4, everything is saved") as caught:
+    with pytest.raises(AlarmError, match="stopped at step 4, everything is saved") as caught:
         tiny(
             steps=8,
             sample_every=2,
@@ -74,10 +74,11 @@ def test_a_run_ends_on_collapse_saved_and_goes_on_where_it_was(
             stop_on="collapse",
             runs=tmp_path / "other",
         )
-    assert caught.value.exit_code == 7 and "--stop-on none" in str(caught.value.hint)
+    assert (caught.value.exit_code, caught.value.code) == (7, "alarm.collapse")
+    assert "--stop-on none" in str(caught.value.hint)
     (path,) = (each for each in (tmp_path / "other").iterdir() if each.is_dir())
     assert (path / "checkpoints" / "last").read_text("utf-8").strip() == "000004"
-    with pytest.raises(CollapsedError, match="stopped at step 6"):  # it has not recovered
+    with pytest.raises(AlarmError, match="stopped at step 6"):  # it has not recovered
         tiny(resume=path, runs=tmp_path / "other")
     run = tiny(resume=path, runs=tmp_path / "other", stop_on="none")
     assert rows_of(run)[-1] == rows_of(whole)[-1]
@@ -88,7 +89,7 @@ def test_a_run_ends_on_collapse_saved_and_goes_on_where_it_was(
 
 @pytest.mark.usefixtures("collapsing")
 def test_an_end_at_a_step_without_a_report_has_one(tiny: Callable[..., Run]) -> None:
-    with pytest.raises(CollapsedError, match="step 6"):
+    with pytest.raises(AlarmError, match="step 6"):
         tiny(steps=9, sample_every=3, log_every=9, data="synthetic:80", stop_on="any")
 
 
