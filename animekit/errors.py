@@ -98,6 +98,13 @@ class DivergedError(AnimekitError):
     code = "diverged"
 
 
+class AlarmError(AnimekitError):
+    """Training stopped on mode collapse or another alarm, as was asked; the state is saved."""
+
+    exit_code = 7
+    code = "alarm"
+
+
 class PartialError(AnimekitError):
     """Some inputs failed; the rest is done."""
 

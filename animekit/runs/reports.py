@@ -53,9 +53,18 @@ def last_with(rows: Sequence[Report], key: str) -> Report:
 
 
 def last_evaluation(rows: Sequence[Report]) -> Report:
-    """Return the last report that an evaluation made, {} where there was none."""
-    scored = (row for row in reversed(rows) if any(key.startswith("eval/") for key in row))
-    return next(scored, {})
+    """Return the newest number of each kind that an evaluation made, {} without any.
+
+    Looks at samples come oftener than scores, and the step is that of the newest.
+
+    >>> last_evaluation([{"step": 1, "eval/swd": 9.0}, {"step": 2, "eval/twins": 1.0}])
+    {'step': 2, 'eval/swd': 9.0, 'eval/twins': 1.0}
+    """
+    found: Report = {}
+    for row in rows:
+        if any(key.startswith("eval/") for key in row):
+            found |= row
+    return found
 
 
 def set_aside(path: Path) -> Path:

@@ -33,10 +33,14 @@ from animekit.plugins import Registry
 from animekit.seeds import derive_seed
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of
 from animekit.training.engine import LocalEngine
-from animekit.training.judge import Judge
+from animekit.training.judge import Judge, real_images
 from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
 from animekit.training.request import TrainRequest
 from animekit.training.stepper import Stepper
+from animekit.training.watch import PICTURES, Lookout
+
+FEWEST = 64
+"""Real images below which nothing is said of collapse."""
 
 
 @dataclass
@@ -132,6 +136,13 @@ class TrainJob:
         if not hasattr(self.recipe.model, "sample"):
             return None
         return Judge.make(registry, self.pack, self.spec.size, options.eval_num, options.seed)
+
+    def lookout(self, registry: Registry) -> Lookout | None:
+        """Return what looks for collapse while the model trains, None where it cannot."""
+        if not hasattr(self.recipe.model, "sample") or len(self.pack) < FEWEST:
+            return None
+        real = real_images(self.pack, self.spec.size, PICTURES, self.recipe.options.seed)
+        return Lookout.over(registry, real)
 
     def config(self) -> dict[str, Any]:
         """Return everything that config.json holds."""

@@ -41,11 +41,8 @@ class Judge:
         if METRIC not in registry.all("metric"):
             return None
         metric = registry.get("metric", METRIC)()
-        count = min(count, len(pack))
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(pack))[:count])
-        edge = (pack.images.shape[1] - size) // 2
-        real = np.asarray(pack.images[chosen])[:, edge : edge + size, edge : edge + size]
-        return cls(metric, metric.prepare(real.transpose(0, 3, 1, 2)), count, KEY)
+        real = real_images(pack, size, count, seed)
+        return cls(metric, metric.prepare(real), len(real), KEY)
 
     def scores(self, fakes: np.ndarray) -> dict[str, float]:
         """Return the numbers for fakes uint8 [N, H, W, 3].
@@ -53,3 +50,11 @@ class Judge:
         Raises UnusableError where they have none, as flat pictures of a collapsed generator.
         """
         return self.metric.compute(self.prepared, fakes.transpose(0, 3, 1, 2))
+
+
+def real_images(pack: Pack, size: int, count: int, seed: int) -> np.ndarray:
+    """Return up to `count` images of the data, drawn by a seed: uint8 [N, 3, S, S]."""
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(pack))[:count])
+    edge = (pack.images.shape[1] - size) // 2
+    real = np.asarray(pack.images[chosen])[:, edge : edge + size, edge : edge + size]
+    return real.transpose(0, 3, 1, 2)

@@ -70,6 +70,12 @@ class TrainOptions(Params):
     )
     eval_every: int = Field(5000, ge=0, description="steps between evaluations (0: never)")
     eval_num: int = Field(1024, ge=64, description="images of an evaluation")
+    stop_on: Literal["none", "collapse", "any"] = Field(
+        "none", description="end the run, saved, on mode collapse, or on any alarm"
+    )
+    alarm_reports: int = Field(
+        5, ge=0, description="reports in a row with D always right that are an alarm (0: never)"
+    )
     name: str | None = Field(None, description="name of the run folder, in place of the data's")
 
     def total_steps(self) -> int | None:
@@ -85,6 +91,7 @@ PRESET = "preset"
 RESUMABLE = frozenset(
     {"steps", "minutes", "device", "threads"}
     | {"keep_checkpoints", "log_every", "sample_every", "save_every"}
+    | {"stop_on", "alarm_reports"}
     | {"data", "tags"}  # which may move; their content is compared
 )
 """Options that a resumed run may change: none changes what a step before its end computes."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ class Reporter:
         """Append one report; what is not finite is left out."""
         self._step = step
         finite = {key: value for key, value in stats.items() if math.isfinite(value)}
-        row = {"step": step, **{key: float(f"{value:.6g}") for key, value in finite.items()}}
+        row = {"step": step, **rounded(finite)}
         line = json.dumps(row) + "\n"
         self._digest.update(line.encode())
         with (self.run.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
@@ -134,6 +134,15 @@ class Reporter:
                 name, fault = type(logger).__name__, fault_of(error)
                 where = "" if fault is None else f" ({fault.where})"
                 self.note(0, "warning", f"logger {name} failed and is off: {error!r}{where}")
+
+
+def rounded(stats: Mapping[str, float]) -> dict[str, float]:
+    """Return numbers as metrics.jsonl holds them, with six digits.
+
+    >>> rounded({"d/adv": 0.12345678})
+    {'d/adv': 0.123457}
+    """
+    return {key: float(f"{value:.6g}") for key, value in stats.items()}
 
 
 def spread(count: int, most: int) -> list[int]:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,16 @@ from animekit.plugins import Registry
 from animekit.runs import checkpoint
 from animekit.runs.names import RUNS
 from animekit.runs.run import Run, write_config
-from animekit.seeds import derive_seed
 from animekit.signals import StopSignals
 from animekit.training import samples
 from animekit.training.fitting import check_progress
 from animekit.training.job import TrainJob, new_job
-from animekit.training.judge import KEY, Judge
+from animekit.training.judge import KEY
 from animekit.training.logger import Logger
 from animekit.training.reporter import Reporter
 from animekit.training.request import TrainRequest
 from animekit.training.resume import fixed_values, passed_over, refuse_others, resumed_job
+from animekit.training.scoring import Scoring, stopped_by
 
 ROLLBACKS = 3
 LOOK = 20.0  # seconds of training after which it is known what other programs take
@@ -122,7 +121,7 @@ class Trainer:
         self.stepper = job.stepper()
         self.reporter = Reporter(run, loggers)
         self.signals = stack.enter_context(StopSignals())
-        self.registry = registry
+        self.scoring = Scoring(job, registry, self.reporter)
         self.best: float | None = None
         self.rollbacks = 0
         self.seconds = 0.0
@@ -138,6 +137,7 @@ class Trainer:
             self.config = {**self.run.config, "options": options}
             write_config(self.run.path, self.config)
             self.reporter.start(self.config, self.stepper.done, self.manifest.get("reports"))
+            self.scoring.recall()
             self._begin()
             self._loop()
         except OSError as error:
@@ -188,7 +188,8 @@ class Trainer:
             stopped = self.signals.received
             saving = step % options.save_every == 0 or last or stopped
             judging = every and (step % every == 0 or (last and self.best is not None))
-            if step % options.log_every == 0 or saving or judging:
+            reporting = step % options.log_every == 0 or saving or judging
+            if reporting:
                 if not stepper.healthy():
                     self._roll_back()
                     last = self._finished()
@@ -196,15 +197,20 @@ class Trainer:
                 self._report()
             if step % options.sample_every == 0 or last:
                 self._sample()
+                self.scoring.look(stepper)
             improved = judging and self._evaluate()
-            if saving or improved:
+            alarm = self.scoring.stopping
+            if alarm and not reporting:
+                self._report()
+            if saving or improved or alarm:
                 self._save(best=bool(improved))
-            if stopped and not last:
+            if alarm or (stopped and not last):
                 self._timeline()
-                raise stopped(
-                    f"stopped at step {step:,}; everything is saved",
-                    f"go on: animekit train {self.job.recipe.model.name} --resume {self.run.path}",
-                )
+                again = f"animekit train {self.job.recipe.model.name} --resume {self.run.path}"
+                error = stopped_by(alarm or stopped, step, again)
+                if alarm:  # by which a list of runs knows it
+                    self.reporter.note(step, "stopped", error.message)
+                raise error
         self._timeline()
 
     def _finished(self) -> bool:
@@ -233,7 +239,7 @@ class Trainer:
         }
         if self.stepper.engine.device.type == "cuda":
             stats["mem_gb"] = torch.cuda.max_memory_allocated() / 1e9
-        self.reporter.report(self.stepper.done, stats)
+        self.scoring.report(self.stepper.done, stats)
         if self.others is not None and elapsed - self._begun >= LOOK:
             warning, self.others = self.others.warning(), None
             if warning is not None:
@@ -245,43 +251,22 @@ class Trainer:
         if picture is not None:
             self.reporter.picture(self.stepper.done, f"{self.stepper.done:06d}", picture)
 
-    @cached_property
-    def judge(self) -> Judge | None:
-        """What scores the model; made when needed, since it looks at many images."""
-        try:
-            return self.job.judge(self.registry)
-        except UnusableError as error:  # such as a side that the metric does not know
-            self._unjudged(f"{error.message}; no best checkpoint is kept")
-            return None
-
-    def _unjudged(self, why: str) -> None:
-        self.reporter.note(self.stepper.done, "warning", f"{KEY} is undefined: {why}")
-
     def _evaluate(self) -> bool:
         """Score the model, log it, and say whether it is the best so far."""
-        if self.judge is None:
-            return False
-        fakes = samples.draw_fakes(
-            self.stepper, self.judge.count, offset=derive_seed("evaluation") >> 32
-        )
-        assert fakes is not None
-        try:
-            scores = self.judge.scores(fakes)
-        except UnusableError as error:
-            self._unjudged(error.message)
+        scores = self.scoring.scores(self.stepper)
+        if scores is None:
             return False
         self._report_clock()
-        self.reporter.report(
-            self.stepper.done, {f"eval/{key}": value for key, value in scores.items()}
-        )
-        value = scores[self.judge.key]
+        named = {f"eval/{key}": value for key, value in scores.items()}
+        self.scoring.report(self.stepper.done, named)
+        value = scores[KEY]
         if not math.isfinite(value):
-            self._unjudged("it is not finite")
+            self.scoring.undefined(self.stepper.done, "it is not finite")
             return False
         if self.best is not None and value >= self.best:
             return False
         self.best = value
-        self.reporter.note(self.stepper.done, "info", f"best so far: {self.judge.key} {value:.2f}")
+        self.reporter.note(self.stepper.done, "info", f"best so far: {KEY} {value:.2f}")
         return True
 
     def _save(self, *, best: bool = False) -> None:
@@ -337,6 +322,7 @@ class Trainer:
         self.seconds, self._since = elapsed, time.monotonic()
         self._report_clock()
         self.reporter.rewind(self.stepper.done)
+        self.scoring.recall()
         for warning in passed_over(self.run, folder):
             self.reporter.note(step, "warning", warning)
         self.reporter.note(

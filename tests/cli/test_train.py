@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from animekit.cli.train import show
+from animekit.models.collapse import Verdict
 from animekit.runs.run import Run
+from animekit.training import job, scoring
+from animekit.training.watch import Lookout
 from tests.support import answer, call, keeps_its_schema, tiny
 
 STOPPER = '''
@@ -129,6 +132,32 @@ def test_ctrl_c_saves_and_says_how_to_go_on(pictures: Path, tmp_path: Path) -> N
     assert signal.getsignal(signal.SIGINT) is before
     rows = answer("runs")["data"]
     assert [(row["state"], row["steps"] < 9) for row in rows] == [("interrupted", True)]
+
+
+def test_a_run_that_collapses_ends_there_with_one_line_and_exit_7(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = Verdict("collapse", "the samples are alike: mode collapse", "collapse")
+    monkeypatch.setattr(scoring, "YOUNG", 0)
+    monkeypatch.setattr(job, "FEWEST", 4)
+    monkeypatch.setattr(Lookout, "verdict", lambda *_: ({"eval/twins": 0.1}, verdict))
+    words = ("--steps", "9", "--sample-every", "2")
+    told = call(*tiny(pictures, *words))
+    assert told.exit_code == 0
+    assert told.stderr.count("alarm step=2: the samples are alike: mode collapse") == 1
+    assert "alarm/" not in told.stderr
+    result = call(*tiny(pictures, *words, "--stop-on", "collapse"))
+    assert result.exit_code == 7
+    said, hint = result.stderr.splitlines()[-2:]
+    assert said.endswith("stopped at step 2, everything is saved: " + verdict.text)
+    assert "animekit train gan --resume runs/0002-gan-discs32 --stop-on none" in hint
+    assert call("train", "gan", "--resume", "2", "--stop-on", "none").exit_code == 0
+    ended = call(*tiny(pictures, *words, "--stop-on", "any", "--json"))
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    alarm = next(line for line in lines if line["event"] == "alarm")
+    assert (alarm["step"], alarm["message"]) == (2, verdict.text)
+    assert (lines[-1]["exit_code"], lines[-1]["error"]["code"]) == (7, "alarm.collapse")
+    assert keeps_its_schema(lines[-1])
 
 
 def test_the_display_of_a_run_is_dropped_rather_than_the_run(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PANELS = {
     "Data": ("data", "tags", "size", "mirror", "crop"),
-    "Training": ("batch_size", "steps", "minutes"),
+    "Training": ("batch_size", "steps", "minutes", "stop_on"),
     "Output": ("name", "log_every", "sample_every", "save_every", "keep_checkpoints"),
 }
 METAVARS = {"data": "PATH", "tags": "FILE", "size": "PX", "crop": "PX", "minutes": "M"}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from animekit.runs.run import Run
 
+ALARM = "alarm/"  # keys of a report that say which alarms hold
 ROW = 1.0  # seconds between two rows on a screen
 LISTED = 5  # skipped files that are named at the start
 
@@ -72,6 +73,7 @@ class Display(Logger):
         """
         keys = [key for key in self.aliases if key in stats]
         keys += [key for key in stats if "/" in key and key not in self.aliases]
+        keys = [key for key in keys if not key.startswith(ALARM)]  # it has words of its own
         named = {}
         for key in keys:
             name = self.aliases.get(key, key)
@@ -82,7 +84,8 @@ class Display(Logger):
         """Return the numbers of a report that is an evaluation, None for one of training."""
         if "images" in stats:
             return None
-        return {key.removeprefix("eval/"): value for key, value in stats.items()}
+        scores = {key.removeprefix("eval/"): value for key, value in stats.items()}
+        return {key: value for key, value in scores.items() if not key.startswith(ALARM)}
 
     def seconds_left(self, step: int, stats: Mapping[str, float]) -> float | None:
         """Return the time to the nearer goal, at the speed of the last report."""
@@ -244,7 +247,7 @@ class Live(Display):
         if kind == "checkpoint":
             self._words.append(message)
         else:
-            self.write(message, "yellow" if kind in ("warning", "rollback") else None)
+            self.write(message, "yellow" if kind in ("warning", "rollback", "alarm") else None)
 
     def close(self, error: BaseException | None = None) -> None:
         """Take the bar away; the table stays."""
