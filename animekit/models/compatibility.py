@@ -5,6 +5,7 @@ from __future__ import annotations
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.models.adversarial_params import AdversarialParams
+from animekit.models.label_noise import CrossEntropyParams, refuse_labels
 from animekit.nn.architectures import ARCHITECTURES
 
 
@@ -14,6 +15,8 @@ def refuse_unfit(p: AdversarialParams, spec: ImageSpec, model: str, *, labels: i
     `labels` is how many the generator is told.
     """
     _refuse_what_needs_another(p)
+    if isinstance(p, CrossEntropyParams):
+        refuse_labels(p, getattr(p, "objective", "gan"))
     architecture = ARCHITECTURES[p.architecture]
     if p.g_norm == "conditional" and not labels:
         raise ConfigError(
