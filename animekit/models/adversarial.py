@@ -20,6 +20,7 @@ from animekit.models.compatibility import refuse_unfit
 from animekit.nn import losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
 from animekit.nn.augment import ADAPT_EVERY, Augmentation
+from animekit.nn.chance import seeded
 from animekit.nn.layers import initialise, normalise_spectrally
 from animekit.nn.memory import Replay
 from animekit.nn.schedules import SCHEDULES, Rounds
@@ -77,6 +78,8 @@ class AdversarialModel(Model):
                 norm=p.g_norm if follows else "auto",  # validate() says what is wrong
                 activation=p.g_activation,
                 dropout=p.g_dropout,
+                dropout_sampling=p.g_dropout_sampling,
+                noise=p.g_noise,
                 attention=p.attention,
                 skip=p.g_skip,
             )
@@ -253,9 +256,9 @@ class AdversarialModel(Model):
         return self.params.truncation
 
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim]."""
-        images: Tensor = self.generator(z)
-        return self.cut(images)
+        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and, if it has any, labels."""
+        with seeded(self.generator, z[:, : self.params.z_dim]):
+            return self.cut(self.fakes(z, labels))
 
     def cut(self, images: Tensor) -> Tensor:
         """Return images within [-1, 1], where the generator does not see to it."""

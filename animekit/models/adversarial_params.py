@@ -34,14 +34,14 @@ class AdversarialParams(config.Params):
             *("lr_schedule", "n_critic", "n_critic_first", "first_rounds", "first_again", "n_gen"),
         ),
         "regularisers": (
-            "g_dropout",
+            *("g_dropout", "g_dropout_sampling"),
             "spectral_norm",
             "minibatch_std",
             *("r1_weight", "r2_weight", "dragan_weight", "penalty_every"),
             *("replay_size", "replay_share"),
         ),
         "augmentation": ("augment", "augment_strength", "augment_target"),
-        "noise": ("z_dim", "z", "z_std", "truncation", "instance_noise"),
+        "noise": ("z_dim", "z", "z_std", "truncation", "instance_noise", "g_noise"),
     }
 
     architecture: str = Field("dcgan", description="networks: " + ", ".join(ARCHITECTURES))
@@ -79,6 +79,9 @@ class AdversarialParams(config.Params):
         0, ge=0, description="self-attention where the maps of G and D have this side (0: nowhere)"
     )
     g_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the generator's layers")
+    g_dropout_sampling: bool = Field(
+        False, description="dropout stays on when pictures are made: an image's z says where"
+    )
     spectral_norm: bool = Field(False, description="spectral norm in the discriminator")
     minibatch_std: bool = Field(False, description="minibatch standard deviation map")
     init: Literal["auto", "normal", "he", "default"] = Field("auto", description="first weights")
@@ -122,6 +125,9 @@ class AdversarialParams(config.Params):
     )
     instance_noise: float = Field(
         0.0, ge=0, description="std of noise on the discriminator's inputs"
+    )
+    g_noise: float = Field(
+        0.0, ge=0, description="std of noise in the generator's layers, by its z in pictures"
     )
 
     @field_validator("augment", mode="before")

@@ -53,6 +53,8 @@ def _refuse_what_needs_another(p: AdversarialParams) -> None:
             "augment_target has no augmentation to adapt",
             "add --set augment=color,translation,cutout",
         )
+    if p.g_dropout_sampling and not p.g_dropout:
+        raise ConfigError("g_dropout_sampling has no g_dropout to keep", "add --set g_dropout=0.5")
     if p.n_gen > 1 and (p.n_critic > 1 or p.n_critic_first):
         raise ConfigError(
             f"n_gen={p.n_gen} moves the generator more often, n_critic the discriminator",

@@ -29,6 +29,8 @@ class Shape:
     activation: str = "auto"
     pool: str = "auto"
     dropout: float = 0.0
+    dropout_sampling: bool = False  # whether that stays on in eval mode
+    noise: float = 0.0  # standard deviation, on the maps of a generator
     minibatch_std: bool = False
     labels: int = 0  # a generator's inputs behind z, a discriminator's outputs behind the logit
     groups: tuple[int, ...] = ()  # how the labels fall into attributes, where that is known

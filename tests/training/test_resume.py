@@ -33,6 +33,10 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "rmsprop and clipping": ("wgan", {"n_critic": 2}),
     "spectral norm": ("gan", {"spectral_norm": True}),
     "dropout": ("gan", {"g_dropout": 0.4}),
+    "dropout and noise in pictures too": (
+        "gan",
+        {"g_dropout": 0.4, "g_dropout_sampling": True, "g_noise": 0.1, "label_flip": 0.2},
+    ),
     "noise on what D sees": ("gan", {"instance_noise": 0.1, "real_label": (0.8, 1.2)}),
     "crop and flip": ("lsgan", {"crop": 8, "mirror": True}),
     "bf16": ("wgangp", {"precision": "bf16", "n_critic": 2}),

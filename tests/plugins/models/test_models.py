@@ -52,6 +52,7 @@ VARIANTS = {
     "attention": {"attention": 8, "spectral_norm": True, "d_norm": "none"},
     "augmented, rare penalties": {"augment": ("color", "translation", "cutout")}
     | {"augment_strength": 0.7, "r1_weight": 1.0, "r2_weight": 0.5, "penalty_every": 2},
+    "dropout and noise in pictures": {"g_dropout": 0.5, "g_dropout_sampling": True, "g_noise": 0.1},
     "rounds": {"n_critic_first": 3, "first_rounds": 1, "first_again": 2},
     "adaptive": {"augment": ("color",), "augment_strength": 0.5, "augment_target": 0.6},
 }
