@@ -28,6 +28,7 @@ class AdversarialParams(config.Params):
         "networks": (
             *("architecture", "g_channels", "d_channels", "g_blocks", "d_blocks", "g_norm"),
             *("d_norm", "g_activation", "d_activation", "d_pool", "g_skip", "attention", "init"),
+            *("g_output", "d_batches"),
         ),
         "update rule": (
             *("optimizer", "lr", "betas", "d_optimizer", "d_lr", "d_betas"),
@@ -41,7 +42,15 @@ class AdversarialParams(config.Params):
             *("replay_size", "replay_share"),
         ),
         "augmentation": ("augment", "augment_strength", "augment_target"),
-        "noise": ("z_dim", "z", "z_std", "truncation", "instance_noise", "g_noise"),
+        "noise": (
+            "z_dim",
+            "z",
+            "z_std",
+            "truncation",
+            "instance_noise",
+            "instance_noise_decay",
+            "g_noise",
+        ),
     }
 
     architecture: str = Field("dcgan", description="networks: " + ", ".join(ARCHITECTURES))
@@ -71,6 +80,12 @@ class AdversarialParams(config.Params):
     d_activation: str = Field("auto", description="relu, selu, lrelu or lrelu:SLOPE")
     d_pool: Literal["auto", "stride", "avg", "max"] = Field(
         "auto", description="how the discriminator halves the side"
+    )
+    d_batches: Literal["separate", "mixed"] = Field(
+        "separate", description="real and fake images go through D in a batch each, or in one"
+    )
+    g_output: Literal["auto", "tanh", "sigmoid"] = Field(
+        "auto", description="end of G; sigmoid: and D takes pixels in [0, 1] (auto: tanh, mostly)"
     )
     g_skip: bool | None = Field(
         None, description="maps of G gate those of eight times their side (fastgan does so)"
@@ -125,6 +140,9 @@ class AdversarialParams(config.Params):
     )
     instance_noise: float = Field(
         0.0, ge=0, description="std of noise on the discriminator's inputs"
+    )
+    instance_noise_decay: Literal["none", "linear"] = Field(
+        "none", description="straight down to no such noise at the end of --steps"
     )
     g_noise: float = Field(
         0.0, ge=0, description="std of noise in the generator's layers, by its z in pictures"

@@ -72,8 +72,8 @@ class Stage(ConditionalModel):
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial terms, and how well labels are read from real images."""
         p = self.params
-        on_real, classes = self.discriminator.judge(real.images)
-        on_fake = self.discriminator(fake.images)
+        judged = self.both(self.discriminator.judge, real.images, fake.images)
+        (on_real, classes), (on_fake, _) = judged
         read = losses.attribute_loss(classes, labels_of(real), self.spec.groups, real.mask)
         terms = {"real_cls": p.cls_weight * read}
         if p.objective == "wasserstein":

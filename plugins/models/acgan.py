@@ -68,8 +68,8 @@ class ACGAN(ConditionalModel):
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial terms and the class terms on real and fake."""
         p, groups = self.params, self.spec.groups
-        on_real, real_classes = self.discriminator.judge(real.images)
-        on_fake, fake_classes = self.discriminator.judge(fake.images)
+        judged = self.both(self.discriminator.judge, real.images, fake.images)
+        (on_real, real_classes), (on_fake, fake_classes) = judged
         terms = {}
         if p.classifier == "shared":
             read = losses.attribute_loss(real_classes, labels_of(real), groups, real.mask)
@@ -90,7 +90,7 @@ class ACGAN(ConditionalModel):
 
     def c_loss(self, batch: Batch) -> Losses:
         """Return how badly the classifier reads real images."""
-        _, classes = self.discriminator.judge(self.augmentation(batch.images))
+        _, classes = self.discriminator.judge(self.scaled(self.augmentation(batch.images)))
         read = losses.attribute_loss(classes, labels_of(batch), self.spec.groups, batch.mask)
         return {"real_cls": self.params.cls_weight * read}
 

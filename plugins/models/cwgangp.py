@@ -59,9 +59,9 @@ class CWGANGP(ToldModel):
         """Return how far right and wrong pairs are apart, and the weighted penalty."""
         p, critic, labels = self.params, self.discriminator, self.told_of_real(real, fake)
         assert labels is not None
-        seen = critic.features(real.images)
+        seen, drawn = self.both(critic.features, real.images, fake.images)
         right = critic.score(seen, self.soften(labels))
-        generated = critic(fake.images, self.soften(labels_of(fake)))
+        generated = critic.score(drawn, self.soften(labels_of(fake)))
         kinds = 0 if p.mismatch == "none" else 1 if p.objective == "wasserstein" else 2
         wrong = [generated] + [
             critic.score(seen, self.soften(self.wrong_labels(labels, real.mask)))

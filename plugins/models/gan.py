@@ -21,7 +21,7 @@ class GAN(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the cross-entropy on real and on fake, each against its (soft) label."""
-        logits = self.discriminator(real.images), self.discriminator(fake.images)
+        logits = self.scores(real, fake)
         return cross_entropy_d(self.params, *logits)
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:

@@ -93,8 +93,9 @@ class InfoGAN(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the cross-entropy on real and fake, and the codes if D learns them."""
-        features = self.discriminator.features(fake.images)
-        on_real, on_fake = self.discriminator(real.images), self.discriminator.logits(features)
+        d = self.discriminator
+        features, of_real = self.both(d.features, fake.images, real.images)
+        on_real, on_fake = d.logits(of_real), d.logits(features)
         terms = cross_entropy_d(self.params, on_real, on_fake)
         if not self.params.mi_in_d:
             return terms

@@ -22,7 +22,7 @@ class LSGAN(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the squared distances of real to b and of fake to a."""
-        scores = self.discriminator(real.images), self.discriminator(fake.images)
+        scores = self.scores(real, fake)
         return {"adv": least_squares_d(self.params, *scores)}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
