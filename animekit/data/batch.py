@@ -24,5 +24,6 @@ class Batch:
     target: Tensor | None = None
     fake: Tensor | None = None  # [N, C, H, W], drawn once a step, with a graph if "g" is due
     others: Tensor | None = None  # [N, C, H, W]
+    progress: Tensor | None = None  # (), share of the training that is over; None: not known
     step: int = 0  # which one it is, counted from 1 in updates of the phases that see it
     kept: dict[str, Tensor] = field(default_factory=dict)  # what else prepare() keeps for phases

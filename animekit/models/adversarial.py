@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,18 +13,21 @@ from torch.optim import SGD, Adam, Optimizer, RMSprop
 from animekit import config
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
-from animekit.errors import ConfigError
 from animekit.models.adversarial_params import AdversarialParams, UpdateRule
 from animekit.models.base import Losses, Model, Phase
 from animekit.models.compatibility import refuse_unfit
 from animekit.nn import losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
 from animekit.nn.augment import ADAPT_EVERY, Augmentation
+from animekit.nn.chance import seeded
 from animekit.nn.layers import initialise, normalise_spectrally
 from animekit.nn.memory import Replay
+from animekit.nn.networks import ended
 from animekit.nn.schedules import SCHEDULES, Rounds
 
 __all__ = ["AdversarialModel", "AdversarialParams", "UpdateRule"]
+
+T = TypeVar("T", bound=Tensor | tuple[Tensor, ...])
 
 
 class AdversarialModel(Model):
@@ -65,21 +68,26 @@ class AdversarialModel(Model):
         p, architecture = self.params, ARCHITECTURES[self.params.architecture]
         architecture.check(self.spec.size)
         follows = p.g_norm != "conditional" or (architecture.tells and self.conditions)
-        return architecture.generator(
-            Shape(
-                size=self.spec.size,
-                channels=self.spec.channels,
-                width=p.g_channels,
-                z_dim=p.z_dim,
-                labels=self.conditions,
-                groups=self.spec.groups,
-                blocks=p.g_blocks,
-                norm=p.g_norm if follows else "auto",  # validate() says what is wrong
-                activation=p.g_activation,
-                dropout=p.g_dropout,
-                attention=p.attention,
-                skip=p.g_skip,
-            )
+        return ended(
+            p.g_output,
+            architecture.generator(
+                Shape(
+                    size=self.spec.size,
+                    channels=self.spec.channels,
+                    width=p.g_channels,
+                    z_dim=p.z_dim,
+                    labels=self.conditions,
+                    groups=self.spec.groups,
+                    blocks=p.g_blocks,
+                    norm=p.g_norm if follows else "auto",  # validate() says what is wrong
+                    activation=p.g_activation,
+                    dropout=p.g_dropout,
+                    dropout_sampling=p.g_dropout_sampling,
+                    noise=p.g_noise,
+                    attention=p.attention,
+                    skip=p.g_skip,
+                )
+            ),
         )
 
     def build_discriminator(self) -> torch.nn.Module:
@@ -191,6 +199,39 @@ class AdversarialModel(Model):
         discriminator: losses.Discriminator = self.discriminator
         return discriminator
 
+    def scores(
+        self,
+        real: Batch,
+        fake: Batch,
+        critic: Callable[[Tensor | None], losses.Discriminator] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return what `critic`, by default D's own, says of real and fake, each with its labels."""
+        critic = critic or self.critic
+        of_real = self.told_of_real(real, fake)
+        if self.params.d_batches == "separate":
+            return critic(of_real)(real.images), critic(fake.labels)(fake.images)
+        labels = None
+        if of_real is not None and fake.labels is not None:
+            labels = torch.cat([of_real, fake.labels])
+        images = torch.cat([real.images, fake.images])
+        on_real, on_fake = critic(labels)(images).tensor_split([len(real.images)])
+        return on_real, on_fake
+
+    def both(self, judge: Callable[[Tensor], T], first: Tensor, second: Tensor) -> tuple[T, T]:
+        """Return what `judge` says of two kinds of images, in a batch each or in one (tip 4).
+
+        That is a tensor [N, ...], or a tuple of them.
+        """
+        if self.params.d_batches == "separate":
+            return judge(first), judge(second)
+        said: Any = judge(torch.cat([first, second]))
+        if isinstance(said, Tensor):
+            said = said.tensor_split([len(first)])
+            return said[0], said[1]
+        parts: Any = zip(*(each.tensor_split([len(first)]) for each in said), strict=True)
+        one, other = parts
+        return one, other
+
     def _d_phase(self, batch: Batch) -> Losses:
         assert batch.fake is not None
         real = self._seen(batch, batch.images, batch.labels)
@@ -228,10 +269,18 @@ class AdversarialModel(Model):
 
     def _seen(self, batch: Batch, images: Tensor, labels: Tensor | None) -> Batch:
         """Return what D sees of images: with noise, then augmented; `plain` is without the last."""
-        if self.params.instance_noise:
-            images = images + self.params.instance_noise * torch.randn_like(images)
-        seen = self.augmentation(images)
+        p = self.params
+        if p.instance_noise:
+            noise = p.instance_noise * torch.randn_like(images)
+            if p.instance_noise_decay == "linear" and batch.progress is not None:
+                noise = noise * (1 - batch.progress)
+            images = images + noise
+        seen = self.scaled(self.augmentation(images))
         return Batch(seen, labels, batch.z, batch.mask, batch.target, kept={"plain": images})
+
+    def scaled(self, images: Tensor) -> Tensor:
+        """Return images in [-1, 1] as D takes them: in [0, 1] beside a sigmoid in G (tip 1)."""
+        return (images + 1) / 2 if self.params.g_output == "sigmoid" else images
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw z [n, z_dim] on the CPU: normal, uniform or on a sphere (tip 3).
@@ -253,9 +302,9 @@ class AdversarialModel(Model):
         return self.params.truncation
 
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim]."""
-        images: Tensor = self.generator(z)
-        return self.cut(images)
+        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and, if it has any, labels."""
+        with seeded(self.generator, z[:, : self.params.z_dim]):
+            return self.cut(self.fakes(z, labels))
 
     def cut(self, images: Tensor) -> Tensor:
         """Return images within [-1, 1], where the generator does not see to it."""
@@ -263,12 +312,16 @@ class AdversarialModel(Model):
 
     def validate(self) -> None:
         """Refuse parameters that do not go together."""
-        if self.params.d_norm == "batch" and self._looks_at_single_images():
-            raise ConfigError(
-                "a gradient penalty needs a discriminator without batch normalisation",
-                "use --set d_norm=none, layer or instance",
-            )
         refuse_unfit(self.params, self.spec, self.name, labels=self.conditions)
+
+    def cautions(self) -> list[str]:
+        """Return what a user should know of parameters that go together badly."""
+        if self.params.d_norm != "batch" or not self._looks_at_single_images():
+            return []
+        return [
+            "d_norm=batch beside a gradient penalty: batch norm ties the images of a batch"
+            " together, the penalty is meant for each alone (d_norm=none, layer or instance)"
+        ]
 
     def _looks_at_single_images(self) -> bool:
         p = self.params

@@ -28,20 +28,29 @@ class AdversarialParams(config.Params):
         "networks": (
             *("architecture", "g_channels", "d_channels", "g_blocks", "d_blocks", "g_norm"),
             *("d_norm", "g_activation", "d_activation", "d_pool", "g_skip", "attention", "init"),
+            *("g_output", "d_batches"),
         ),
         "update rule": (
             *("optimizer", "lr", "betas", "d_optimizer", "d_lr", "d_betas"),
             *("lr_schedule", "n_critic", "n_critic_first", "first_rounds", "first_again", "n_gen"),
         ),
         "regularisers": (
-            "g_dropout",
+            *("g_dropout", "g_dropout_sampling"),
             "spectral_norm",
             "minibatch_std",
             *("r1_weight", "r2_weight", "dragan_weight", "penalty_every"),
             *("replay_size", "replay_share"),
         ),
         "augmentation": ("augment", "augment_strength", "augment_target"),
-        "noise": ("z_dim", "z", "z_std", "truncation", "instance_noise"),
+        "noise": (
+            "z_dim",
+            "z",
+            "z_std",
+            "truncation",
+            "instance_noise",
+            "instance_noise_decay",
+            "g_noise",
+        ),
     }
 
     architecture: str = Field("dcgan", description="networks: " + ", ".join(ARCHITECTURES))
@@ -72,6 +81,12 @@ class AdversarialParams(config.Params):
     d_pool: Literal["auto", "stride", "avg", "max"] = Field(
         "auto", description="how the discriminator halves the side"
     )
+    d_batches: Literal["separate", "mixed"] = Field(
+        "separate", description="real and fake images go through D in a batch each, or in one"
+    )
+    g_output: Literal["auto", "tanh", "sigmoid"] = Field(
+        "auto", description="end of G; sigmoid: and D takes pixels in [0, 1] (auto: tanh, mostly)"
+    )
     g_skip: bool | None = Field(
         None, description="maps of G gate those of eight times their side (fastgan does so)"
     )
@@ -79,6 +94,9 @@ class AdversarialParams(config.Params):
         0, ge=0, description="self-attention where the maps of G and D have this side (0: nowhere)"
     )
     g_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the generator's layers")
+    g_dropout_sampling: bool = Field(
+        False, description="dropout stays on when pictures are made: an image's z says where"
+    )
     spectral_norm: bool = Field(False, description="spectral norm in the discriminator")
     minibatch_std: bool = Field(False, description="minibatch standard deviation map")
     init: Literal["auto", "normal", "he", "default"] = Field("auto", description="first weights")
@@ -122,6 +140,12 @@ class AdversarialParams(config.Params):
     )
     instance_noise: float = Field(
         0.0, ge=0, description="std of noise on the discriminator's inputs"
+    )
+    instance_noise_decay: Literal["none", "linear"] = Field(
+        "none", description="straight down to no such noise at the end of --steps"
+    )
+    g_noise: float = Field(
+        0.0, ge=0, description="std of noise in the generator's layers, by its z in pictures"
     )
 
     @field_validator("augment", mode="before")

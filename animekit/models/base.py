@@ -116,3 +116,7 @@ class Model(nn.Module, Component):
 
     def validate(self) -> None:
         """Raise ConfigError where params and spec do not fit, before training starts."""
+
+    def cautions(self) -> list[str]:
+        """Return what fits and yet a user should know before training starts."""
+        return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.models.adversarial_params import AdversarialParams
+from animekit.models.label_noise import CrossEntropyParams, refuse_labels
 from animekit.nn.architectures import ARCHITECTURES
 
 
@@ -14,6 +15,8 @@ def refuse_unfit(p: AdversarialParams, spec: ImageSpec, model: str, *, labels: i
     `labels` is how many the generator is told.
     """
     _refuse_what_needs_another(p)
+    if isinstance(p, CrossEntropyParams):
+        refuse_labels(p, getattr(p, "objective", "gan"))
     architecture = ARCHITECTURES[p.architecture]
     if p.g_norm == "conditional" and not labels:
         raise ConfigError(
@@ -50,6 +53,8 @@ def _refuse_what_needs_another(p: AdversarialParams) -> None:
             "augment_target has no augmentation to adapt",
             "add --set augment=color,translation,cutout",
         )
+    if p.g_dropout_sampling and not p.g_dropout:
+        raise ConfigError("g_dropout_sampling has no g_dropout to keep", "add --set g_dropout=0.5")
     if p.n_gen > 1 and (p.n_critic > 1 or p.n_critic_first):
         raise ConfigError(
             f"n_gen={p.n_gen} moves the generator more often, n_critic the discriminator",

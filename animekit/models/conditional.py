@@ -66,10 +66,6 @@ class ConditionalModel(AdversarialModel):
         images: Tensor = self.generator(torch.cat([z, self.soften(target).to(z.dtype)], 1))
         return images
 
-    def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and labels [N, L]."""
-        return self.cut(self.fakes(z, labels))
-
     def soften(self, labels: Tensor) -> Tensor:
         """Return labels pulled towards 1/2 by the share `soft_labels`."""
         share = self.params.soft_labels

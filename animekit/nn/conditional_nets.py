@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from animekit.errors import ConfigError
+from animekit.nn.chance import random_layers
 from animekit.nn.convnets import dcgan_discriminator
 from animekit.nn.layers import (
     MinibatchStd,
@@ -120,7 +121,7 @@ def text_generator(shape: Shape) -> Generator:
         pad = (kernel - stride + odd) // 2
         layers += [nn.ConvTranspose2d(last, width, kernel, stride, pad, odd), activation_layer(act)]
         layers += norm_layer(norm, width) if normed else []
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
         last = width
     layers += [nn.Conv2d(last, shape.channels, 1), nn.Tanh()]
     return Generator(nn.Sequential(*layers), spatial=True)
@@ -180,7 +181,7 @@ def odena_generator(shape: Shape) -> Generator:
         width = shape.width * factor
         layers += [nn.ConvTranspose2d(last, width, 5, 2, 2, 1, bias=norm == "none")]
         layers += [*norm_layer(norm, width), activation_layer(act)]
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
         last = width
     layers += [nn.ConvTranspose2d(last, shape.channels, 5, 2, 2, 1), nn.Tanh()]
     return Generator(nn.Sequential(*layers), spatial=False)

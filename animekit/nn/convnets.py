@@ -7,6 +7,7 @@ import math
 from torch import nn
 
 from animekit.nn.attention import attention_at
+from animekit.nn.chance import random_layers
 from animekit.nn.layers import (
     MinibatchStd,
     ResBlock,
@@ -38,7 +39,7 @@ def dcgan_generator(shape: Shape) -> Generator:
         stride, pad = (1, 0) if index == 0 else (2, 1)
         layers += [nn.ConvTranspose2d(last, width, 4, stride, pad, bias=norm == "none")]
         layers += [*norm_layer(norm, width, shape.labels)]
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
         layers += [activation_layer(act)]
         layers += attention_at(4 * 2**index, shape, width)
         last = width
@@ -85,7 +86,7 @@ def course_generator(shape: Shape) -> Generator:
     for last, width in ((wide, wide), (wide, shape.width)):
         layers += [nn.Upsample(scale_factor=2), Same(4), nn.Conv2d(last, width, 4)]
         layers += [*norm_layer(norm, width)]
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
         layers += [activation_layer(act)]
     layers += [Same(4), nn.Conv2d(shape.width, shape.channels, 4), nn.Tanh()]
     return Generator(nn.Sequential(*layers), spatial=False)
@@ -139,7 +140,7 @@ def seed000_generator(shape: Shape) -> Generator:
         activation_layer(act),
         *norm_layer(norm, narrow),
     ]
-    layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+    layers += random_layers(shape)
     layers += [Same(4), nn.Conv2d(narrow, shape.channels, 4), nn.Tanh()]
     return Generator(nn.Sequential(*layers), spatial=False)
 
@@ -178,7 +179,7 @@ def resnet_generator(shape: Shape) -> Generator:
     ]
     for index, width in enumerate(widths):
         layers += [ResBlock(last, width, resample="up", norm=norm, act=act, labels=shape.labels)]
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
         layers += attention_at(8 * 2**index, shape, width)
         last = width
     layers += [*norm_layer(norm, last, shape.labels), activation_layer(act)]

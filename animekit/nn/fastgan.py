@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from animekit.nn.attention import ExcitedStages, attention_at
+from animekit.nn.chance import random_layers
 from animekit.nn.layers import MinibatchStd, activation_layer, norm_layer, stack
 from animekit.nn.networks import Discriminator, Generator, Shape, auto, doublings, generator_of
 
@@ -27,7 +28,7 @@ def fastgan_generator(shape: Shape) -> Generator:
             last = widths[index - 1]
             layers = [nn.Upsample(scale_factor=2), nn.Conv2d(last, 2 * width, 3, 1, 1, bias=False)]
         layers += [*norm_layer(norm, 2 * width, shape.labels), nn.GLU(1)]
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
         layers += attention_at(4 * 2**index, shape, width)
         stages.append(stack(layers, told=norm == "conditional"))
     end = [nn.Conv2d(widths[-1], shape.channels, 3, 1, 1), nn.Tanh()]

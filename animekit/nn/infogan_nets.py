@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from animekit.nn.chance import random_layers
 from animekit.nn.layers import activation_layer, norm_layer
 from animekit.nn.networks import Generator, HeadedDiscriminator, Shape, auto, doublings
 
@@ -28,7 +29,7 @@ def infogan_generator(shape: Shape) -> Generator:
     for index in reversed(range(doublings(shape.size))):
         width = shape.width * min(2**index, WIDEST)
         layers += [nn.ConvTranspose2d(last, width, 4, 2, 1, bias=bias), *norm_layer(norm, width)]
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
         layers += [activation_layer(act)]
         last = width
     layers += [nn.ConvTranspose2d(last, shape.channels, 4, 2, 1), nn.Tanh()]

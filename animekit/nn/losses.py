@@ -24,11 +24,26 @@ def cross_entropy(logits: Tensor, target: float | Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, target.expand_as(logits))
 
 
-def soft_cross_entropy(logits: Tensor, low: float, high: float) -> Tensor:
-    """Return the cross-entropy against labels in [low, high] (Salimans, 2016)."""
-    if low == high:
-        return cross_entropy(logits, low)
-    return cross_entropy(logits, torch.empty_like(logits).uniform_(low, high))
+def noisy_labels(
+    like: Tensor, own: tuple[float, float], other: tuple[float, float], flip: float = 0.0
+) -> float | Tensor:
+    """Return a label for each of N images, in the range `own` (Salimans et al., 2016).
+
+    A share `flip` of them, drawn anew each time, have one in the range `other` (ganhacks tip 6,
+    Chintala et al., 2016). One number where all are the same.
+
+    >>> noisy_labels(torch.zeros(2), (0.9, 0.9), (0.0, 0.0))
+    0.9
+    """
+
+    def drawn(low: float, high: float) -> float | Tensor:
+        return low if low == high else torch.empty_like(like).uniform_(low, high)
+
+    if not flip:
+        return drawn(*own)
+    flipped = torch.rand_like(like) < flip
+    theirs, ours = (torch.as_tensor(drawn(*each)).to(like) for each in (other, own))
+    return torch.where(flipped, theirs, ours)
 
 
 def nonsaturating_g(fake: Tensor) -> Tensor:
@@ -82,7 +97,9 @@ GENERATOR = {"nonsaturating": nonsaturating_g, "saturating": saturating_g, "flip
 """The generator's side of the cross-entropy objective, by name."""
 
 
-def least_squares_d(real: Tensor, fake: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+def least_squares_d(
+    real: Tensor, fake: Tensor, a: float | Tensor = 0.0, b: float | Tensor = 1.0
+) -> Tensor:
     """Return half squared distances to b on real, a on fake (Mao et al., 2017)."""
     return 0.5 * (real - b).square().mean() + 0.5 * (fake - a).square().mean()
 
@@ -145,7 +162,6 @@ def difference_g(fake: Tensor) -> Tensor:
 D_SIDE = {"difference": difference_d, "hinge": hinge_d, "relativistic": relativistic}
 """The discriminator's side of objectives of one term, by name: of real and fake logits."""
 G_SIDE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "gan": lambda fake, real: nonsaturating_g(fake),
     "difference": lambda fake, real: difference_g(fake),
     "wasserstein": lambda fake, real: wasserstein_g(fake),
     "hinge": lambda fake, real: hinge_g(fake),

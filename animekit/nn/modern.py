@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from animekit.nn.attention import ExcitedStages, attention_at
+from animekit.nn.chance import random_layers
 from animekit.nn.layers import MinibatchStd, Skip, activation_layer, norm_layer
 from animekit.nn.networks import Discriminator, Generator, Shape, auto, doublings
 
@@ -83,7 +84,7 @@ def modern_generator(shape: Shape) -> Generator:
             # A 1x1 convolution and bilinear resampling commute; in this order it is a quarter.
             layers += [nn.Conv2d(widths[index - 1], width, 1, bias=False), Up()]
         layers += _blocks(shape, width)
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
         layers += attention_at(4 * 2**index, shape, width)
         stages.append(nn.Sequential(*layers))
     body = ExcitedStages(stages, widths) if shape.skip else nn.Sequential(*stages)

@@ -29,6 +29,8 @@ class Shape:
     activation: str = "auto"
     pool: str = "auto"
     dropout: float = 0.0
+    dropout_sampling: bool = False  # whether that stays on in eval mode
+    noise: float = 0.0  # standard deviation, on the maps of a generator
     minibatch_std: bool = False
     labels: int = 0  # a generator's inputs behind z, a discriminator's outputs behind the logit
     groups: tuple[int, ...] = ()  # how the labels fall into attributes, where that is known
@@ -116,6 +118,28 @@ class Generator(nn.Module):
         images = self.main(x, z[:, -self.labels :]) if self.labels else self.main(x)
         images = full_precision(images)
         return images.clamp(-1, 1) if self.open and not self.training else images
+
+
+class SigmoidEnd(nn.Module):
+    """An end in a sigmoid, for pixels in [0, 1]; here they are handed on in [-1, 1]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return 2 sigmoid(x) - 1."""
+        return 2 * x.sigmoid() - 1
+
+
+def ended(kind: str, generator: Generator) -> Generator:
+    """Return a generator whose last layer is of a kind: auto (its own), tanh, sigmoid."""
+    if kind == "auto":
+        return generator
+    end = nn.Tanh() if kind == "tanh" else SigmoidEnd()
+    if generator.open:
+        generator.main.append(end)
+    else:
+        assert isinstance(generator.main[-1], nn.Tanh)
+        generator.main[-1] = end
+    generator.open = False
+    return generator
 
 
 def generator_of(layers: Iterable[nn.Module], shape: Shape, *, spatial: bool) -> Generator:

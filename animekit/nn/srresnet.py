@@ -10,6 +10,7 @@ from functools import partial
 
 from torch import nn
 
+from animekit.nn.chance import random_layers
 from animekit.nn.layers import MinibatchStd, Skip, activation_layer, norm_layer
 from animekit.nn.networks import Generator, HeadedDiscriminator, Shape, auto
 
@@ -40,7 +41,7 @@ def srresnet_generator(shape: Shape, *, before: bool = False) -> Generator:
     for _ in range(3):
         layers += [nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2)]
         layers += [*norm_layer(norm, width), activation_layer(act)]
-        layers += [nn.Dropout(shape.dropout)] if shape.dropout else []
+        layers += random_layers(shape)
     layers += [nn.Conv2d(width, shape.channels, 9, 1, 4), nn.Tanh()]
     return Generator(nn.Sequential(*layers), spatial=False)
 

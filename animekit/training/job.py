@@ -213,10 +213,11 @@ def _compile(options: TrainOptions, device: str) -> bool:
 
 
 def _check_schedule(recipe: TrainRecipe) -> None:
-    if getattr(recipe.params, "lr_schedule", "none") != "none" and not recipe.options.total_steps():
-        raise ConfigError(
-            "lr_schedule needs to know where training ends", "give --steps in place of --minutes"
-        )
+    for key in ("lr_schedule", "instance_noise_decay"):
+        if getattr(recipe.params, key, "none") != "none" and not recipe.options.total_steps():
+            raise ConfigError(
+                f"{key} needs to know where training ends", "give --steps in place of --minutes"
+            )
 
 
 def _check_size(recipe: TrainRecipe) -> None:

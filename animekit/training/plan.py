@@ -46,6 +46,8 @@ class TrainPlan(Printed):
     steps: int | None
     minutes: float | None
     folder: str
+    cautions: list[str]
+    """What goes together badly in it."""
     img_s: float | None = None
     seconds: float | None = None
 
@@ -126,6 +128,7 @@ def plan(
         steps=total,
         minutes=options.minutes,
         folder=str(folder),
+        cautions=built.cautions(),
         img_s=speed,
         seconds=total * options.batch_size / speed if speed and total is not None else None,
     )

@@ -72,6 +72,9 @@ class Stepper:
         torch.manual_seed(seed)
         batch = self.loader.batch(step)
         batch.step = step
+        if self.total:
+            done = (step - 1) / self.total
+            batch.progress = torch.full((), done, device=self.engine.device)
         if not self.engine.channels_last:  # pixels lie so in the store
             batch.images = batch.images.contiguous()
             batch.others = None if batch.others is None else batch.others.contiguous()

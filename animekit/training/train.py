@@ -163,7 +163,7 @@ class Trainer:
     def _begin(self) -> None:
         self._since, self._begun = time.monotonic(), self.seconds
         self.others: OtherWork | None = OtherWork()  # until it was asked
-        for warning in self.job.warnings:
+        for warning in [*self.job.warnings, *self.stepper.model.cautions()]:
             self.reporter.note(self.stepper.done, "warning", warning)
         if self.fresh:
             reals = samples.draw_reals(self.stepper.loader, GRID * GRID, GRID)

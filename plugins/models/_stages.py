@@ -12,12 +12,13 @@ from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.models.base import Losses
 from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
 from animekit.nn import losses
 from animekit.nn.architectures import Discriminator
 from animekit_plugins.models._colorizer import Colorizer
 
 
-class TwoStageParams(ConditionalParams):
+class TwoStageParams(CrossEntropyParams, ConditionalParams):
     """What both stages are told; what begins with c is the coloriser's own."""
 
     old_names = {"replay": "replay_size"}
@@ -71,8 +72,8 @@ class Stage(ConditionalModel):
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial terms, and how well labels are read from real images."""
         p = self.params
-        on_real, classes = self.discriminator.judge(real.images)
-        on_fake = self.discriminator(fake.images)
+        judged = self.both(self.discriminator.judge, real.images, fake.images)
+        (on_real, classes), (on_fake, _) = judged
         read = losses.attribute_loss(classes, labels_of(real), self.spec.groups, real.mask)
         terms = {"real_cls": p.cls_weight * read}
         if p.objective == "wasserstein":
@@ -80,15 +81,14 @@ class Stage(ConditionalModel):
             terms["wasserstein"] = losses.wasserstein_d(on_real, on_fake)
             terms["gp"] = p.gp_weight * penalty
         else:
-            terms["real"] = losses.cross_entropy(on_real, 1.0)
-            terms["fake"] = losses.cross_entropy(on_fake, 0.0)
+            terms |= cross_entropy_d(p, on_real, on_fake)
         return terms
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial term, and how far fakes are from what was asked."""
         logits, classes = self.discriminator.judge(fake.images)
         wasserstein = self.params.objective == "wasserstein"
-        adv = losses.wasserstein_g(logits) if wasserstein else losses.nonsaturating_g(logits)
+        adv = losses.wasserstein_g(logits) if wasserstein else cross_entropy_g(self.params, logits)
         cls = losses.attribute_loss(classes, labels_of(fake), self.spec.groups)
         return {"adv": adv, "cls": self.params.g_cls_weight * cls}
 

@@ -11,11 +11,12 @@ from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
 from animekit.models.base import Losses, Phase
 from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
+from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
 from animekit.nn import losses
 from animekit.nn.architectures import Discriminator, HeadedDiscriminator
 
 
-class ACGANParams(ConditionalParams):
+class ACGANParams(CrossEntropyParams, ConditionalParams):
     """The objectives that the class term goes with, its weights, and who learns it."""
 
     old_names = {"replay": "replay_size", "classifier=own": "classifier=separate"}
@@ -67,8 +68,8 @@ class ACGAN(ConditionalModel):
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial terms and the class terms on real and fake."""
         p, groups = self.params, self.spec.groups
-        on_real, real_classes = self.discriminator.judge(real.images)
-        on_fake, fake_classes = self.discriminator.judge(fake.images)
+        judged = self.both(self.discriminator.judge, real.images, fake.images)
+        (on_real, real_classes), (on_fake, fake_classes) = judged
         terms = {}
         if p.classifier == "shared":
             read = losses.attribute_loss(real_classes, labels_of(real), groups, real.mask)
@@ -77,8 +78,8 @@ class ACGAN(ConditionalModel):
                 read = losses.attribute_loss(fake_classes, labels_of(fake), groups)
                 terms["fake_cls"] = p.cls_fake_weight * read
         if p.objective == "gan":
-            terms["real"] = p.adv_weight * losses.cross_entropy(on_real, 1.0)
-            terms["fake"] = p.adv_weight * losses.cross_entropy(on_fake, 0.0)
+            told = cross_entropy_d(p, on_real, on_fake)
+            terms |= {name: p.adv_weight * term for name, term in told.items()}
         elif p.objective in losses.D_SIDE:
             terms[p.objective] = p.adv_weight * losses.D_SIDE[p.objective](on_real, on_fake)
         else:
@@ -89,7 +90,7 @@ class ACGAN(ConditionalModel):
 
     def c_loss(self, batch: Batch) -> Losses:
         """Return how badly the classifier reads real images."""
-        _, classes = self.discriminator.judge(self.augmentation(batch.images))
+        _, classes = self.discriminator.judge(self.scaled(self.augmentation(batch.images)))
         read = losses.attribute_loss(classes, labels_of(batch), self.spec.groups, batch.mask)
         return {"real_cls": self.params.cls_weight * read}
 
@@ -98,11 +99,9 @@ class ACGAN(ConditionalModel):
         p = self.params
         logits, classes = self.discriminator.judge(fake.images)
         cls = losses.attribute_loss(classes, labels_of(fake), self.spec.groups)
-        paired = p.objective == "relativistic"
-        adv = losses.G_SIDE[p.objective](
-            logits, self.discriminator(real.images) if paired else logits
-        )
-        return {"adv": p.adv_weight * adv, "cls": p.g_cls_weight * cls}
+        against = self.discriminator(real.images) if p.objective == "relativistic" else logits
+        side = {"gan": lambda fake, _: cross_entropy_g(p, fake), **losses.G_SIDE}[p.objective]
+        return {"adv": p.adv_weight * side(logits, against), "cls": p.g_cls_weight * cls}
 
     def validate(self) -> None:
         """Refuse a classifier of its own where D has one last layer for all."""

@@ -11,11 +11,12 @@ from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import UpdateRule
 from animekit.models.base import Losses
 from animekit.models.conditional import ToldModel, ToldParams, labels_of
+from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
 from animekit.nn import losses
 from animekit.nn.architectures import MatchingDiscriminator, ProjectionDiscriminator
 
 
-class CWGANGPParams(ToldParams):
+class CWGANGPParams(CrossEntropyParams, ToldParams):
     """The report's values, and what becomes of the two kinds of wrong pairs."""
 
     old_names = {"wrong": "mismatch_labels"}
@@ -58,9 +59,9 @@ class CWGANGP(ToldModel):
         """Return how far right and wrong pairs are apart, and the weighted penalty."""
         p, critic, labels = self.params, self.discriminator, self.told_of_real(real, fake)
         assert labels is not None
-        seen = critic.features(real.images)
+        seen, drawn = self.both(critic.features, real.images, fake.images)
         right = critic.score(seen, self.soften(labels))
-        generated = critic(fake.images, self.soften(labels_of(fake)))
+        generated = critic.score(drawn, self.soften(labels_of(fake)))
         kinds = 0 if p.mismatch == "none" else 1 if p.objective == "wasserstein" else 2
         wrong = [generated] + [
             critic.score(seen, self.soften(self.wrong_labels(labels, real.mask)))
@@ -69,17 +70,17 @@ class CWGANGP(ToldModel):
         penalty = losses.gradient_penalty(self.critic(labels), real.images, fake.images)
         terms = {"gp": p.gp_weight * penalty}
         if p.objective == "gan":
-            terms["right"] = losses.cross_entropy(right, 1.0)
-            terms["wrong"] = losses.cross_entropy(torch.cat(wrong), 0.0)
-            return terms
+            told = cross_entropy_d(p, right, torch.cat(wrong))
+            return terms | {"right": told["real"], "wrong": told["fake"]}
         reduced = torch.stack(wrong).amax(0) if p.mismatch == "max" else torch.stack(wrong).mean(0)
         return {"wasserstein": losses.wasserstein_d(right, reduced), **terms}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return how little the critic makes of fakes with what was asked."""
         scores = self.discriminator(fake.images, self.soften(labels_of(fake)))
-        wasserstein = self.params.objective == "wasserstein"
-        return {"adv": (losses.wasserstein_g if wasserstein else losses.nonsaturating_g)(scores)}
+        if self.params.objective == "wasserstein":
+            return {"adv": losses.wasserstein_g(scores)}
+        return {"adv": cross_entropy_g(self.params, scores)}
 
     def wrong_labels(self, labels: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return labels [N, L] that are wrong in an attribute that is known.

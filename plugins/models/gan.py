@@ -1,24 +1,14 @@
 """Generative adversarial network (Goodfellow et al., 2014) on convolutional networks."""
 
-from typing import Literal
-
-from pydantic import Field
-
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
-from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.adversarial import AdversarialModel
 from animekit.models.base import Losses
-from animekit.nn import losses
+from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
 
 
-class GANParams(AdversarialParams):
+class GANParams(CrossEntropyParams):
     """The generator's objective, and the labels of real and fake."""
-
-    g_loss: Literal["nonsaturating", "saturating", "flipped"] = Field(
-        "nonsaturating", description="max log D, min log(1 - D), or labels flipped for both"
-    )
-    real_label: tuple[float, float] = Field((1.0, 1.0), description="range of labels of real")
-    fake_label: tuple[float, float] = Field((0.0, 0.0), description="range of labels of fake")
 
 
 class GAN(AdversarialModel):
@@ -31,16 +21,12 @@ class GAN(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the cross-entropy on real and on fake, each against its (soft) label."""
-        labels = self.params.real_label, self.params.fake_label
-        for_real, for_fake = labels[::-1] if self.params.g_loss == "flipped" else labels
-        return {
-            "real": losses.soft_cross_entropy(self.discriminator(real.images), *for_real),
-            "fake": losses.soft_cross_entropy(self.discriminator(fake.images), *for_fake),
-        }
+        logits = self.scores(real, fake)
+        return cross_entropy_d(self.params, *logits)
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the generator's side of the chosen form."""
-        return {"adv": losses.GENERATOR[self.params.g_loss](self.discriminator(fake.images))}
+        return {"adv": cross_entropy_g(self.params, self.discriminator(fake.images))}
 
 
 @hookimpl

@@ -16,8 +16,7 @@ class Hinge(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return how far logits are from the right side of the margin."""
-        on_real = self.critic(self.told_of_real(real, fake))(real.images)
-        return {"adv": losses.hinge_d(on_real, self.critic(fake.labels)(fake.images))}
+        return {"adv": losses.hinge_d(*self.scores(real, fake))}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return minus the discriminator's mean on fake."""

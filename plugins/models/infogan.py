@@ -10,9 +10,9 @@ from torch.nn import functional
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.hookspecs import hookimpl
-from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.adversarial import AdversarialModel
 from animekit.models.base import Losses, Phase
-from animekit.nn import losses
+from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
 from animekit.nn.architectures import ARCHITECTURES, Discriminator
 from animekit.nn.layers import initialise
 from animekit.nn.variational import unread_information
@@ -20,7 +20,7 @@ from animekit.nn.variational import unread_information
 from ._infogan import OpenDiscriminator, Recogniser
 
 
-class InfoGANParams(AdversarialParams):
+class InfoGANParams(CrossEntropyParams):
     """The codes behind the noise, and how they are read back."""
 
     topics = {
@@ -93,11 +93,10 @@ class InfoGAN(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the cross-entropy on real and fake, and the codes if D learns them."""
-        features = self.discriminator.features(fake.images)
-        terms = {
-            "real": losses.cross_entropy(self.discriminator(real.images), 1.0),
-            "fake": losses.cross_entropy(self.discriminator.logits(features), 0.0),
-        }
+        d = self.discriminator
+        features, of_real = self.both(d.features, fake.images, real.images)
+        on_real, on_fake = d.logits(of_real), d.logits(features)
+        terms = cross_entropy_d(self.params, on_real, on_fake)
         if not self.params.mi_in_d:
             return terms
         assert fake.z is not None
@@ -107,7 +106,7 @@ class InfoGAN(AdversarialModel):
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the adversarial term, and how badly Q reads the codes from fakes."""
         features = self.discriminator.features(fake.images)
-        adv = losses.nonsaturating_g(self.discriminator.logits(features))
+        adv = cross_entropy_g(self.params, self.discriminator.logits(features))
         return {"adv": adv} | self.code_terms(features, fake.z)
 
     def code_terms(self, features: Tensor, z: Tensor | None) -> Losses:

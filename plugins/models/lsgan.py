@@ -1,20 +1,15 @@
 """Least-squares GAN (Mao et al., 2017)."""
 
-from pydantic import Field
-
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
-from animekit.models.adversarial import AdversarialModel, AdversarialParams
+from animekit.models.adversarial import AdversarialModel
 from animekit.models.base import Losses
+from animekit.models.label_noise import LeastSquaresParams, least_squares_d
 from animekit.nn import losses
 
 
-class LSGANParams(AdversarialParams):
-    """The three labels of the least-squares objective."""
-
-    a: float = Field(0.0, description="what the discriminator should say of fake")
-    b: float = Field(1.0, description="what the discriminator should say of real")
-    c: float = Field(1.0, description="what the generator wants to be told")
+class LSGANParams(LeastSquaresParams):
+    """The labels of the least-squares objective."""
 
 
 class LSGAN(AdversarialModel):
@@ -27,8 +22,8 @@ class LSGAN(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the squared distances of real to b and of fake to a."""
-        scores = self.discriminator(real.images), self.discriminator(fake.images)
-        return {"adv": losses.least_squares_d(*scores, self.params.a, self.params.b)}
+        scores = self.scores(real, fake)
+        return {"adv": least_squares_d(self.params, *scores)}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the squared distance of fake to c."""

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from animekit.data.batch import Batch
-from animekit.errors import NotFoundError
+from animekit.errors import ConfigError, NotFoundError
 from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import AdversarialModel, AdversarialParams
 from animekit.models.base import Losses
@@ -85,21 +85,24 @@ class Projected(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the hinge loss of every head."""
-        judge = self.discriminator.judge
-        on_real = judge(real.images, self.told(self.told_of_real(real, fake)))
-        return {"adv": losses.hinge_d(on_real, judge(fake.images, self.told(fake.labels)))}
+        return {"adv": losses.hinge_d(*self.scores(real, fake, self._judged))}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return minus what the heads say of fakes, through the features."""
-        return {
-            "adv": losses.hinge_g(self.discriminator.judge(fake.images, self.told(fake.labels)))
-        }
+        return {"adv": losses.hinge_g(self._judged(fake.labels)(fake.images))}
+
+    def _judged(self, labels: Tensor | None) -> losses.Discriminator:
+        return lambda images: self.discriminator.judge(images, self.told(labels))
 
     def validate(self) -> None:
         """Refuse to train without the features."""
         if isinstance(self.discriminator, NoDiscriminator):
             raise self.discriminator.error
         super().validate()
+        if self.params.g_output == "sigmoid":
+            raise ConfigError(
+                "D looks through a network that takes pixels in [-1, 1]", "leave g_output out"
+            )
 
 
 class ConditionalProjectedParams(ProjectedParams, ConditionalParams):

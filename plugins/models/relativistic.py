@@ -27,8 +27,7 @@ class Relativistic(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return how little real is above fake."""
-        on_real = self.critic(self.told_of_real(real, fake))(real.images)
-        return {"adv": losses.relativistic(on_real, self.critic(fake.labels)(fake.images))}
+        return {"adv": losses.relativistic(*self.scores(real, fake))}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return how little fake is above real."""

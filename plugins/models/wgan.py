@@ -32,7 +32,7 @@ class WGAN(AdversarialModel):
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return minus the estimated distance."""
-        scores = self.discriminator(real.images), self.discriminator(fake.images)
+        scores = self.scores(real, fake)
         return {"wasserstein": losses.wasserstein_d(*scores)}
 
     def g_loss(self, real: Batch, fake: Batch) -> Losses:

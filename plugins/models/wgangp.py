@@ -36,7 +36,7 @@ class WGANGP(AdversarialModel):
         p, critic = self.params, self.discriminator
         penalty = losses.gradient_penalty(critic, real.images, fake.images, one_sided=p.one_sided)
         return {
-            "wasserstein": losses.wasserstein_d(critic(real.images), critic(fake.images)),
+            "wasserstein": losses.wasserstein_d(*self.scores(real, fake)),
             "gp": p.gp_weight * penalty,
         }
 

@@ -43,25 +43,40 @@ def test_cross_entropy_takes_the_mean_over_images_and_a_label_for_each():
     assert swapped == pytest.approx((softplus(2) + softplus(1)) / 2)
 
 
+RANGE = (0.7, 1.2)
+
+
 def test_soft_labels_are_drawn_from_the_range_one_an_image():
     logits = torch.full((50_000,), 3.0, dtype=torch.float64)
     for seed in range(4):
         torch.manual_seed(seed)
         # linear in the label: softplus(3) - 3 y, so the mean label can be read off
-        label = (softplus(3) - losses.soft_cross_entropy(logits, 0.7, 1.2).item()) / 3
+        label = (
+            softplus(3)
+            - losses.cross_entropy(logits, losses.noisy_labels(logits, RANGE, RANGE)).item()
+        ) / 3
         assert label == pytest.approx(0.95, abs=0.004)
-    one = [losses.soft_cross_entropy(logits[:1], 0.7, 1.2).item() for _ in range(300)]
-    labels = [(softplus(3) - value) / 3 for value in one]
+    labels = [losses.noisy_labels(logits[:1], RANGE, RANGE).item() for _ in range(300)]
     assert 0.7 <= min(labels) < 0.73 and 1.17 < max(labels) <= 1.2
 
 
 def test_labels_of_no_width_use_no_random_numbers():
     torch.manual_seed(3)
-    found = losses.soft_cross_entropy(tensor(0.4, 2.0), 1.0, 1.0)
-    assert found.item() == pytest.approx((softplus(-0.4) + softplus(-2)) / 2)
+    assert losses.noisy_labels(tensor(0.4, 2.0), (0.9, 0.9), RANGE) == 0.9
     after = torch.rand(1)
     torch.manual_seed(3)
     assert torch.equal(torch.rand(1), after)
+
+
+def test_a_share_of_the_images_has_a_label_of_the_other_kind():
+    torch.manual_seed(0)
+    labels = losses.noisy_labels(torch.zeros(40_000), RANGE, (0.0, 0.3), 0.05)
+    flipped = labels < 0.5
+    assert flipped.float().mean().item() == pytest.approx(0.05, abs=0.005)
+    assert labels[flipped].mean().item() == pytest.approx(0.15, abs=0.01)
+    assert labels[~flipped].mean().item() == pytest.approx(0.95, abs=0.004)
+    hard = losses.noisy_labels(torch.zeros(400), (1.0, 1.0), (0.0, 0.0), 0.5)
+    assert sorted(set(hard.tolist())) == [0.0, 1.0] and 150 < hard.sum() < 250
 
 
 def test_the_losses_of_a_generator_against_cross_entropy():

@@ -150,6 +150,15 @@ def test_what_a_run_would_refuse_a_plan_refuses(planned: Callable[..., TrainPlan
         planned("gan", bach_size=3)
     with pytest.raises(ConfigError, match="lr_schedule"):
         planned("gan", minutes=1, lr_schedule="linear")
+    with pytest.raises(ConfigError, match="instance_noise_decay"):
+        planned("gan", minutes=1, instance_noise=0.1, instance_noise_decay="linear")
+
+
+def test_a_plan_says_what_goes_together_badly(planned: Callable[..., TrainPlan]) -> None:
+    assert planned("wgangp").cautions == []
+    plan = planned("wgangp", d_norm="batch", n_critic_first=9, first_rounds=3)
+    assert "batch norm" in plan.cautions[0]
+    assert plan.rhythms == ["every step", "every 5 steps, every 9 in the first 3 rounds"]
 
 
 def test_a_bug_in_a_constructor_shows_before_the_data_are_read(

@@ -83,6 +83,8 @@ def show_plan(common: Common, plan: TrainPlan) -> dict[str, Any]:
     screen.table(head, rows)
     for skipped in plan.skipped:
         screen.say(f"skipped  {skipped.name}: {skipped.reason}", "yellow")
+    for caution in plan.cautions:
+        screen.say(f"note  {caution}", "yellow")
     values = [(key, show(value), origin) for key, (value, origin) in plan.values.items()]
     screen.say("")
     screen.table(("value", "", "from"), sorted(values, key=lambda row: row[2] == "default"))

@@ -52,6 +52,9 @@ VARIANTS = {
     "attention": {"attention": 8, "spectral_norm": True, "d_norm": "none"},
     "augmented, rare penalties": {"augment": ("color", "translation", "cutout")}
     | {"augment_strength": 0.7, "r1_weight": 1.0, "r2_weight": 0.5, "penalty_every": 2},
+    "dropout and noise in pictures": {"g_dropout": 0.5, "g_dropout_sampling": True, "g_noise": 0.1},
+    "mixed batches and sigmoid": {"d_batches": "mixed", "g_output": "sigmoid", "d_norm": "batch"}
+    | {"instance_noise": 0.1, "instance_noise_decay": "linear", "r1_weight": 1.0},
     "rounds": {"n_critic_first": 3, "first_rounds": 1, "first_again": 2},
     "adaptive": {"augment": ("color",), "augment_strength": 0.5, "augment_target": 0.6},
 }
@@ -147,10 +150,12 @@ def test_every_objective_with_labels_is_a_plugin_of_at_most_100_lines_of_code(na
     assert lines_of(name)[1] <= 100
 
 
-def test_gradient_penalties_refuse_a_batch_norm_in_the_discriminator():
+def test_a_batch_norm_beside_a_gradient_penalty_is_taken_off_unless_it_was_asked_for():
     for name, changes in (("wgangp", {}), ("gan", {"r1_weight": 1.0})):
-        with pytest.raises(ConfigError, match="without batch normalisation"):
-            tiny_model(MODELS[name], d_norm="batch", **changes)
+        asked = tiny_model(MODELS[name], d_norm="batch", **changes)
+        assert "d_norm=none" in asked.cautions()[0]
+        assert any(isinstance(each, torch.nn.BatchNorm2d) for each in asked.discriminator.modules())
+        assert tiny_model(MODELS[name], **changes).cautions() == []
         kinds = {type(module).__name__ for module in tiny_model(MODELS[name], **changes).modules()}
         assert "BatchNorm2d" in kinds  # the generator keeps its own
         norms = tiny_model(MODELS[name], **changes).discriminator.modules()
