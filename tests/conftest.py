@@ -15,6 +15,7 @@ from PIL import Image
 
 from animekit import plugins
 from animekit.plugins import Registry
+from animekit.runs.curves import write_curves
 from animekit.runs.run import Run
 from animekit.training.logger import Logger
 from animekit.training.train import train
@@ -46,6 +47,20 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("ANIMEKIT_HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_curves() -> Iterator[None]:
+    """Leave the curves of trainings undrawn: they take longer than a tiny training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("animekit.training.reporter.write_curves", lambda run: False)
+        yield
+
+
+@pytest.fixture
+def with_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the trainings of a test draw their curves."""
+    monkeypatch.setattr("animekit.training.reporter.write_curves", write_curves)
 
 
 @pytest.fixture

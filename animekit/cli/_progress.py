@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from animekit.cli._console import Screen
+from animekit.text import duration
 
 HEARTBEAT = 30.0  # seconds between two lines in a pipe
 Tell = Callable[[str, float, float | None], None]
@@ -112,3 +113,29 @@ def sharing(screen: Screen) -> Iterator[Callable[[str, float], None]]:
     line = "{}: {:.0%}".format
     with following(screen, "", columns, lambda now, done, _: line(now, done), total=1.0) as tell:
         yield lambda words, share: tell(words, share, 1.0)
+
+
+def time_left(ends: Callable[[], float | None]) -> Any:
+    """Return a column that counts down between two reports."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class TimeLeft(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            end = ends()
+            left = "--:--" if end is None else duration(max(0.0, end - time.monotonic()))
+            return Text(f"ETA {left}")
+
+    return TimeLeft()
+
+
+def moving_bar(share: Callable[[], float]) -> Any:
+    """Return a bar that the clock moves too between two reports, which may be minutes apart."""
+    from rich.progress import BarColumn, ProgressBar, Task
+
+    class MovingBar(BarColumn):
+        def render(self, task: Task) -> ProgressBar:
+            task.completed = min(1.0, max(task.completed, share()))
+            return super().render(task)
+
+    return MovingBar(bar_width=None)

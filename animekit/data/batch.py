@@ -27,3 +27,13 @@ class Batch:
     progress: Tensor | None = None  # (), share of the training that is over; None: not known
     step: int = 0  # which one it is, counted from 1 in updates of the phases that see it
     kept: dict[str, Tensor] = field(default_factory=dict)  # what else prepare() keeps for phases
+    scores: Tensor | None = None  # what D says of the images, kept to be measured
+
+    def scored(self, scores: Tensor) -> Tensor:
+        """Return what a discriminator says of the images, and keep it to be measured.
+
+        The share of its right answers is reported. Larger must mean more like real ones. A model
+        whose objective keeps none is asked again.
+        """
+        self.scores = scores.detach()
+        return scores

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#555555")
 """Told apart by all eyes (Okabe and Ito, 2008)."""
+SHADES = ("#08306B", "#2171B5", "#6BAED6", "#B5CFE3")
+"""Of histograms, the newest first."""
 MARKS = {"resume": ("#888888", (0, (4, 3))), "roll-back": ("#C00000", (0, (1, 1.5)))}
 SMOOTH = 0.04  # of the points are averaged on each side
 FEW = 12  # points, which are shown as they are
@@ -42,19 +44,22 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """Values against steps, under a name."""
+    """Values against steps, under a name; `floor` is what they can reach at best."""
 
     label: str
     steps: Sequence[float]
     values: Sequence[float]
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
 class Panel:
     """Curves over one pair of axes.
 
-    `floor` is a line that they can reach at best; `marks` are places and what they are, "resume" or
-    "roll-back". `limits` are the ends of the upright axis, where they are known beforehand.
+    `floor` is a line that all of them can reach at best; `marks` are places and what they are,
+    "resume" or "roll-back". `limits` are the ends of the upright axis, where they are known
+    beforehand. `kind`: curves are lines; outlines of histograms, the older the paler; or shares
+    that lie on each other.
     """
 
     title: str
@@ -65,24 +70,29 @@ class Panel:
     marks: Sequence[tuple[float, str]] = ()
     xlabel: str = "step"
     limits: tuple[float, float] | None = None
-    smoothed: bool = True
+    kind: Literal["lines", "bars", "shares"] = "lines"
 
 
 def smoothed(values: Sequence[float], share: float = SMOOTH) -> np.ndarray:
     """Return the mean of each value and of its neighbours on either side.
 
-    They are a share of all values. Near the ends they are fewer, as many on one side as on the
-    other: nothing is shifted.
+    They are a share of all values. At both ends a straight line through as many values takes the
+    place of the mean: nothing is shifted.
 
-    >>> smoothed([0.0, 3.0, 0.0, 3.0, 0.0], 0.2).tolist()
-    [0.0, 1.0, 2.0, 1.0, 0.0]
+    >>> smoothed([0.0, 3.0, 0.0, 3.0, 0.0], 0.2).round(6).tolist()
+    [1.0, 1.0, 2.0, 1.0, 1.0]
     """
     given = np.asarray(values, dtype=np.float64)
-    count = len(given)
-    places = np.arange(count)
-    reach = np.minimum(max(1, round(share * count)), np.minimum(places, count - 1 - places))
-    sums = np.concatenate([[0.0], np.cumsum(given)])
-    return (sums[places + reach + 1] - sums[places - reach]) / (2 * reach + 1)
+    reach = min(max(1, round(share * len(given))), (len(given) - 1) // 2)
+    if reach < 1:
+        return given
+    width = 2 * reach + 1
+    found = np.empty_like(given)
+    found[reach : len(given) - reach] = np.convolve(given, np.full(width, 1 / width), "valid")
+    places = np.arange(width)
+    for ends, window in ((slice(0, reach), given[:width]), (slice(-reach, None), given[-width:])):
+        found[ends] = np.polyval(np.polyfit(places, window, 1), places)[ends]
+    return found
 
 
 def draw_curves(panels: Sequence[Panel], smooth: float = SMOOTH) -> Figure:
@@ -97,7 +107,8 @@ def draw_curves(panels: Sequence[Panel], smooth: float = SMOOTH) -> Figure:
         rows = -(-len(panels) // max(1, columns))
         figure = Figure(figsize=(SIZE[0] * max(1, columns), SIZE[1] * max(1, rows)))
         for number, panel in enumerate(panels):
-            _draw(figure.add_subplot(rows, columns, number + 1), panel, smooth)
+            axes = figure.add_subplot(rows, columns, number + 1)
+            _draw(axes, panel, smooth, first=number == 0)
         figure.tight_layout(h_pad=1.6, w_pad=1.6)
     return figure
 
@@ -127,46 +138,116 @@ def style() -> Iterator[None]:
         yield
 
 
-def _draw(axes: Axes, panel: Panel, smooth: float) -> None:
-    from matplotlib.ticker import MaxNLocator
+def _draw(axes: Axes, panel: Panel, smooth: float, *, first: bool) -> None:
+    """Draw one panel; marks are named in the first."""
+    {"lines": _draw_lines, "bars": _draw_bars, "shares": _draw_shares}[panel.kind](
+        axes, panel, smooth
+    )
+    if panel.limits is not None:
+        axes.set_ylim(*panel.limits)
+    _draw_floors(axes, panel)
+    _draw_marks(axes, panel.marks, named=first)
+    axes.set_title(panel.title)
+    axes.set_xlabel(panel.xlabel)
+    axes.set_ylabel(panel.ylabel)
+    if panel.xlabel == "step":
+        _count_steps(axes, panel.curves)
+    if axes.get_legend_handles_labels()[1]:
+        shares: dict[str, Any] = {"loc": "lower left", "ncols": 3, "frameon": True}
+        axes.legend(**(shares if panel.kind == "shares" else {"loc": "best"}))
 
+
+def _draw_lines(axes: Axes, panel: Panel, smooth: float) -> None:
     for number, curve in enumerate(panel.curves):
         color = COLORS[number % len(COLORS)]
-        few = len(curve.steps) <= FEW or not smooth or not panel.smoothed
-        marker: dict[str, Any] = {"marker": "o", "markersize": 3} if len(curve.steps) <= FEW else {}
-        strong: dict[str, Any] = {"color": color, "linewidth": 1.5, "label": curve.label, **marker}
-        if few:
-            axes.plot(curve.steps, curve.values, **strong)
+        few = len(curve.steps) <= FEW
+        strong: dict[str, Any] = {"color": color, "linewidth": 1.5, "label": curve.label}
+        if few or not smooth:
+            dots: dict[str, Any] = {"marker": "o", "markersize": 3} if few else {}
+            axes.plot(curve.steps, curve.values, **strong, **dots)
         else:
             axes.plot(curve.steps, curve.values, color=color, linewidth=0.7, alpha=0.3)
             axes.plot(curve.steps, smoothed(curve.values, smooth), **strong)
     if panel.log:
         axes.set_yscale("log")
-    if panel.limits is not None:
-        axes.set_ylim(*panel.limits)
-    if panel.floor is not None:
-        axes.axhline(
-            panel.floor, color="#222222", linewidth=0.9, linestyle="--", label="real against real"
+    elif panel.limits is None:
+        _leave_out_outliers(axes, panel)
+
+
+def _leave_out_outliers(axes: Axes, panel: Panel) -> None:
+    """Let a few values far from all others leave the frame, as those of the first steps."""
+    values = np.array([value for curve in panel.curves for value in curve.values])
+    if len(values) <= FEW:
+        return
+    low, high = np.percentile(values, [2, 98])
+    reach = (high - low) / 2
+    low, high = max(values.min(), low - reach), min(values.max(), high + reach)
+    if low < high:
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+
+
+def _draw_bars(axes: Axes, panel: Panel, smooth: float) -> None:
+    """Draw the outline of each histogram, the newest dark and in front."""
+    for number, curve in enumerate(panel.curves):
+        age = (len(panel.curves) - 1 - number) / max(1, len(panel.curves) - 1)
+        axes.plot(
+            curve.steps,
+            [value or np.nan for value in curve.values],
+            drawstyle="steps-mid",
+            color=SHADES[round(age * (len(SHADES) - 1))],
+            linewidth=1.5 - 0.6 * age,
+            label=curve.label,
         )
-    _mark(axes, panel.marks)
-    axes.set_title(panel.title)
-    axes.set_xlabel(panel.xlabel)
-    axes.set_ylabel(panel.ylabel)
-    if panel.xlabel == "step":
-        axes.xaxis.set_major_formatter(_thousands())
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="best")
+    axes.set_yscale("log")
 
 
-def _mark(axes: Axes, marks: Sequence[tuple[float, str]]) -> None:
+def _draw_shares(axes: Axes, panel: Panel, smooth: float) -> None:
+    """Draw shares on each other; those of steps in which some are lacking are 0 there."""
+    steps = sorted({step for curve in panel.curves for step in curve.steps})
+    rows: list[Any] = []
+    for curve in panel.curves:
+        values = dict(zip(curve.steps, curve.values, strict=True))
+        row = [values.get(step, 0.0) for step in steps]
+        rows.append(smoothed(row, smooth).clip(0) if smooth and len(row) > FEW else row)
+    labels = [curve.label for curve in panel.curves]
+    axes.stackplot(steps, rows, labels=labels, colors=COLORS, alpha=0.75, linewidth=0)
+    axes.set_ylim(0, max(1.0, float(np.sum(rows, axis=0).max(initial=0.0))))
+
+
+def _draw_floors(axes: Axes, panel: Panel) -> None:
+    floors = {panel.floor: "#222222"} if panel.floor is not None else {}
+    for number, curve in enumerate(panel.curves):
+        if curve.floor is not None:
+            floors[curve.floor] = COLORS[number % len(COLORS)]
+    style: dict[str, Any] = {"linewidth": 0.9, "linestyle": "--"}
+    for floor, color in floors.items():
+        axes.axhline(floor, color=color, **style)
+    if floors:
+        color = "#222222" if len(floors) > 1 else next(iter(floors.values()))
+        axes.plot([], [], color=color, label="real against real", **style)
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, 0.8 * min(floors)), max(high, 1.05 * max(floors)))
+
+
+def _draw_marks(axes: Axes, marks: Sequence[tuple[float, str]], *, named: bool) -> None:
     """Draw upright lines; each kind is named once."""
-    named: set[str] = set()
+    seen: set[str] = set()
     for step, kind in marks:
         color, dashes = MARKS.get(kind, MARKS["resume"])
-        label = kind if kind not in named else "_"
+        label = kind if named and kind not in seen else None
         axes.axvline(step, color=color, linestyle=dashes, linewidth=0.9, label=label, zorder=1)
-        named.add(kind)
+        seen.add(kind)
+
+
+def _count_steps(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Let the axis begin at 0 and end at the last step; thousands are k."""
+    from matplotlib.ticker import MaxNLocator
+
+    last = max((curve.steps[-1] for curve in curves if len(curve.steps)), default=0)
+    if last > 0:
+        axes.set_xlim(0, 1.02 * last)
+    axes.xaxis.set_major_formatter(_thousands())
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
 
 def _thousands() -> Any:

@@ -14,9 +14,10 @@ from animekit import config
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.models.adversarial_params import AdversarialParams, UpdateRule
-from animekit.models.base import Losses, Model, Phase
+from animekit.models.base import Losses, Model, Phase, falls_on
 from animekit.models.compatibility import refuse_unfit
-from animekit.nn import losses
+from animekit.models.scores import ACCURACY, asked_scores, kept_scores
+from animekit.nn import accuracy, losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
 from animekit.nn.augment import ADAPT_EVERY, Augmentation
 from animekit.nn.chance import seeded
@@ -139,6 +140,7 @@ class AdversarialModel(Model):
                 every=p.n_gen,
                 after=self.after_d_step,
                 schedule=schedule,
+                measure=self.measure,
             ),
             Phase(
                 "g",
@@ -163,6 +165,18 @@ class AdversarialModel(Model):
         if rule == "adam":
             return Adam(parameters, lr=lr, betas=betas or self.params.betas, fused=True)
         return {"rmsprop": RMSprop, "sgd": SGD}[rule](parameters, lr=lr)
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares of real and of fake that D judges right, from its logits [N].
+
+        By default those above and below 0; an objective for which 0 means nothing says another.
+        """
+        return accuracy.by_sign(real, fake)
+
+    def measure(self, batch: Batch, terms: Losses) -> Losses:
+        """Return D's accuracy, from the scores that the objective kept or by asking again."""
+        scores = kept_scores(batch) or asked_scores(self.critic, self.discriminator, batch)
+        return {} if scores is None else dict(zip(ACCURACY, self.accuracy(*scores), strict=True))
 
     def after_d_step(self) -> None:
         """Run behind each discriminator update, as weight clipping does."""
@@ -205,17 +219,21 @@ class AdversarialModel(Model):
         fake: Batch,
         critic: Callable[[Tensor | None], losses.Discriminator] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return what `critic`, by default D's own, says of real and fake, each with its labels."""
+        """Return what `critic`, by default D's own, says of real and fake, each with its labels.
+
+        It is kept to be measured.
+        """
         critic = critic or self.critic
         of_real = self.told_of_real(real, fake)
         if self.params.d_batches == "separate":
-            return critic(of_real)(real.images), critic(fake.labels)(fake.images)
+            on_real = real.scored(critic(of_real)(real.images))
+            return on_real, fake.scored(critic(fake.labels)(fake.images))
         labels = None
         if of_real is not None and fake.labels is not None:
             labels = torch.cat([of_real, fake.labels])
         images = torch.cat([real.images, fake.images])
         on_real, on_fake = critic(labels)(images).tensor_split([len(real.images)])
-        return on_real, on_fake
+        return real.scored(on_real), fake.scored(on_fake)
 
     def both(self, judge: Callable[[Tensor], T], first: Tensor, second: Tensor) -> tuple[T, T]:
         """Return what `judge` says of two kinds of images, in a batch each or in one (tip 4).
@@ -237,6 +255,9 @@ class AdversarialModel(Model):
         real = self._seen(batch, batch.images, batch.labels)
         fake = self._seen(batch, *self.shown(batch.fake.detach(), batch.target))
         terms, more = self.d_loss(real, fake), self._penalties(batch, real, fake)
+        for name, side in (("on_real", real), ("on_fake", fake)):
+            if side.scores is not None:
+                batch.kept[name] = side.scores
         if self.augmentation.adapts and falls_on(batch, ADAPT_EVERY * self.params.n_gen):
             with torch.no_grad():
                 on_real = self.critic(batch.target)(real.images)
@@ -326,12 +347,3 @@ class AdversarialModel(Model):
     def _looks_at_single_images(self) -> bool:
         p = self.params
         return bool(self.penalised or p.r1_weight or p.r2_weight or p.dragan_weight)
-
-
-@torch.compiler.disable
-def falls_on(batch: Batch, every: int) -> bool:
-    """Say whether the step of a batch is one that `every` divides.
-
-    A compiler must not look inside: it would make a program for each step.
-    """
-    return batch.step % every == 0

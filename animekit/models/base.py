@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
@@ -35,7 +36,9 @@ class Phase:
 
     `every`: the phase is due in steps that it divides (steps count from 1); with `rounds`, those
     say in which of these steps. `after` runs behind each update. `schedule` maps progress in
-    [0, 1] to a factor of the learning rate.
+    [0, 1] to a factor of the learning rate. `measure` takes the batch and the terms of some
+    updates, before they are made and without gradients, and returns scalars that are reported
+    beside the terms; it may change nothing and draw no random number.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Phase:
     after: Callable[[], None] | None = None
     schedule: Callable[[float], float] | None = None
     rounds: Rounds | None = None
+    measure: Callable[[Batch, Losses], Losses] | None = None
 
     def due(self, step: int) -> bool:
         """Say whether the phase runs in this step."""
@@ -120,3 +124,12 @@ class Model(nn.Module, Component):
     def cautions(self) -> list[str]:
         """Return what fits and yet a user should know before training starts."""
         return []
+
+
+@torch.compiler.disable
+def falls_on(batch: Batch, every: int) -> bool:
+    """Say whether the step of a batch is one that `every` divides.
+
+    A compiler must not look inside: it would make a program for each step.
+    """
+    return batch.step % every == 0

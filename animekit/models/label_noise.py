@@ -11,6 +11,7 @@ from animekit.errors import ConfigError
 from animekit.models.adversarial_params import AdversarialParams
 from animekit.models.base import Losses
 from animekit.nn import losses
+from animekit.nn.accuracy import BY_OBJECTIVE, by_sign
 
 
 class FlippedParams(AdversarialParams):
@@ -72,6 +73,22 @@ def least_squares_d(p: LeastSquaresParams, real: Tensor, fake: Tensor) -> Tensor
 def cross_entropy_g(p: CrossEntropyParams, fake: Tensor) -> Tensor:
     """Return the generator's term for logits [N] of fakes, in the form of `g_loss`."""
     return losses.GENERATOR[p.g_loss](fake)
+
+
+def right_of(
+    p: CrossEntropyParams, real: Tensor, fake: Tensor, objective: str = "gan"
+) -> tuple[Tensor, Tensor]:
+    """Return the shares of real and fake that D judges right, by an objective's own sense."""
+    if objective == "gan" and p.g_loss == "flipped":
+        return by_sign(-real, -fake)
+    return BY_OBJECTIVE[objective](real, fake)
+
+
+def right_of_squares(p: LeastSquaresParams, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the shares that are nearer to the label of their kind than to the other."""
+    for_real, for_fake = p.real_label or (p.b, p.b), p.fake_label or (p.a, p.a)
+    middle, way = (sum(for_real) + sum(for_fake)) / 4, sum(for_real) - sum(for_fake)
+    return by_sign(way * (real - middle), way * (fake - middle))
 
 
 def refuse_labels(p: CrossEntropyParams, objective: str) -> None:

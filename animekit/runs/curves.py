@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from animekit.files import write_atomic
 from animekit.images.curves import Curve, Panel, save_curves
 from animekit.runs.history import TIME, History, read_history
 from animekit.runs.run import Run
+from animekit.runs.weights_log import Histogram
 
-NAMES = ("curves.png", "curves.svg", "curves.csv")
+CURVES = ("curves.png", "curves.svg", "curves.csv")
+SIDE = re.compile(r"_(avg|\d+)$")
+"""How keys of one metric differ that are drawn together: swd_64, swd_32, swd_avg."""
+SPREADS = 4  # of weights in a panel
 WIDE = 30.0  # times the least value: what is drawn on a logarithmic axis
 
 
@@ -35,7 +41,7 @@ def write_curves(run: Run) -> bool:
     if max((len(each.steps) for each in history.series.values()), default=0) < 2:
         return False
     write_atomic(run.path / "curves.csv", as_csv(history))
-    save_curves(panels({run.id: history}), *(run.path / name for name in NAMES[:2]))
+    save_curves(panels({run.id: history}), *(run.path / name for name in CURVES[:2]))
     return True
 
 
@@ -54,7 +60,8 @@ def as_csv(history: History) -> str:
 
 
 def _of_one(history: History) -> list[Panel]:
-    found = [_metric(history, key) for key in history.metrics]
+    groups = dict.fromkeys(SIDE.sub("", key) for key in history.metrics)
+    found = [_metrics(history, name) for name in groups]
     phases = dict.fromkeys(key.partition("/")[0] for key in history.losses)
     for phase in phases:
         keys = [key for key in history.losses if key.startswith(phase + "/")]
@@ -69,14 +76,35 @@ def _of_one(history: History) -> list[Panel]:
         limits = (-0.02, 1.02) if "acc_real" in names else None
         if keys:
             found.append(_panel(history, keys, title, ylabel, limits=limits))
+    for phase in dict.fromkeys(each.phase for each in history.weights):
+        if f"{phase}/acc_real" in history.series:  # it judges
+            found.append(_weights(history.weights, phase))
     shares = [key for key in history.measures if key.startswith(TIME)]
+    shares.sort(key=lambda key: key.endswith("/reports"))  # they come now and then, on top
     if shares and ends:
-        found.append(_panel(history, shares, "where the time goes", "share of the time"))
+        panel = _panel(history, shares, "where the time goes", "share of the time")
+        parts = [replace(curve, label=curve.label.removeprefix(TIME)) for curve in panel.curves]
+        found.append(replace(panel, curves=parts, kind="shares", log=False))
     return found
 
 
-def _metric(history: History, key: str) -> Panel:
-    return _panel(history, [key], key, "", floor=history.floors.get(key))
+def _weights(found: Sequence[Histogram], phase: str) -> Panel:
+    """Return the spread of a phase's weights at up to four checkpoints, the first and last too."""
+    own = [each for each in found if each.phase == phase]
+    places = sorted({round(part * (len(own) - 1) / (SPREADS - 1)) for part in range(SPREADS)})
+    curves = [
+        Curve(f"step {own[place].step:,}", own[place].middles, own[place].shares)
+        for place in places
+    ]
+    title = f"weights of {phase}"
+    return Panel(title, curves, "share of the weights", xlabel="weight", kind="bars")
+
+
+def _metrics(history: History, name: str) -> Panel:
+    """Return the panel of a metric, with its mean first and then its sides."""
+    keys = [key for key in history.metrics if SIDE.sub("", key) == name]
+    keys.sort(key=lambda key: not key.endswith("_avg"))
+    return _panel(history, keys, name.replace("_", " "), "")
 
 
 def _panel(
@@ -85,19 +113,29 @@ def _panel(
     title: str,
     ylabel: str,
     *,
-    floor: float | None = None,
     limits: tuple[float, float] | None = None,
 ) -> Panel:
-    curves = [Curve(key, *history.series[key]) for key in keys]
+    curves = _merged(
+        [Curve(key, *history.series[key], floor=history.floors.get(key)) for key in keys]
+    )
     return Panel(
         title,
         curves,
         ylabel,
         log=limits is None and is_wide(curves),
-        floor=floor,
         marks=history.marks,
         limits=limits,
     )
+
+
+def _merged(curves: Sequence[Curve]) -> list[Curve]:
+    """Return the curves with those as one that have the same values: one would hide the other."""
+    found: dict[tuple[tuple[float, ...], ...], Curve] = {}
+    for curve in curves:
+        key = tuple(curve.steps), tuple(curve.values)
+        label = f"{found[key].label} = {curve.label}" if key in found else curve.label
+        found[key] = replace(curve, label=label)
+    return list(found.values())
 
 
 def _of_several(histories: Mapping[str, History]) -> list[Panel]:

@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from animekit.foreign import BadLine, iterate_jsonl
+from animekit.runs import weights_log
+from animekit.runs.reports import read_reports
 from animekit.runs.run import Run
+from animekit.runs.weights_log import Histogram
 
 EVALUATION, FLOOR, TIME = "eval/", "floor/", "time/"
 """How keys of metrics.jsonl begin that are a metric, what real images get, a share of the time."""
+TIMES = "times.jsonl"
+"""The file of the shares of the time, which begin with TIME."""
 COUNTED = ("seconds", "images", "generator_updates", "img_s", "mem_gb", "epoch")
 """Keys that say how far a run is, and how fast it goes."""
 MEASURED = ("acc_real", "acc_fake", "grad", "w_est")
@@ -39,13 +44,15 @@ class Mark(NamedTuple):
 class History:
     """What a run measured: series by key, as in "d/adv", marks and floors.
 
-    A key is that of metrics.jsonl, without "eval/" where it is a metric. `floors` are what real
-    images get against other real ones, by the key of a metric.
+    A key is that of metrics.jsonl or times.jsonl, without "eval/" where it is a metric. `floors`
+    are what real images get against other real ones, by the key of a metric. `weights` say how
+    those that each phase moves were spread at checkpoints.
     """
 
     series: dict[str, Series] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
     floors: dict[str, float] = field(default_factory=dict)
+    weights: tuple[Histogram, ...] = ()
 
     @property
     def metrics(self) -> list[str]:
@@ -74,7 +81,7 @@ def read_history(run: Run) -> History:
     """
     points: dict[str, dict[int, float]] = {}
     floors = _evaluated_floors(run)
-    for row in run.metrics():
+    for row in [*run.metrics(), *read_reports(run.path / TIMES).rows]:
         step = row.get("step")
         if type(step) is not int:  # a row of another program
             continue
@@ -86,7 +93,7 @@ def read_history(run: Run) -> History:
     series = {
         key: Series(*zip(*sorted(found.items()), strict=True)) for key, found in points.items()
     }
-    return History(series, tuple(_marks(run)), floors)
+    return History(series, tuple(_marks(run)), floors, tuple(weights_log.read(run.path)))
 
 
 def _evaluated_floors(run: Run) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -75,6 +75,19 @@ class TrainJob:
         model = self.recipe.model(self.recipe.params, self.spec)
         model.validate()
         return model
+
+    def __post_init__(self) -> None:
+        """Make steps of the epochs, where those were asked for."""
+        recipe, steps = self.recipe, self.recipe.options.steps_for(self.images)
+        if steps is not None:
+            options = recipe.options.model_copy(update={"steps": steps})
+            origins = recipe.origins | {"steps": "epochs"}
+            self.recipe = replace(recipe, options=options, origins=origins)
+
+    @property
+    def images(self) -> int:
+        """How many images an epoch has: those of the first domain that are trained on."""
+        return len(self.pack) if self.rows is None else len(self.rows)
 
     @cached_property
     def rows(self) -> np.ndarray | None:
@@ -195,10 +208,10 @@ def new_job(request: TrainRequest) -> TrainJob:
         device,
         precision=choose_precision(options.precision, device),
         channels_last=options.channels_last,
-        compiled=_compile(options, device.type),
         threads=thread_count(options.threads),
     )
     job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
+    engine.compiled = _compile(job.recipe.options, device.type)
     if options.threads is None and engine.threads == CROWD.free != cores():
         job.warnings.append(
             f"other programs work beside this, so it takes {engine.threads} of {cores()} cores"
@@ -213,10 +226,12 @@ def _compile(options: TrainOptions, device: str) -> bool:
 
 
 def _check_schedule(recipe: TrainRecipe) -> None:
+    goal = recipe.options.total_steps() or recipe.options.epochs
     for key in ("lr_schedule", "instance_noise_decay"):
-        if getattr(recipe.params, key, "none") != "none" and not recipe.options.total_steps():
+        if getattr(recipe.params, key, "none") != "none" and not goal:
             raise ConfigError(
-                f"{key} needs to know where training ends", "give --steps in place of --minutes"
+                f"{key} needs to know where training ends",
+                "give --steps or --epochs in place of --minutes",
             )
 
 

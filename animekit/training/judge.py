@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from animekit.data.pack import Pack
+from animekit.errors import UnusableError
 from animekit.plugins import Registry
 
 METRIC, KEY = "swd", "swd_avg"
@@ -31,6 +33,8 @@ class Judge:
     prepared: Any
     count: int
     key: str
+    others: np.ndarray | None = None
+    """Other real images, uint8 [N, 3, S, S]: the floor of the scores is what they get."""
 
     @classmethod
     def make(cls, registry: Registry, pack: Pack, size: int, count: int, seed: int) -> Judge | None:
@@ -42,7 +46,14 @@ class Judge:
             return None
         metric = registry.get("metric", METRIC)()
         real = real_images(pack, size, count, seed)
-        return cls(metric, metric.prepare(real), len(real), KEY)
+        others = real_images(pack, size, count, seed, start=count)
+        return cls(
+            metric,
+            metric.prepare(real),
+            len(real),
+            KEY,
+            others if len(others) == count else None,
+        )
 
     def scores(self, fakes: np.ndarray) -> dict[str, float]:
         """Return the numbers for fakes uint8 [N, H, W, 3].
@@ -51,10 +62,24 @@ class Judge:
         """
         return self.metric.compute(self.prepared, fakes.transpose(0, 3, 1, 2))
 
+    @cached_property
+    def floor(self) -> dict[str, float]:
+        """What as many other real images get; {} where there are not so many."""
+        if self.others is None:
+            return {}
+        try:
+            return self.metric.compute(self.prepared, self.others)
+        except UnusableError:
+            return {}
 
-def real_images(pack: Pack, size: int, count: int, seed: int) -> np.ndarray:
-    """Return up to `count` images of the data, drawn by a seed: uint8 [N, 3, S, S]."""
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(pack))[:count])
+
+def real_images(pack: Pack, size: int, count: int, seed: int, start: int = 0) -> np.ndarray:
+    """Return up to `count` images of the data, drawn by a seed: uint8 [N, 3, S, S].
+
+    With `start` they are others than the first so many.
+    """
+    order = np.random.default_rng(seed).permutation(len(pack))
+    chosen = np.sort(order[start : start + count])
     edge = (pack.images.shape[1] - size) // 2
     real = np.asarray(pack.images[chosen])[:, edge : edge + size, edge : edge + size]
     return real.transpose(0, 3, 1, 2)

@@ -44,6 +44,7 @@ class TrainPlan(Printed):
     compiled: bool
     threads: int
     steps: int | None
+    epochs: float | None
     minutes: float | None
     folder: str
     cautions: list[str]
@@ -57,7 +58,9 @@ class TrainPlan(Printed):
         phases = ", ".join(
             f"{name} {when}" for (name, _), when in zip(self.phases, self.rhythms, strict=True)
         )
-        goal = f"{self.steps:,} steps" if self.steps is not None else f"{self.minutes} minutes"
+        goal = f"{self.minutes} minutes"
+        if self.steps is not None and self.epochs is not None:
+            goal = f"{self.steps:,} steps, {self.epochs:.4g} epochs"
         threads = "thread" if self.threads == 1 else "threads"
         speed = "not measured (add --benchmark)"
         if self.img_s is not None:
@@ -126,6 +129,7 @@ def plan(
         compiled=job.engine.compiled,
         threads=count,
         steps=total,
+        epochs=None if total is None else total * options.batch_size / job.images,
         minutes=options.minutes,
         folder=str(folder),
         cautions=built.cautions(),

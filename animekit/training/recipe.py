@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -42,6 +43,9 @@ class TrainOptions(Params):
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
     batch_size: int = Field(64, ge=1, le=65_536, description="images in a batch")
     steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
+    epochs: float | None = Field(
+        None, gt=0, description="passes over the data to train, in place of steps"
+    )
     minutes: float | None = Field(None, gt=0, description="minutes to train, in place of steps")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
     device: str = Field("auto", description="auto, cpu, cuda, or the number of a CUDA device")
@@ -79,17 +83,30 @@ class TrainOptions(Params):
     name: str | None = Field(None, description="name of the run folder, in place of the data's")
 
     def total_steps(self) -> int | None:
-        """Return the number of steps, None where --minutes decides."""
+        """Return the number of steps, None where minutes decide.
+
+        None for epochs too, until `steps_for` has made them steps of the data that were opened.
+        """
         if self.steps is None:
-            return None if self.minutes is not None else 20_000
+            return None if self.minutes is not None or self.epochs is not None else 20_000
         return self.steps
+
+    def steps_for(self, images: int) -> int | None:
+        """Return the steps that the epochs are with so many images, None without epochs.
+
+        >>> TrainOptions(epochs=2.5, batch_size=64).steps_for(1000)
+        40
+        """
+        if self.epochs is None:
+            return None
+        return max(1, math.ceil(self.epochs * images / self.batch_size))
 
 
 PRESET = "preset"
 """The key that names a preset in a file, in the environment and behind --set."""
 
 RESUMABLE = frozenset(
-    {"steps", "minutes", "device", "threads"}
+    {"steps", "epochs", "minutes", "device", "threads"}
     | {"keep_checkpoints", "log_every", "sample_every", "save_every"}
     | {"stop_on", "alarm_reports"}
     | {"data", "tags"}  # which may move; their content is compared
@@ -138,7 +155,8 @@ def make_recipe(
     old = {*cls.Params.renamed(), *TrainOptions.renamed(), PRESET}
     layers = config.config_layers(config_file, model, known, old)
     layers.append(config.from_environment((known | old) - {"data", "name"}))
-    layers += _by_origin(values or {}, origins or {})
+    calls = _by_origin(values or {}, origins or {})
+    layers += calls
     preset = _named_preset(layers) if preset is None else preset
     preset = None if preset == "none" else preset
     layers = [config.current(_without_preset(x), cls.Params, TrainOptions) for x in layers]
@@ -149,6 +167,7 @@ def make_recipe(
     if preset is not None:
         own = preset_layer(cls, preset, registry)
         layers.insert(0, config.current(own, cls.Params, TrainOptions))
+    layers = _with_one_goal(layers, len(layers) - len(calls))
     for layer in layers:
         for key in layer.values:
             if key not in known:
@@ -173,6 +192,32 @@ def _by_origin(values: Mapping[str, Any], origins: Mapping[str, str]) -> list[La
     for key, value in values.items():
         found.setdefault(origins.get(key, config.CALL), {})[key] = value
     return [Layer(origin, own) for origin, own in found.items()]
+
+
+def _with_one_goal(layers: Sequence[Layer], calls: int) -> list[Layer]:
+    """Return the layers with the stronger of steps and epochs alone.
+
+    Those from number `calls` on are one call. Raises ConfigError where both are equally strong; of
+    a run, whose steps came from its epochs, the epochs count.
+    """
+    places = {
+        key: [number for number, layer in enumerate(layers) if layer.values.get(key) is not None]
+        for key in ("steps", "epochs")
+    }
+    if not all(places.values()):
+        return list(layers)
+    steps, epochs = (min(places[key][-1], calls) for key in ("steps", "epochs"))
+    origin = layers[places["epochs"][-1]].origin
+    if steps == epochs and not origin.endswith(".json"):
+        raise ConfigError(
+            f"steps and epochs are two ends of one training (epochs from {origin})",
+            "give one of them",
+        )
+    weaker = "steps" if steps <= epochs else "epochs"
+    return [
+        Layer(each.origin, {key: value for key, value in each.values.items() if key != weaker})
+        for each in layers
+    ]
 
 
 def _named_preset(layers: Sequence[Layer]) -> str | None:

@@ -17,12 +17,17 @@ from animekit.errors import DivergedError
 from animekit.files import write_atomic
 from animekit.images.layout import strip
 from animekit.images.write import write_gif, write_png
+from animekit.models.base import Phase
 from animekit.plugins import fault_of
-from animekit.runs.reports import set_aside
+from animekit.runs import weights_log
+from animekit.runs.curves import write_curves
+from animekit.runs.history import TIME, TIMES
+from animekit.runs.reports import read_reports, set_aside
 from animekit.runs.run import Run
 from animekit.training.logger import Logger
 
 FRAMES = 60  # of the timeline GIF
+DRAWING = 0.02  # of the time may go into curves, before the last ones
 COLUMNS = 10  # of the timeline strip
 
 
@@ -37,6 +42,7 @@ class Reporter:
         self.loggers = list(loggers)
         self._digest = hashlib.sha256()
         self._step = 0  # of the last report
+        self._undrawn, self._drawn, self._took = False, 0.0, 0.0
 
     @property
     def digest(self) -> str:
@@ -70,6 +76,11 @@ class Reporter:
         if damage is not None:
             damage += f"; kept as it was in {set_aside(path).name}" if path.exists() else ""
         write_atomic(path, text)
+        weights_log.rewind(self.run.path, step)
+        times = self.run.path / TIMES
+        if times.is_file():
+            kept = read_reports(times).up_to(step)
+            write_atomic(times, "".join(json.dumps(row) + "\n" for row in kept))
         for sample in self._samples():
             if int(sample.stem) > step:
                 sample.unlink()
@@ -83,11 +94,15 @@ class Reporter:
         """Append one report; what is not finite is left out."""
         self._step = step
         finite = {key: value for key, value in stats.items() if math.isfinite(value)}
-        row = {"step": step, **rounded(finite)}
-        line = json.dumps(row) + "\n"
+        short = rounded(finite)
+        times = {key: short.pop(key) for key in list(short) if key.startswith(TIME)}
+        line = _line(step, short)
         self._digest.update(line.encode())
         with (self.run.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(line)
+        if times:  # by themselves: no two runs have them in common
+            with (self.run.path / TIMES).open("a", encoding="utf-8") as file:
+                file.write(_line(step, times))
         self._tell("log", step, finite)
 
     def note(self, step: int, kind: str, message: str) -> None:
@@ -117,6 +132,29 @@ class Reporter:
         frames = [_open(paths[i]) for i in spread(len(paths), FRAMES)]
         write_gif(self.run.path / "timeline.gif", frames, fps=8)
 
+    def weights(self, step: int, phases: Sequence[Phase]) -> None:
+        """Write how the weights of each phase are spread."""
+        weights_log.append(self.run.path, step, {each.name: each.parameters() for each in phases})
+
+    def curves(self, *, now: bool = True) -> None:
+        """Draw what was reported so far; a run never dies of it.
+
+        Without `now`, only where enough time went by for the drawing to take no part of it: at
+        checkpoints that come quickly not every picture is drawn.
+        """
+        start = time.monotonic()
+        if self._undrawn or (not now and start < self._drawn + self._took / DRAWING):
+            return
+        try:
+            drawn = write_curves(self.run)
+        except Exception as error:
+            self._undrawn = True
+            self.note(0, "warning", f"the curves cannot be drawn: {error!r}")
+            return
+        if drawn:
+            self._drawn = time.monotonic()
+            self._took = self._drawn - start
+
     def close(self, error: BaseException | None = None) -> None:
         """End every logger; a training that gave up says so in log.txt."""
         if isinstance(error, DivergedError):
@@ -143,6 +181,10 @@ def rounded(stats: Mapping[str, float]) -> dict[str, float]:
     {'d/adv': 0.123457}
     """
     return {key: float(f"{value:.6g}") for key, value in stats.items()}
+
+
+def _line(step: int, values: dict[str, float]) -> str:
+    return json.dumps({"step": step, **values}) + "\n"
 
 
 def spread(count: int, most: int) -> list[int]:

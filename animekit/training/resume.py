@@ -179,9 +179,11 @@ def _changes(run: Run, cls: type[Model], values: Mapping[str, Any]) -> dict[str,
                 f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run",
             )
     changed = {key: value for key, value in values.items() if key in RESUMABLE}
-    for goal, other in (("steps", "minutes"), ("minutes", "steps")):
-        if goal in changed and other not in values:
-            changed[other] = None  # the new goal takes the place of the old one
+    if changed.get("steps") is not None and changed.get("epochs") is not None:
+        raise ConfigError("steps and epochs are two ends of one training", "give one of them")
+    goals = ("steps", "epochs", "minutes")
+    if any(goal in changed for goal in goals):  # the new one takes the place of the old
+        changed = dict.fromkeys(goals) | changed
     return changed
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 
 from animekit.errors import AlarmError, AnimekitError, Stopped, UnusableError
 from animekit.models.collapse import YOUNG, Training, Verdict
 from animekit.plugins import Registry
+from animekit.runs.history import FLOOR
 from animekit.seeds import derive_seed
 from animekit.training import samples
 from animekit.training.job import TrainJob
@@ -79,6 +81,11 @@ class Scoring:
         except UnusableError as error:
             self.undefined(stepper.done, error.message)
             return None
+
+    def floor(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Return what real images get, under the keys that a report has for it."""
+        found = {} if self.judge is None else self.judge.floor
+        return {f"{FLOOR}{key}": value for key, value in found.items() if key in scores}
 
     def look(self, stepper: Stepper) -> None:
         """Look at pictures for mode collapse, and report it, once it can be told from youth."""

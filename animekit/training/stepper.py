@@ -7,11 +7,10 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from animekit.data.batch import Batch
 from animekit.data.sampler import Loader
@@ -24,7 +23,10 @@ from animekit.seeds import derive_seed
 from animekit.training.ema import Average
 from animekit.training.engine import LocalEngine
 from animekit.training.fitting import check_counters, fitted_states, phases_of
+from animekit.training.tally import Clock, Stats
 
+MEASURED = 10  # of so many updates of a phase one is measured, the first behind each report
+CRITIC = "/wasserstein"  # a term of this name is minus the estimate of the distance
 LossFunction = Callable[[Batch], Losses]
 
 
@@ -55,7 +57,8 @@ class Stepper:
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
         self.average = Average(model, ema)
-        self.stats = Stats()
+        self._begin_report()
+        self.clock = Clock(engine.device)
         self.seed, self.total = seed, total
         self.done, self.images, self.updates = 0, 0, 0
         self.partial: set[str] = set()  # phases in which a parameter once had no gradient
@@ -86,15 +89,18 @@ class Stepper:
     def step(self) -> None:
         """Take the next step: every due phase, its optimiser, then the averages."""
         step = self.done + 1
-        batch = self.draw(step)
+        with self.clock.part("data"):
+            batch = self.draw(step)
         due = [phase for phase in self.phases if phase.due(step)]
         self.model.requires_grad_(True)
-        with self.engine.autocast():
+        with self.clock.part("prepare", on_device=True), self.engine.autocast():
             self._prepare(batch, [phase.name for phase in due])
         for phase in due:
-            self._update(phase, batch, step)
+            with self.clock.part(phase.name, on_device=True):
+                self._update(phase, batch, step)
         if any(phase.name in self._averaged for phase in due):
-            self.average.update()
+            with self.clock.part("average", on_device=True):
+                self.average.update()
             self.updates += 1
         self.done = step
         self.images += len(batch.images)
@@ -109,6 +115,9 @@ class Stepper:
         losses = self._differentiate(phase, batch, self._losses[phase.name])
         if any(parameter.grad is None for parameter in phase.parameters()):
             self.partial.add(phase.name)
+        count = self._updates[phase.name] = self._updates.get(phase.name, -1) + 1
+        if count % MEASURED == 0:  # counted from a report on, as a resumed run does
+            self.measured.add(phase.name, self._measure(phase, batch, losses))
         optimizer.step()
         if phase.after is not None:
             phase.after()
@@ -124,6 +133,26 @@ class Stepper:
                 raise broken(self.model, name, terms, "named scalars that have a gradient")
             self.engine.backward(torch.stack(list(terms.values())).sum())
         return terms
+
+    @torch.no_grad()
+    def _measure(self, phase: Phase, batch: Batch, losses: Losses) -> Losses:
+        """Return what is reported of an update beside its terms: scalars, on the device."""
+        found = {} if phase.measure is None else phase.measure(batch, losses)
+        if not _are_scalars(found):
+            raise broken(self.model, f"what phase {phase.name} measures", found, "named scalars")
+        gradients = [p.grad for p in phase.parameters() if p.grad is not None]
+        norm = {"grad": nn.utils.get_total_norm(gradients)} if gradients else {}
+        return {**found, **norm}
+
+    def report(self) -> dict[str, float]:
+        """Return means since the last report: terms, what was measured, shares of time."""
+        found = self.stats.means()
+        for key, value in self.measured.means().items():
+            found.setdefault(key, value)  # a term keeps its name
+        for key in [key for key in found if key.endswith(CRITIC)]:
+            found.setdefault(f"{key.removesuffix(CRITIC)}/w_est", -found[key])
+        self._begin_report()
+        return found | {f"time/{part}": share for part, share in self.clock.shares().items()}
 
     def compile(self) -> str | None:
         """Compile phases and draws, and compare their gradients with the eager ones.
@@ -251,7 +280,11 @@ class Stepper:
         self.done, self.images = state["step"], state["images"]
         self.updates, self.partial = state["updates"], partial
         self.switch_stream(state["stream"])
-        self.stats = Stats()
+        self._begin_report()
+
+    def _begin_report(self) -> None:
+        self.stats, self.measured = Stats(), Stats()
+        self._updates: dict[str, int] = {}
 
 
 @contextmanager
@@ -269,8 +302,13 @@ def only(model: Model, phase: Phase) -> Iterator[None]:
 def _are_terms(given: object) -> bool:
     if not isinstance(given, dict) or not given:
         return False
-    scalars = all(isinstance(value, Tensor) and value.ndim == 0 for value in given.values())
-    return scalars and any(value.requires_grad for value in given.values())
+    return _are_scalars(given) and any(value.requires_grad for value in given.values())
+
+
+def _are_scalars(given: object) -> TypeGuard[Losses]:
+    return isinstance(given, dict) and all(
+        isinstance(value, Tensor) and value.ndim == 0 for value in given.values()
+    )
 
 
 def _gradient(phase: Phase) -> Tensor:
@@ -286,30 +324,3 @@ def _averaged_phases(model: Model, phases: Iterable[Phase]) -> set[str]:
         for parameter in model.get_submodule(name).parameters()
     }
     return {phase.name for phase in phases if averaged & {id(p) for p in phase.parameters()}}
-
-
-@dataclass
-class Stats:
-    """Sums of loss terms between two reports, on the device: no step waits."""
-
-    sums: dict[str, Tensor] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, phase: str, losses: Losses) -> None:
-        """Add the terms of one update of a phase."""
-        for name, value in losses.items():
-            key = f"{phase}/{name}"
-            value = value.detach().float()
-            self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
-            self.counts[key] = self.counts.get(key, 0) + 1
-
-    def means(self) -> dict[str, float]:
-        """Return the mean of each term, with one transfer, and begin anew."""
-        if not self.sums:
-            return {}
-        values = torch.stack(list(self.sums.values())).tolist()
-        means = {
-            key: value / self.counts[key] for key, value in zip(self.sums, values, strict=True)
-        }
-        self.sums, self.counts = {}, {}
-        return means

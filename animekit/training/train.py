@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import filelock
 import torch
 
 from animekit.device import OtherWork, threads
-from animekit.errors import CheckpointError, DeviceError, DivergedError, UnusableError
+from animekit.errors import CheckpointError, DeviceError, DivergedError
 from animekit.files import Progress
 from animekit.models import weights
 from animekit.plugins import Registry
 from animekit.runs import checkpoint
+from animekit.runs.history import EVALUATION
+from animekit.runs.lock import lock
 from animekit.runs.names import RUNS
 from animekit.runs.run import Run, write_config
 from animekit.signals import StopSignals
@@ -30,6 +31,7 @@ from animekit.training.reporter import Reporter
 from animekit.training.request import TrainRequest
 from animekit.training.resume import fixed_values, passed_over, refuse_others, resumed_job
 from animekit.training.scoring import Scoring, stopped_by
+from animekit.training.watch import Alarm
 
 ROLLBACKS = 3
 LOOK = 20.0  # seconds of training after which it is known what other programs take
@@ -78,23 +80,13 @@ def train(
     with ExitStack() as stack:
         if resume:
             run = Run.newest(model, runs) if resume is True else Run(resume, runs)
-            stack.enter_context(_lock(run))
+            stack.enter_context(lock(run))
             job = resumed_job(run, request)
         else:
             job = new_job(request)
             run = Run.create(model, job.label, job.config(), runs)
-            stack.enter_context(_lock(run))
+            stack.enter_context(lock(run))
         return Trainer(job, run, loggers, stack, request.registry).fit()
-
-
-def _lock(run: Run) -> AbstractContextManager[Any]:
-    """Return the held lock of a run folder: two trainers in one folder would destroy it."""
-    try:
-        return filelock.FileLock(run.path / ".lock").acquire(timeout=0)
-    except filelock.Timeout:
-        raise UnusableError(
-            f"run {run.id} is being trained by another process", "wait for it, or stop it first"
-        ) from None
 
 
 class Trainer:
@@ -182,12 +174,14 @@ class Trainer:
         last = self._finished()  # asked once a step: time that runs out later is for the next
         if last:
             self.reporter.note(stepper.done, "info", f"already finished at step {stepper.done:,}")
+        elif not self.fresh:
+            self.reporter.note(stepper.done, "resume", f"going on from step {stepper.done:,}")
         while not last:
             stepper.step()
             step, last = stepper.done, self._finished()
             stopped = self.signals.received
-            saving = step % options.save_every == 0 or last or stopped
-            judging = every and (step % every == 0 or (last and self.best is not None))
+            saving = bool(step % options.save_every == 0 or last or stopped)
+            judging = bool(every and (step % every == 0 or (last and self.best is not None)))
             reporting = step % options.log_every == 0 or saving or judging
             if reporting:
                 if not stepper.healthy():
@@ -195,23 +189,32 @@ class Trainer:
                     last = self._finished()
                     continue
                 self._report()
-            if step % options.sample_every == 0 or last:
-                self._sample()
-                self.scoring.look(stepper)
-            improved = judging and self._evaluate()
-            alarm = self.scoring.stopping
-            if alarm and not reporting:
-                self._report()
-            if saving or improved or alarm:
-                self._save(best=bool(improved))
+            sampling = step % options.sample_every == 0 or last
+            with stepper.clock.part("reports"):
+                alarm = self._keep(
+                    sampling=sampling, judging=judging, saving=saving, reported=reporting
+                )
             if alarm or (stopped and not last):
-                self._timeline()
+                self._pictures()
                 again = f"animekit train {self.job.recipe.model.name} --resume {self.run.path}"
                 error = stopped_by(alarm or stopped, step, again)
                 if alarm:  # by which a list of runs knows it
                     self.reporter.note(step, "stopped", error.message)
                 raise error
-        self._timeline()
+        self._pictures()
+
+    def _keep(self, *, sampling: bool, judging: bool, saving: bool, reported: bool) -> Alarm | None:
+        """Draw, evaluate and save what is due; return the alarm that ends the run, if any."""
+        if sampling:
+            self._sample()
+            self.scoring.look(self.stepper)
+        improved = judging and self._evaluate()
+        alarm = self.scoring.stopping
+        if alarm and not reported:
+            self._report()
+        if saving or improved or alarm:
+            self._save(best=improved)
+        return alarm
 
     def _finished(self) -> bool:
         total = self.options.total_steps()
@@ -230,9 +233,9 @@ class Trainer:
     def _report(self) -> None:
         elapsed = self._elapsed()
         seconds, seen = self._marked
-        stats = self.stepper.stats.means()
-        stats |= {
+        stats = self.stepper.report() | {
             "seconds": elapsed,
+            "epoch": self.stepper.images / self.job.images,
             "images": float(self.stepper.images),
             "generator_updates": float(self.stepper.updates),
             "img_s": (self.stepper.images - seen) / max(elapsed - seconds, 1e-9),
@@ -257,8 +260,8 @@ class Trainer:
         if scores is None:
             return False
         self._report_clock()
-        named = {f"eval/{key}": value for key, value in scores.items()}
-        self.scoring.report(self.stepper.done, named)
+        named = {f"{EVALUATION}{key}": value for key, value in scores.items()}
+        self.scoring.report(self.stepper.done, named | self.scoring.floor(scores))
         value = scores[KEY]
         if not math.isfinite(value):
             self.scoring.undefined(self.stepper.done, "it is not finite")
@@ -283,8 +286,10 @@ class Trainer:
             best=best,
             facts={"fixed": fixed_values(self.job), "reports": self.reporter.digest},
         )
+        self.reporter.weights(self.stepper.done, self.stepper.phases)
         if self.stepper.done:
             self.reporter.note(self.stepper.done, "checkpoint", f"saved step {self.stepper.done}")
+            self.reporter.curves(now=False)
 
     def _restore(self, folder: Path) -> None:
         state = checkpoint.read_state(folder)
@@ -332,5 +337,6 @@ class Trainer:
             f" numbers ({rollbacks} of {ROLLBACKS})",
         )
 
-    def _timeline(self) -> None:
+    def _pictures(self) -> None:
         self.reporter.timeline(self.job.spec.size, GRID)
+        self.reporter.curves()

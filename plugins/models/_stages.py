@@ -12,7 +12,12 @@ from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.models.base import Losses
 from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
-from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
+from animekit.models.label_noise import (
+    CrossEntropyParams,
+    cross_entropy_d,
+    cross_entropy_g,
+    right_of,
+)
 from animekit.nn import losses
 from animekit.nn.architectures import Discriminator
 from animekit_plugins.models._colorizer import Colorizer
@@ -74,6 +79,8 @@ class Stage(ConditionalModel):
         p = self.params
         judged = self.both(self.discriminator.judge, real.images, fake.images)
         (on_real, classes), (on_fake, _) = judged
+        real.scored(on_real)
+        fake.scored(on_fake)
         read = losses.attribute_loss(classes, labels_of(real), self.spec.groups, real.mask)
         terms = {"real_cls": p.cls_weight * read}
         if p.objective == "wasserstein":
@@ -91,6 +98,10 @@ class Stage(ConditionalModel):
         adv = losses.wasserstein_g(logits) if wasserstein else cross_entropy_g(self.params, logits)
         cls = losses.attribute_loss(classes, labels_of(fake), self.spec.groups)
         return {"adv": adv, "cls": self.params.g_cls_weight * cls}
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares that are right by the sense of the objective."""
+        return right_of(self.params, real, fake, self.params.objective)
 
 
 class GreyStage(Stage):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
+from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
@@ -11,7 +12,12 @@ from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
 from animekit.models.base import Losses, Phase
 from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
-from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
+from animekit.models.label_noise import (
+    CrossEntropyParams,
+    cross_entropy_d,
+    cross_entropy_g,
+    right_of,
+)
 from animekit.nn import losses
 from animekit.nn.architectures import Discriminator, HeadedDiscriminator
 
@@ -70,6 +76,8 @@ class ACGAN(ConditionalModel):
         p, groups = self.params, self.spec.groups
         judged = self.both(self.discriminator.judge, real.images, fake.images)
         (on_real, real_classes), (on_fake, fake_classes) = judged
+        real.scored(on_real)
+        fake.scored(on_fake)
         terms = {}
         if p.classifier == "shared":
             read = losses.attribute_loss(real_classes, labels_of(real), groups, real.mask)
@@ -87,6 +95,17 @@ class ACGAN(ConditionalModel):
             terms["wasserstein"] = p.adv_weight * losses.wasserstein_d(on_real, on_fake)
             terms["gp"] = p.gp_weight * penalty
         return terms
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares that are right by the sense of the objective."""
+        return right_of(self.params, real, fake, self.params.objective)
+
+    def measure(self, batch: Batch, terms: Losses) -> Losses:
+        """Return D's accuracy and, of a critic, the estimate without its weight."""
+        found = super().measure(batch, terms)
+        if "wasserstein" in terms:
+            found["w_est"] = -terms["wasserstein"] / self.params.adv_weight
+        return found
 
     def c_loss(self, batch: Batch) -> Losses:
         """Return how badly the classifier reads real images."""

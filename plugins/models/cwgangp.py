@@ -11,7 +11,12 @@ from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import UpdateRule
 from animekit.models.base import Losses
 from animekit.models.conditional import ToldModel, ToldParams, labels_of
-from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
+from animekit.models.label_noise import (
+    CrossEntropyParams,
+    cross_entropy_d,
+    cross_entropy_g,
+    right_of,
+)
 from animekit.nn import losses
 from animekit.nn.architectures import MatchingDiscriminator, ProjectionDiscriminator
 
@@ -60,8 +65,8 @@ class CWGANGP(ToldModel):
         p, critic, labels = self.params, self.discriminator, self.told_of_real(real, fake)
         assert labels is not None
         seen, drawn = self.both(critic.features, real.images, fake.images)
-        right = critic.score(seen, self.soften(labels))
-        generated = critic.score(drawn, self.soften(labels_of(fake)))
+        right = real.scored(critic.score(seen, self.soften(labels)))
+        generated = fake.scored(critic.score(drawn, self.soften(labels_of(fake))))
         kinds = 0 if p.mismatch == "none" else 1 if p.objective == "wasserstein" else 2
         wrong = [generated] + [
             critic.score(seen, self.soften(self.wrong_labels(labels, real.mask)))
@@ -81,6 +86,10 @@ class CWGANGP(ToldModel):
         if self.params.objective == "wasserstein":
             return {"adv": losses.wasserstein_g(scores)}
         return {"adv": cross_entropy_g(self.params, scores)}
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares of real and of generated pairs that are right."""
+        return right_of(self.params, real, fake, self.params.objective)
 
     def wrong_labels(self, labels: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return labels [N, L] that are wrong in an attribute that is known.

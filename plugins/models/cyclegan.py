@@ -17,7 +17,9 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
 from animekit.models.base import Losses, Model, Need, Phase
+from animekit.models.scores import ACCURACY
 from animekit.nn import losses
+from animekit.nn.accuracy import by_sign
 from animekit.nn.layers import initialise
 from animekit.nn.memory import ImagePool
 from animekit.nn.schedules import SCHEDULES
@@ -128,7 +130,14 @@ class CycleGAN(Model):
         schedule = SCHEDULES[self.params.lr_schedule]
         return [
             Phase("g", [self.generators], self._g_loss, self.optimizer, schedule=schedule),
-            Phase("d", [self.discriminators], self._d_loss, self.optimizer, schedule=schedule),
+            Phase(
+                "d",
+                [self.discriminators],
+                self._d_loss,
+                self.optimizer,
+                schedule=schedule,
+                measure=self._measure,
+            ),
         ]
 
     def optimizer(self, parameters: Iterable[Parameter]) -> Optimizer:
@@ -178,8 +187,17 @@ class CycleGAN(Model):
             assert isinstance(pool, ImagePool)
             fake = pool.exchange(batch.kept[f"fake_{each}"].detach())
             judged = self.discriminators[each](real), self.discriminators[each](fake)
+            batch.kept |= {f"{each}_real": judged[0].detach(), f"{each}_fake": judged[1].detach()}
             terms[each] = losses.least_squares_d(*judged)
         return terms
+
+    def _measure(self, batch: Batch, terms: Losses) -> Losses:
+        """Return how many patches both discriminators judge right: beyond 1/2."""
+        real, fake = (
+            torch.cat([batch.kept[f"{each}_{side}"].flatten() for each in "ab"]) - 0.5
+            for side in ("real", "fake")
+        )
+        return dict(zip(ACCURACY, by_sign(real, fake), strict=True))
 
     @property
     def directions(self) -> tuple[str, ...]:

@@ -1,10 +1,17 @@
 """Generative adversarial network (Goodfellow et al., 2014) on convolutional networks."""
 
+from torch import Tensor
+
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import AdversarialModel
 from animekit.models.base import Losses
-from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
+from animekit.models.label_noise import (
+    CrossEntropyParams,
+    cross_entropy_d,
+    cross_entropy_g,
+    right_of,
+)
 
 
 class GANParams(CrossEntropyParams):
@@ -27,6 +34,10 @@ class GAN(AdversarialModel):
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the generator's side of the chosen form."""
         return {"adv": cross_entropy_g(self.params, self.discriminator(fake.images))}
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares on the right side of 0; flipped labels turn the sides."""
+        return right_of(self.params, real, fake)
 
 
 @hookimpl

@@ -12,7 +12,12 @@ from animekit.data.spec import ImageSpec
 from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import AdversarialModel
 from animekit.models.base import Losses, Phase
-from animekit.models.label_noise import CrossEntropyParams, cross_entropy_d, cross_entropy_g
+from animekit.models.label_noise import (
+    CrossEntropyParams,
+    cross_entropy_d,
+    cross_entropy_g,
+    right_of,
+)
 from animekit.nn.architectures import ARCHITECTURES, Discriminator
 from animekit.nn.layers import initialise
 from animekit.nn.variational import unread_information
@@ -95,7 +100,7 @@ class InfoGAN(AdversarialModel):
         """Return the cross-entropy on real and fake, and the codes if D learns them."""
         d = self.discriminator
         features, of_real = self.both(d.features, fake.images, real.images)
-        on_real, on_fake = d.logits(of_real), d.logits(features)
+        on_real, on_fake = real.scored(d.logits(of_real)), fake.scored(d.logits(features))
         terms = cross_entropy_d(self.params, on_real, on_fake)
         if not self.params.mi_in_d:
             return terms
@@ -108,6 +113,10 @@ class InfoGAN(AdversarialModel):
         features = self.discriminator.features(fake.images)
         adv = cross_entropy_g(self.params, self.discriminator.logits(features))
         return {"adv": adv} | self.code_terms(features, fake.z)
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares on the right side of 0; flipped labels turn the sides."""
+        return right_of(self.params, real, fake)
 
     def code_terms(self, features: Tensor, z: Tensor | None) -> Losses:
         """Return the terms of the codes in z [N, Z], as Q reads them from D's features."""

@@ -1,10 +1,12 @@
 """Least-squares GAN (Mao et al., 2017)."""
 
+from torch import Tensor
+
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import AdversarialModel
 from animekit.models.base import Losses
-from animekit.models.label_noise import LeastSquaresParams, least_squares_d
+from animekit.models.label_noise import LeastSquaresParams, least_squares_d, right_of_squares
 from animekit.nn import losses
 
 
@@ -28,6 +30,10 @@ class LSGAN(AdversarialModel):
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the squared distance of fake to c."""
         return {"adv": losses.least_squares_g(self.discriminator(fake.images), self.params.c)}
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares that are nearer to their own label than to the other."""
+        return right_of_squares(self.params, real, fake)
 
 
 @hookimpl

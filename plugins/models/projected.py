@@ -91,6 +91,10 @@ class Projected(AdversarialModel):
         """Return minus what the heads say of fakes, through the features."""
         return {"adv": losses.hinge_g(self._judged(fake.labels)(fake.images))}
 
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares that the mean over scales puts on the right side of 0."""
+        return super().accuracy(real.mean(1), fake.mean(1))
+
     def _judged(self, labels: Tensor | None) -> losses.Discriminator:
         return lambda images: self.discriminator.judge(images, self.told(labels))
 

@@ -1,6 +1,7 @@
 """Relativistic pairing GAN (Jolicoeur-Martineau, 2018; Huang et al., 2024)."""
 
 from pydantic import Field
+from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
@@ -8,6 +9,7 @@ from animekit.models.adversarial import AdversarialModel, AdversarialParams
 from animekit.models.base import Losses
 from animekit.models.conditional import ToldModel, ToldParams
 from animekit.nn import losses
+from animekit.nn.accuracy import by_pairs
 
 
 class RelativisticParams(AdversarialParams):
@@ -33,6 +35,10 @@ class Relativistic(AdversarialModel):
         """Return how little fake is above real."""
         critic = self.critic(fake.labels)
         return {"adv": losses.relativistic(critic(fake.images), critic(real.images))}
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the share of pairs in which real is above fake, twice."""
+        return by_pairs(real, fake)
 
 
 class ConditionalRelativisticParams(RelativisticParams, ToldParams):

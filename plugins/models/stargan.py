@@ -18,7 +18,9 @@ from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
 from animekit.labels.vocabulary import Vocabulary
 from animekit.models.base import Losses, Model, Need, Phase
+from animekit.models.scores import ACCURACY
 from animekit.nn import losses
+from animekit.nn.accuracy import by_median
 from animekit.nn.schedules import SCHEDULES
 from animekit.nn.translators import LabelPatchDiscriminator, LabelTranslator, TranslatorShape
 from animekit.text import did_you_mean
@@ -112,6 +114,7 @@ class StarGAN(Model):
                 self._d_loss,
                 lambda parameters: adam(p.d_lr or p.lr, parameters),
                 schedule=schedule,
+                measure=_measure,
             ),
             Phase(
                 "g",
@@ -149,6 +152,7 @@ class StarGAN(Model):
         fake = batch.fake.detach()
         logits, labels = self.discriminator.judge(torch.cat([batch.images, fake]))
         count = len(fake)
+        batch.kept |= {"on_real": logits[:count].detach(), "on_fake": logits[count:].detach()}
         penalty = losses.gradient_penalty(self.discriminator, batch.images, fake)
         read = self._read(labels[:count], batch.kept["source"], batch.kept["known"])
         return {
@@ -230,6 +234,12 @@ class StarGAN(Model):
                 f"stargan cannot make images of {self.spec.size} px",
                 f"use a --size that {self.multiple} divides",
             )
+
+
+def _measure(batch: Batch, terms: Losses) -> Losses:
+    """Return the critic's accuracy."""
+    shares = by_median(batch.kept["on_real"], batch.kept["on_fake"])
+    return dict(zip(ACCURACY, shares, strict=True))
 
 
 def choose(spec: ImageSpec, words: str) -> tuple[list[int], ImageSpec]:

@@ -112,7 +112,10 @@ def _seen_by(view: Callable[[Batch], Batch], phase: Phase) -> Phase:
     def loss(batch: Batch) -> Losses:
         return phase.loss(view(batch))
 
-    return replace(phase, loss=loss)
+    def measure(batch: Batch, terms: Losses) -> Losses:
+        return {} if phase.measure is None else phase.measure(view(batch), terms)
+
+    return replace(phase, loss=loss, measure=measure)
 
 
 @hookimpl

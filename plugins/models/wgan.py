@@ -2,12 +2,14 @@
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models.adversarial import AdversarialModel, AdversarialParams, UpdateRule
 from animekit.models.base import Losses
 from animekit.nn import losses
+from animekit.nn.accuracy import by_median
 
 
 class WGANParams(AdversarialParams):
@@ -38,6 +40,10 @@ class WGAN(AdversarialModel):
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return minus the critic's mean on fake."""
         return {"adv": losses.wasserstein_g(self.discriminator(fake.images))}
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares on the right side of the median of a batch."""
+        return by_median(real, fake)
 
     @torch.no_grad()
     def after_d_step(self) -> None:

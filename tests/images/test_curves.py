@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.colors
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,7 +45,8 @@ def test_raw_values_stand_pale_behind_smoothed_ones() -> None:
     raw, smooth = draw_curves([panel()]).axes[0].lines
     assert raw.get_alpha() < 0.5 and list(raw.get_ydata()) == NOISY
     assert smooth.get_label() == "d/adv"
-    assert np.abs(np.diff(smooth.get_ydata())[10:]).max() < 0.5 < np.abs(np.diff(NOISY)[10:]).max()
+    steady = [np.abs(np.diff(values)[10:-5]).max() for values in (smooth.get_ydata(), NOISY)]
+    assert steady[0] < 0.6 < steady[1]
     assert len(draw_curves([panel()], smooth=0).axes[0].lines) == 1
 
 
@@ -56,7 +58,8 @@ def test_few_values_are_shown_as_they_are() -> None:
 
 def test_a_panel_has_its_scale_its_floor_and_its_marks() -> None:
     marks = ((500, "resume"), (900, "resume"), (1500, "roll-back"))
-    (axes,) = draw_curves([panel(log=True, floor=2.0, marks=marks)]).axes
+    axes, other = draw_curves([panel(log=True, floor=2.0, marks=marks), panel(marks=marks)]).axes
+    assert [text.get_text() for text in other.get_legend().get_texts()] == ["d/adv"]
     assert axes.get_yscale() == "log" and axes.get_title(loc="left") == "losses of d"
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert names == ["d/adv", "real against real", "resume", "roll-back"]
@@ -67,6 +70,38 @@ def test_a_panel_has_its_scale_its_floor_and_its_marks() -> None:
 def test_smoothing_shifts_nothing(count: int) -> None:
     line = np.arange(count, dtype=float)
     assert smoothed(line) == pytest.approx(line)
+
+
+def test_a_curve_has_a_floor_of_its_own() -> None:
+    curves = [Curve("a", [1, 2], [9.0, 8.0], floor=2.0), Curve("b", [1, 2], [7.0, 6.0], floor=1.0)]
+    (axes,) = draw_curves([Panel("swd", curves)]).axes
+    floors = {
+        line.get_ydata()[0]: line.get_color()
+        for line in axes.lines
+        if len(set(line.get_ydata())) == 1
+    }
+    assert list(floors) == [2.0, 1.0] and axes.get_ylim()[0] <= 1.0
+    assert list(floors.values()) == [line.get_color() for line in axes.lines[:2]]
+
+
+def test_the_first_steps_may_leave_the_frame() -> None:
+    wild = [-1e6, *np.sin(np.arange(99.0))]
+    (axes,) = draw_curves([Panel("loss", [Curve("d/adv", range(100), wild)])]).axes
+    assert -10 < axes.get_ylim()[0] < -1 and axes.get_ylim()[1] > 1
+
+
+def test_shares_lie_on_each_other() -> None:
+    parts = [Curve("data", [1, 2, 3], [0.2, 0.1, 0.2]), Curve("g", [2], [0.5])]
+    (axes,) = draw_curves([Panel("time", parts, kind="shares")]).axes
+    tops = [part.get_paths()[0].vertices[:, 1].max() for part in axes.collections]
+    assert tops == pytest.approx([0.2, 0.6]) and axes.get_ylim() == (0, 1)
+
+
+def test_the_newest_histogram_is_the_darkest() -> None:
+    bins = [Curve(f"step {n}", [-1, 0, 1], [0.0, 0.5, 0.5]) for n in range(4)]
+    (axes,) = draw_curves([Panel("weights", bins, xlabel="weight", kind="bars")]).axes
+    light = [sum(matplotlib.colors.to_rgb(line.get_color())) for line in axes.lines]
+    assert light == sorted(light, reverse=True) and axes.get_yscale() == "log"
 
 
 def test_matplotlib_is_imported_only_to_draw() -> None:

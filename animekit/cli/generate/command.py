@@ -82,6 +82,7 @@ OUTPUT = [
     option("fps", float, metavar="N", help="Frames a second of the GIF."),
     option("save_each", Path, metavar="DIR", help="Write each image as a file of its own."),
     option("save_noise", Path, metavar="NPY", help="Write the noise too."),
+    option("preview", bool, help="Show the images in the terminal too."),
 ]
 
 

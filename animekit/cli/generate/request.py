@@ -57,6 +57,7 @@ class GenerateOptions:
     fps: float | None
     save_each: Path | None
     save_noise: Path | None
+    preview: bool
 
     def __post_init__(self) -> None:
         """Refuse two options of which one would be ignored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import typer
 
 from animekit.cli._options import Common
+from animekit.cli._preview import preview
 from animekit.cli.generate.request import GenerateOptions
 from animekit.errors import UnusableError
 from animekit.files import refuse_unwritable
@@ -18,10 +20,12 @@ from animekit.generation.interpolation import MODES
 from animekit.generation.recipe import read_recipe
 from animekit.generation.request import check_grid
 from animekit.generation.result import Generated
+from animekit.images.layout import grid
 from animekit.seeds import format_seeds
 from animekit.text import clipped
 
 T = TypeVar("T")
+PREVIEWED = 64  # images that a terminal shows at most
 
 
 def plan(common: Common, options: GenerateOptions, what: str) -> dict[str, Any]:
@@ -40,6 +44,8 @@ def result(common: Common, options: GenerateOptions, drawn: Generated) -> dict[s
     _say_prompts(common, drawn)
     for warning in drawn.warnings:
         common.screen.warn(warning, "generate")
+    if options.preview:
+        _preview(common, drawn)
     target = options.target(drawn)
     if target is not None:
         _write_picture(common, options, drawn, target)
@@ -56,6 +62,14 @@ def result(common: Common, options: GenerateOptions, drawn: Generated) -> dict[s
         written = _replacing(common, lambda over: drawn.save_noise(place, overwrite=over))
         common.screen.made(written, "noise")
     return _facts(drawn, target)
+
+
+def _preview(common: Common, drawn: Generated) -> None:
+    """Show the images as a grid in the terminal, the first of many."""
+    images = drawn.images[:PREVIEWED]
+    columns = math.ceil(math.sqrt(len(images)))
+    side = images.shape[1]
+    preview(common.screen, grid(images, columns, gap=0), tile=side)
 
 
 def _say_prompts(common: Common, drawn: Generated) -> None:

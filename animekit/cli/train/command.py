@@ -29,10 +29,17 @@ if TYPE_CHECKING:
 
 PANELS = {
     "Data": ("data", "tags", "size", "mirror", "crop"),
-    "Training": ("batch_size", "steps", "minutes", "stop_on"),
+    "Training": ("batch_size", "steps", "epochs", "minutes", "stop_on"),
     "Output": ("name", "log_every", "sample_every", "save_every", "keep_checkpoints"),
 }
-METAVARS = {"data": "PATH", "tags": "FILE", "size": "PX", "crop": "PX", "minutes": "M"}
+METAVARS = {
+    "data": "PATH",
+    "tags": "FILE",
+    "size": "PX",
+    "crop": "PX",
+    "epochs": "N",
+    "minutes": "M",
+}
 LOGGERS = PluginFlags("logger", "Output")
 
 
@@ -148,6 +155,7 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
         option("benchmark", bool, help="With -n: time some steps.", panel="Training"),
         option("verify", bool, help="Read the packed images back before training.", panel="Data"),
         option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
+        option("preview", bool, help="Show sample grids in the terminal.", panel="Output"),
     ]
     taken = {each.name for each in (*own, *CHANCE, *SETTINGS, *CONSENT, *EVERYWHERE)}
     panels = {name: panel for panel, names in PANELS.items() for name in names}

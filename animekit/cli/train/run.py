@@ -13,6 +13,7 @@ from animekit.cli.train.show import display
 from animekit.config import current, parse_set, show
 from animekit.models.base import Model
 from animekit.plugins import LOOSE
+from animekit.runs.curves import CURVES
 from animekit.runs.names import RUNS
 from animekit.runs.reports import last_with
 from animekit.training.plan import TrainPlan
@@ -28,7 +29,7 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
 
     screen, registry = common.screen, common.registry()
     preset, newest = given.pop("preset"), given.pop("resume")
-    timed = given.pop("benchmark")
+    timed, pictures = given.pop("benchmark"), given.pop("preview")
     resume = given.pop("resume_run") or newest or None
     loggers = [registry.get("logger", name) for name in given.pop("loggers")]
     runs, verify = given.pop("out") or RUNS, given.pop("verify")
@@ -58,12 +59,13 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
             preset=preset,
             config=common.config,
             resume=resume,
-            loggers=[display(screen, model), *(logger() for logger in loggers)],
+            loggers=[display(screen, model, pictures=pictures), *(logger() for logger in loggers)],
             progress=progress,
             **shared,
         )
     screen.made(made.path, "run")
-    for path in (made.path / "timeline.png", made.path / "timeline.gif"):
+    for name in ("timeline.png", "timeline.gif", *CURVES):
+        path = made.path / name
         if path.is_file():
             screen.record(path, path.suffix[1:])
     if hasattr(model, "sample"):

@@ -6,15 +6,17 @@ A display never ends a run: what it cannot write (a closed pipe) it leaves out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit.cli._console import Screen
-from animekit.cli._progress import Beat, bar
+from animekit.cli._preview import preview
+from animekit.cli._progress import Beat, bar, moving_bar, time_left
 from animekit.config import Layer, resolve
-from animekit.text import duration, number
+from animekit.runs.history import EVALUATION, FLOOR, TIME
+from animekit.text import number, sparkline
 from animekit.training.logger import Logger
 from animekit.training.recipe import TrainOptions
 
@@ -24,14 +26,25 @@ if TYPE_CHECKING:
     from animekit.runs.run import Run
 
 ALARM = "alarm/"  # keys of a report that say which alarms hold
+HIDDEN = ("/grad", "/w_est")
+"""What no screen shows of a report; w_est is there as a name of the critic's term."""
+SPARK = 16  # letters of the small curve beside the bar
 ROW = 1.0  # seconds between two rows on a screen
 LISTED = 5  # skipped files that are named at the start
 
 
-def display(screen: Screen, model: Any) -> Display:
-    """Return the display that fits the screen: live, plain lines, or JSON lines."""
-    kind = Lines if screen.as_json else Live if screen.live and not screen.quiet else Plain
-    return kind(screen, model.aliases, model.notes)
+def display(screen: Screen, model: Any, *, pictures: bool = False) -> Display:
+    """Return the display that fits the screen: live, plain lines, or JSON lines.
+
+    With `pictures` a live one shows each sample grid too.
+    """
+    if screen.as_json:
+        return Lines(screen, model.aliases, model.notes)
+    if screen.quiet or not screen.live:
+        return Plain(screen, model.aliases, model.notes)
+    live = Live(screen, model.aliases, model.notes)
+    live.pictures = pictures
+    return live
 
 
 class Display(Logger):
@@ -73,7 +86,9 @@ class Display(Logger):
         """
         keys = [key for key in self.aliases if key in stats]
         keys += [key for key in stats if "/" in key and key not in self.aliases]
-        keys = [key for key in keys if not key.startswith(ALARM)]  # it has words of its own
+        keys = [
+            key for key in keys if not key.startswith((ALARM, TIME)) and not key.endswith(HIDDEN)
+        ]
         named = {}
         for key in keys:
             name = self.aliases.get(key, key)
@@ -81,11 +96,15 @@ class Display(Logger):
         return named
 
     def scores(self, stats: Mapping[str, float]) -> dict[str, float] | None:
-        """Return the numbers of a report that is an evaluation, None for one of training."""
+        """Return the numbers of a report that is an evaluation, None for one of training.
+
+        What real images get is called real_KEY.
+        """
         if "images" in stats:
             return None
-        scores = {key.removeprefix("eval/"): value for key, value in stats.items()}
-        return {key: value for key, value in scores.items() if not key.startswith(ALARM)}
+        named = ((key.removeprefix(EVALUATION), value) for key, value in stats.items())
+        named = ((key, value) for key, value in named if not key.startswith(ALARM))
+        return {f"real_{k.removeprefix(FLOOR)}" if k.startswith(FLOOR) else k: v for k, v in named}
 
     def seconds_left(self, step: int, stats: Mapping[str, float]) -> float | None:
         """Return the time to the nearer goal, at the speed of the last report."""
@@ -127,6 +146,8 @@ class Plain(Display):
     def line(self, step: int, stats: Mapping[str, float]) -> str:
         """Return one report as key=value words."""
         place = f"step={step}/{self.steps}" if self.steps else f"step={step}"
+        if "epoch" in stats:
+            place += f" epoch={stats['epoch']:.4g}"
         line = f"{place} kimg={stats['images'] / 1000:.1f} {words_of(self.terms(stats))}"
         line += f" img_s={stats['img_s']:.4g}"
         if "mem_gb" in stats:
@@ -137,7 +158,8 @@ class Plain(Display):
     def note(self, step: int, kind: str, message: str) -> None:
         """Write words at once; checkpoints, which are many, only with --verbose."""
         if kind != "checkpoint" or self.screen.verbose:
-            self.write(message if kind == "info" else f"{kind} step={step}: {message}")
+            plain = kind in ("info", "resume")
+            self.write(message if plain else f"{kind} step={step}: {message}")
 
     def close(self, error: BaseException | None = None) -> None:
         """Write the last report, if it was held back."""
@@ -175,7 +197,7 @@ class Lines(Display):
 
     def note(self, step: int, kind: str, message: str) -> None:
         """Write words; a roll-back is a warning."""
-        event = "warning" if kind == "rollback" else kind
+        event = {"rollback": "warning", "resume": "info"}.get(kind, kind)
         self._event(event, step=step, message=message)
 
     def _event(self, event: str, /, **values: Any) -> None:
@@ -187,6 +209,8 @@ class Live(Display):
     """Draws a table that grows by a row a report, above a bar with the time left."""
 
     name = "live"
+    pictures = False  # whether sample grids are shown
+    _side = 0  # px of an image in a grid
     _ends: float | None = None
     _bar: Any = None
     _clock = (0.0, 0.0)  # a moment, and the seconds of training that were over then
@@ -195,22 +219,25 @@ class Live(Display):
         """Write what begins, and open the bar."""
         super().start(run, config)
 
+        self._side = config["spec"]["size"]
+        self._drawn: tuple[str, list[float]] = ("", [])  # what the small curve shows
         self._columns: list[str] = []
         self._words: list[str] = []
         self._rows = Beat(ROW, first=True)
         self._bar = bar(
             self.screen,
             "training",
-            _moving_bar(self._share_now),
+            moving_bar(self._share_now),
             "{task.percentage:>3.0f} %",
             "{task.fields[place]}",
-            _time_left(lambda: self._ends),
+            "{task.fields[curve]}",
+            time_left(lambda: self._ends),
             "[dim]Ctrl-C saves and stops[/]",
             expand=True,
         )
         self._clock = (time.monotonic(), 0.0)
         self._ends = None if self.seconds is None else time.monotonic() + self.seconds
-        self._task = self._bar.add_task("training", total=1.0, place="")
+        self._task = self._bar.add_task("training", total=1.0, place="", curve="")
         self._bar.start()
 
     def log(self, step: int, stats: dict[str, float]) -> None:
@@ -218,20 +245,35 @@ class Live(Display):
         scores = self.scores(stats)
         if scores is not None:
             self._words += [f"{name} {number(value)}" for name, value in scores.items()]
+            self._draw(next((name for name in scores if name.endswith("_avg")), ""), scores)
             return
         left, done = self.seconds_left(step, stats), self.share_done(step, stats)
         self._ends = None if left is None else time.monotonic() + left
         self._clock = (time.monotonic(), stats["seconds"])
         place = f"{step:,}/{self.steps:,}" if self.steps else f"step {step:,}"
         self._bar.update(self._task, completed=done, place=place)
+        terms = self.terms(stats)
+        if not self._drawn[0] or self._drawn[0] in terms:
+            self._draw(next(iter(terms), ""), terms)
         if not self._rows.due() and done < 1:
             return
-        cells = {"step": f"{step}", "kimg": f"{stats['images'] / 1000:,.1f}"}
+        cells = {"step": f"{step}"}
+        if "epoch" in stats:
+            cells["epoch"] = number(stats["epoch"])
+        cells["kimg"] = f"{stats['images'] / 1000:,.1f}"
         cells |= {name: number(value) for name, value in self.terms(stats).items()}
         cells["img/s"] = number(stats["img_s"])
         if "mem_gb" in stats:
             cells["mem"] = f"{stats['mem_gb']:.1f} G"
         self._row(cells)
+
+    def _draw(self, name: str, values: Mapping[str, float]) -> None:
+        """Add to the small curve beside the bar: of a loss, or of a metric once there is one."""
+        if name not in values or not self.screen.err.encoding.startswith("utf"):
+            return
+        known = self._drawn[1] if self._drawn[0] == name else []
+        self._drawn = (name, [*known, values[name]])
+        self._bar.update(self._task, curve=f"{name} {sparkline(self._drawn[1], SPARK)}")
 
     def _share_now(self) -> float:
         """Return how much of the minutes is over by the clock, 0 where steps alone count."""
@@ -239,8 +281,11 @@ class Live(Display):
         return (seconds + time.monotonic() - since) / self.seconds if self.seconds else 0.0
 
     def picture(self, step: int, name: str, image: np.ndarray, path: Path) -> None:
-        """Name the picture in the next row."""
+        """Name the picture in the next row; show it where that was asked for."""
         self._words.append(f"sample {path.name}")
+        if self.pictures and path.stem.isdecimal():
+            with suppress(OSError):
+                preview(self.screen, image, tile=self._side)
 
     def note(self, step: int, kind: str, message: str) -> None:
         """Name a checkpoint in the next row; write other words at once."""
@@ -286,29 +331,3 @@ def words_of(values: Mapping[str, float]) -> str:
     'w_est=6.312 gp=0.09'
     """
     return " ".join(f"{name}={value:.4g}" for name, value in values.items())
-
-
-def _time_left(ends: Callable[[], float | None]) -> Any:
-    """Return a column that counts down between two reports."""
-    from rich.progress import ProgressColumn, Task
-    from rich.text import Text
-
-    class TimeLeft(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            end = ends()
-            left = "--:--" if end is None else duration(max(0.0, end - time.monotonic()))
-            return Text(f"ETA {left}")
-
-    return TimeLeft()
-
-
-def _moving_bar(share: Callable[[], float]) -> Any:
-    """Return a bar that the clock moves too between two reports, which may be minutes apart."""
-    from rich.progress import BarColumn, ProgressBar, Task
-
-    class MovingBar(BarColumn):
-        def render(self, task: Task) -> ProgressBar:
-            task.completed = min(1.0, max(task.completed, share()))
-            return super().render(task)
-
-    return MovingBar(bar_width=None)

@@ -1,0 +1,86 @@
+"""What is added up between two reports: losses and measures, and the time of each part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from animekit.models.base import Losses
+
+
+class Clock:
+    """Adds up the time of named parts between two reports.
+
+    What a GPU does is timed there, by events in its own queue, so that no step waits: its parts and
+    those of the CPU go on side by side, and their shares can add up to more than one.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.on_gpu = device.type == "cuda"
+        self._begin()
+
+    def _begin(self) -> None:
+        self._since = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+        self._events: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
+
+    @contextmanager
+    def part(self, name: str, *, on_device: bool = False) -> Iterator[None]:
+        """Count the time of the block to a part; `on_device` where a GPU does the work."""
+        if on_device and self.on_gpu:
+            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            first.record()
+            yield
+            last.record()
+            self._events.append((name, first, last))
+            return
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - start
+            self._seconds[name] = self._seconds.get(name, 0.0) + took
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of each part in the time since the last call; begin anew."""
+        if self._events:
+            self._events[-1][2].synchronize()
+        for name, first, last in self._events:
+            seconds = first.elapsed_time(last) / 1000
+            self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+        whole = max(time.perf_counter() - self._since, 1e-9)
+        found = {name: seconds / whole for name, seconds in self._seconds.items()}
+        self._begin()
+        return found
+
+
+@dataclass
+class Stats:
+    """Sums of loss terms between two reports, on the device: no step waits."""
+
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, phase: str, losses: Losses) -> None:
+        """Add the terms of one update of a phase."""
+        for name, value in losses.items():
+            key = f"{phase}/{name}"
+            value = value.detach().float()
+            self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
+            self.counts[key] = self.counts.get(key, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each term, with one transfer, and begin anew."""
+        if not self.sums:
+            return {}
+        values = torch.stack(list(self.sums.values())).tolist()
+        means = {
+            key: value / self.counts[key] for key, value in zip(self.sums, values, strict=True)
+        }
+        self.sums, self.counts = {}, {}
+        return means
