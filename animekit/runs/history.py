@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from animekit.foreign import BadLine, iterate_jsonl
+from animekit.runs.reports import ALARM
 from animekit.runs.run import Run
 
 EVALUATION, FLOOR, TIME = "eval/", "floor/", "time/"
@@ -81,7 +82,7 @@ def read_history(run: Run) -> History:
         for key, value in row.items():
             if key.startswith(FLOOR):
                 floors[key.removeprefix(FLOOR)] = value
-            elif key != "step":
+            elif key != "step" and not key.startswith(ALARM):
                 points.setdefault(key.removeprefix(EVALUATION), {})[step] = float(value)
     series = {
         key: Series(*zip(*sorted(found.items()), strict=True)) for key, found in points.items()

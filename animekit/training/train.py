@@ -207,10 +207,7 @@ class Trainer:
             if alarm or (stopped and not last):
                 self._timeline()
                 again = f"animekit train {self.job.recipe.model.name} --resume {self.run.path}"
-                error = stopped_by(alarm or stopped, step, again)
-                if alarm:  # by which a list of runs knows it
-                    self.reporter.note(step, "stopped", error.message)
-                raise error
+                raise stopped_by(alarm or stopped, step, again)
         self._timeline()
 
     def _finished(self) -> bool:

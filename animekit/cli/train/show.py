@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from animekit.cli._console import Screen
 from animekit.cli._progress import Beat, bar
 from animekit.config import Layer, resolve
+from animekit.runs.reports import ALARM
 from animekit.text import duration, number
 from animekit.training.logger import Logger
 from animekit.training.recipe import TrainOptions
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from animekit.runs.run import Run
 
-ALARM = "alarm/"  # keys of a report that say which alarms hold
 ROW = 1.0  # seconds between two rows on a screen
 LISTED = 5  # skipped files that are named at the start
 
