@@ -211,6 +211,12 @@ class _Signals(NamedTuple):
     copies: _Copies | None
     looks: Beside | None
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the fakes are one picture again and again, be it a bad one."""
+        twins = self.looks is not None and self.looks.twins < TWINS
+        return twins and self.alike is not None and self.alike.beyond(ALIKE_COLLAPSE)
+
     def past(self, alike: float, lost: float, twins: float) -> bool:
         """Say whether any of three signs is past its threshold."""
         return (
@@ -243,7 +249,7 @@ def _no_drawing(seen: _Signals, look: Look | None) -> Judged | None:
     """Judge fakes that show nothing, of which no mode can be told."""
     if look is not None and look.contrast < FLAT:
         return "risk", "flat", "flat pictures, which show nothing"
-    noisy = seen.looks is not None and seen.looks.sharpness > SHARP
+    noisy = seen.looks is not None and seen.looks.sharpness > SHARP and not seen.repeats
     if noisy or (seen.alike is not None and seen.alike.beyond(-NOISE)):
         return "risk", "noise", "less alike than real images, which is no variety: noise?"
     return None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from animekit.foreign import BadLine, iterate_jsonl
 from animekit.runs import weights_log
-from animekit.runs.reports import read_reports
+from animekit.runs.reports import ALARM, read_reports
 from animekit.runs.run import Run
 from animekit.runs.weights_log import Histogram
 
@@ -88,7 +88,7 @@ def read_history(run: Run) -> History:
         for key, value in row.items():
             if key.startswith(FLOOR):
                 floors[key.removeprefix(FLOOR)] = value
-            elif key != "step":
+            elif key != "step" and not key.startswith(ALARM):
                 points.setdefault(key.removeprefix(EVALUATION), {})[step] = float(value)
     series = {
         key: Series(*zip(*sorted(found.items()), strict=True)) for key, found in points.items()

@@ -18,7 +18,7 @@ from animekit.runs.reports import Report, last_with
 from animekit.runs.run import Run
 from animekit.text import did_you_mean
 
-STATES = ("running", "finished", "interrupted", "diverged", "damaged")
+STATES = ("running", "finished", "interrupted", "stopped", "diverged", "damaged")
 STEPS = 20_000
 """Steps of a training that is told neither steps nor minutes."""
 BEST = "swd_avg"
@@ -209,14 +209,14 @@ def is_held(run: Run) -> bool:
 
 
 def _state(run: Run, options: dict[str, Any], total: int | None, steps: int, seconds: float) -> str:
-    """Return running, finished, diverged or interrupted: by lock, reach and last word."""
+    """Return running, finished, stopped, diverged or interrupted: lock, reach, last word."""
     if is_held(run):
         return "running"
     minutes = options.get("minutes")
     enough = total is not None and steps >= total
     if enough or (minutes is not None and seconds >= 60 * minutes):
         return "finished"
-    return "diverged" if _last_word(run) == "diverged" else "interrupted"
+    return word if (word := _last_word(run)) in ("stopped", "diverged") else "interrupted"
 
 
 def _last_word(run: Run) -> str:

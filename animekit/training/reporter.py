@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from animekit.errors import DivergedError
+from animekit.errors import AlarmError, DivergedError
 from animekit.files import write_atomic
 from animekit.images.layout import strip
 from animekit.images.write import write_gif, write_png
@@ -156,9 +156,10 @@ class Reporter:
             self._took = self._drawn - start
 
     def close(self, error: BaseException | None = None) -> None:
-        """End every logger; a training that gave up says so in log.txt."""
-        if isinstance(error, DivergedError):
-            self.note(self._step, "diverged", error.message)
+        """End every logger; a training that gave up, or ended on an alarm, says so in log.txt."""
+        for kind, word in ((DivergedError, "diverged"), (AlarmError, "stopped")):
+            if isinstance(error, kind):
+                self.note(self._step, word, error.message)
         self._tell("close", error)
 
     def _tell(self, method: str, *arguments: Any) -> None:

@@ -197,10 +197,7 @@ class Trainer:
             if alarm or (stopped and not last):
                 self._pictures()
                 again = f"animekit train {self.job.recipe.model.name} --resume {self.run.path}"
-                error = stopped_by(alarm or stopped, step, again)
-                if alarm:  # by which a list of runs knows it
-                    self.reporter.note(step, "stopped", error.message)
-                raise error
+                raise stopped_by(alarm or stopped, step, again)
         self._pictures()
 
     def _keep(self, *, sampling: bool, judging: bool, saving: bool, reported: bool) -> Alarm | None:

@@ -11,14 +11,13 @@ import numpy as np
 from animekit.images.look import Look
 from animekit.models.collapse import Training, Verdict, collapse
 from animekit.plugins import Registry
+from animekit.runs.reports import ALARM
 from animekit.training.judge import JudgeMetric
 from animekit.training.reporter import rounded
 
 Trouble = Literal["collapse", "sure", "worse"]
 """Fakes that are alike; a discriminator that is always right; a distance that keeps rising."""
 
-ALARM = "alarm/"
-"""How the key of an alarm begins, which is 1 in a report in which it holds."""
 PICTURES = 256
 """Fakes, and real images, that are looked at."""
 SURE = 0.999

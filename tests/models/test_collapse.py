@@ -159,6 +159,10 @@ SETS: dict[str, tuple[str, np.ndarray]] = {
         "collapse",
         shifted(OTHERS[np.arange(300) % 8], RANDOM.integers(-6, 7, OTHERS.shape)),
     ),
+    "one pattern": (  # no face, but the same for every z
+        "collapse",
+        shifted(RANDOM.integers(40, 216, (1, 32, 32, 3)), RANDOM.integers(-9, 10, OTHERS.shape)),
+    ),
 }
 SETS["flat"] = ("flat", np.broadcast_to(SETS["flat"][1][:, :1], OTHERS.shape).copy())
 

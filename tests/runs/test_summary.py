@@ -41,6 +41,8 @@ def test_a_run_has_the_state_that_its_reach_lock_and_last_word_say(
     log = run.path / "log.txt"
     log.write_text("2026-01-01 00:00:00 step 5 rollback: not finite\n")
     assert summary(run).state == "interrupted"
+    log.write_text(log.read_text() + "2026-01-01 00:00:01 step 5 stopped: alike\n")
+    assert summary(run).state == "stopped"
     log.write_text(log.read_text() + "2026-01-01 00:00:01 step 5 diverged: for good\nodd\n")
     assert summary(run).state == "diverged"
     with filelock.FileLock(run.path / ".lock"):

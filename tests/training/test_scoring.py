@@ -13,6 +13,7 @@ import pytest
 from animekit.errors import AlarmError
 from animekit.models.collapse import Verdict
 from animekit.runs.run import Run
+from animekit.runs.summary import summary
 from animekit.training import scoring
 from animekit.training.watch import Lookout
 from tests.conftest import Watcher
@@ -78,6 +79,7 @@ def test_a_run_ends_on_collapse_saved_and_goes_on_where_it_was(
     assert "--stop-on none" in str(caught.value.hint)
     (path,) = (each for each in (tmp_path / "other").iterdir() if each.is_dir())
     assert (path / "checkpoints" / "last").read_text("utf-8").strip() == "000004"
+    assert summary(Run(path)).state == "stopped"
     with pytest.raises(AlarmError, match="stopped at step 6"):  # it has not recovered
         tiny(resume=path, runs=tmp_path / "other")
     run = tiny(resume=path, runs=tmp_path / "other", stop_on="none")

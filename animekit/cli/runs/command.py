@@ -25,8 +25,9 @@ STATE = option(
     "state",
     str,
     metavar="STATE,...",
-    help="Those alone that are running, finished, interrupted, diverged or damaged.",
-    choices=("running", "finished", "interrupted", "diverged", "damaged"),
+    help="Those alone that are running, finished, interrupted, stopped (by an alarm), diverged or"
+    " damaged.",
+    choices=("running", "finished", "interrupted", "stopped", "diverged", "damaged"),
 )
 DRY = [each for each in CONSENT if each.name == "dry_run"]
 

@@ -16,6 +16,7 @@ from animekit.cli._preview import preview
 from animekit.cli._progress import Beat, bar, moving_bar, time_left
 from animekit.config import Layer, resolve
 from animekit.runs.history import EVALUATION, FLOOR, TIME
+from animekit.runs.reports import ALARM
 from animekit.text import number, sparkline
 from animekit.training.logger import Logger
 from animekit.training.recipe import TrainOptions
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from animekit.runs.run import Run
 
-ALARM = "alarm/"  # keys of a report that say which alarms hold
 HIDDEN = ("/grad", "/w_est")
 """What no screen shows of a report; w_est is there as a name of the critic's term."""
 SPARK = 16  # letters of the small curve beside the bar
