@@ -92,7 +92,7 @@ def right_of_squares(p: LeastSquaresParams, real: Tensor, fake: Tensor) -> tuple
 
 
 def refuse_labels(p: CrossEntropyParams, objective: str) -> None:
-    """Raise ConfigError for labels that an objective other than cross-entropy would not see."""
+    """Raise ConfigError for labels that an objective does not look at."""
     if objective == "gan":
         return
     for key in ("g_loss", "real_label", "fake_label", "label_flip"):
