@@ -130,7 +130,7 @@ def time_left(ends: Callable[[], float | None]) -> Any:
 
 
 def moving_bar(share: Callable[[], float]) -> Any:
-    """Return a bar that the clock moves too between two reports, which may be minutes apart."""
+    """Return a bar that the clock moves too, since reports may be minutes apart."""
     from rich.progress import BarColumn, ProgressBar, Task
 
     class MovingBar(BarColumn):

@@ -174,7 +174,7 @@ class AdversarialModel(Model):
         return accuracy.by_sign(real, fake)
 
     def measure(self, batch: Batch, terms: Losses) -> Losses:
-        """Return D's accuracy, from the scores that the objective kept or by asking again."""
+        """Return D's accuracy, from the scores that were kept or by asking again."""
         scores = kept_scores(batch) or asked_scores(self.critic, self.discriminator, batch)
         return {} if scores is None else dict(zip(ACCURACY, self.accuracy(*scores), strict=True))
 

@@ -78,7 +78,7 @@ def cross_entropy_g(p: CrossEntropyParams, fake: Tensor) -> Tensor:
 def right_of(
     p: CrossEntropyParams, real: Tensor, fake: Tensor, objective: str = "gan"
 ) -> tuple[Tensor, Tensor]:
-    """Return the shares of real and fake that D judges right, by an objective's own sense."""
+    """Return the shares that D judges right by the sense of an objective."""
     if objective == "gan" and p.g_loss == "flipped":
         return by_sign(-real, -fake)
     return BY_OBJECTIVE[objective](real, fake)

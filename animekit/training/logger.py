@@ -34,7 +34,7 @@ class Logger(Component):
         """Take a picture that was also written to `path`."""
 
     def note(self, step: int, kind: str, message: str) -> None:
-        """Take a word: info, warning, checkpoint, rollback, resume, alarm, or stopped by one."""
+        """Take a word: info, warning, checkpoint, rollback, resume, alarm, stopped."""
 
     def close(self, error: BaseException | None = None) -> None:
         """End: flush and close; `error` is what ended the run, if anything did."""
