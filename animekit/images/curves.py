@@ -21,7 +21,11 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F
 """Told apart by all eyes (Okabe and Ito, 2008)."""
 SHADES = ("#08306B", "#2171B5", "#6BAED6", "#B5CFE3")
 """Of histograms, the newest first."""
-MARKS = {"resume": ("#888888", (0, (4, 3))), "roll-back": ("#C00000", (0, (1, 1.5)))}
+MARKS = {
+    "resume": ("#888888", (0, (4, 3))),
+    "roll-back": ("#C00000", (0, (1, 1.5))),
+    "alarm": ("#E69F00", "-"),
+}
 SMOOTH = 0.04  # of the points are averaged on each side
 FEW = 12  # points, which are shown as they are
 SIZE = (4.6, 2.7)  # inches of a panel
@@ -56,10 +60,10 @@ class Curve:
 class Panel:
     """Curves over one pair of axes.
 
-    `floor` is a line that all of them can reach at best; `marks` are places and what they are,
-    "resume" or "roll-back". `limits` are the ends of the upright axis, where they are known
-    beforehand. `kind`: curves are lines; outlines of histograms, the older the paler; or shares
-    that lie on each other.
+    `floor` is a line that all of them can reach at best; `marks` are places and what they are:
+    "resume", "roll-back" or "alarm". `limits` are the ends of the upright axis, where they are
+    known beforehand. `kind`: curves are lines; outlines of histograms, the older the paler; or
+    shares that lie on each other.
     """
 
     title: str

@@ -14,15 +14,15 @@ from animekit.runs.reports import ALARM, read_reports
 from animekit.runs.run import Run
 from animekit.runs.weights_log import Histogram
 
-EVALUATION, FLOOR, TIME = "eval/", "floor/", "time/"
-"""How keys of metrics.jsonl begin that are a metric, what real images get, a share of the time."""
+EVALUATION, FLOOR, TIME, ALARM = "eval/", "floor/", "time/", "alarm/"
+"""How keys begin that are a metric, what real images get, a share of the time, an alarm."""
 TIMES = "times.jsonl"
 """The file of the shares of the time, which begin with TIME."""
 COUNTED = ("seconds", "images", "generator_updates", "img_s", "mem_gb", "epoch")
 """Keys that say how far a run is, and how fast it goes."""
 MEASURED = ("acc_real", "acc_fake", "grad", "w_est")
 """How keys end, behind the name of a phase, that are measured beside its losses."""
-WORDS = re.compile(r"^[\d-]+ [\d:]+ step (\d{1,15}) (resume|rollback): (.*)")
+WORDS = re.compile(r"^[\d-]+ [\d:]+ step (\d{1,15}) (resume|rollback|alarm): (.*)")
 BACK = re.compile(r"back to step ([\d,]{1,20})")
 
 
@@ -34,7 +34,7 @@ class Series(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A step from which a run went on: `kind` is "resume" or "roll-back"."""
+    """A step from which a run went on, or an alarm: `kind` "resume", "roll-back", "alarm"."""
 
     step: int
     kind: str
@@ -62,7 +62,9 @@ class History:
     @property
     def losses(self) -> list[str]:
         """The keys of loss terms, such as "d/adv": their sum by phase is minimised."""
-        return [key for key in self.series if "/" in key and key not in self.measures]
+        measures = self.measures
+        keys = (key for key in self.series if "/" in key and not key.startswith(ALARM))
+        return [key for key in keys if key not in measures]
 
     @property
     def measures(self) -> list[str]:
@@ -113,7 +115,9 @@ def _marks(run: Run) -> list[Mark]:
     """Return where the run went on; what was taken back by going on earlier leaves none."""
     found: list[Mark] = []
     for mark in _words(run):
-        found = [*(each for each in found if each.step <= mark.step), mark]
+        if mark.kind != "alarm":
+            found = [each for each in found if each.step <= mark.step]
+        found.append(mark)
     return list(dict.fromkeys(found))
 
 
@@ -130,4 +134,4 @@ def _words(run: Run) -> Iterator[Mark]:
             step, kind, rest = said.groups()
             back = BACK.search(rest) if kind == "rollback" else None
             place = step if back is None else back.group(1).replace(",", "")
-            yield Mark(int(place), "resume" if kind == "resume" else "roll-back")
+            yield Mark(int(place), kind.replace("rollback", "roll-back"))

@@ -203,6 +203,36 @@ def test_the_live_table_grows_by_rows_above_a_bar(run: Run) -> None:
     assert "100 % 200/200 ETA 00:00" in text
 
 
+def test_the_bar_has_a_small_curve_of_the_first_loss_and_then_of_the_metric(run: Run) -> None:
+    screen = Screen()
+    screen.err = Console(file=Utf8(), force_terminal=True, width=160, color_system=None)
+    display = began(Live(screen, ALIASES), run)
+    for step, value in enumerate((-1.0, -2.0, -8.0)):
+        display.log(step, report(**{"d/wasserstein": value}))
+    assert display._bar.tasks[0].fields["curve"] == "w_est ▁▂█"
+    display.log(3, {"eval/swd_16": 1.0, "eval/swd_avg": 50.0, "floor/swd_avg": 9.0})
+    display.log(4, report())
+    display.log(5, {"eval/swd_16": 1.0, "eval/swd_avg": 40.0, "floor/swd_avg": 9.0})
+    assert display._bar.tasks[0].fields["curve"] == "swd_avg █▁"
+    display.close()
+    assert "swd_avg █▁" in screen.err.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_measures_are_shown_once_and_few(capsys: pytest.CaptureFixture[str], run: Run) -> None:
+    display = began(Plain(Screen(), ALIASES), run)
+    more = {"d/acc_real": 0.75, "d/grad": 3.0, "d/w_est": 2.5, "time/data": 0.1, "epoch": 1.28}
+    display.log(10, report(**more))
+    display.log(20, {"eval/swd_avg": 50.0, "floor/swd_avg": 9.0})
+    lines = capsys.readouterr().err.splitlines()[-2:]
+    assert lines[0].startswith("step=10/200 epoch=1.28 kimg=6.4 w_est=2.5 gp=0.25 g/adv=1.5 d/acc")
+    assert "grad" not in lines[0] and "time" not in lines[0] and lines[0].count("w_est") == 1
+    assert lines[1] == "eval step=20 swd_avg=50 real_swd_avg=9"
+
+
+class Utf8(io.StringIO):
+    encoding = "utf-8"
+
+
 def test_the_bar_moves_by_the_clock_where_minutes_are_the_goal(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

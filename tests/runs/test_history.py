@@ -11,7 +11,7 @@ from animekit.runs.run import Run
 ROWS = [
     {"step": 10, "d/adv": 1.5, "d/acc_real": 0.75, "d/grad": 2, "seconds": 1.0, "epoch": 0.1},
     {"step": 20, "d/adv": 1.0, "d/acc_real": 1.0, "d/grad": 3, "time/data": 0.1},
-    {"step": 20, "eval/swd_avg": 90.0, "floor/swd_avg": 12.5},
+    {"step": 20, "alarm/sure": 1.0, "eval/swd_avg": 90.0, "floor/swd_avg": 12.5},
 ]
 
 
@@ -48,10 +48,12 @@ def test_marks_are_what_the_log_says(tmp_path: Path) -> None:
         "2026-01-01 10:00:00 step 10 checkpoint: saved step 10\n"
         "2026-01-01 10:00:00 step 10 resume: going on from step 10\n"
         "a word of somebody else: step 3 resume: no\n"
+        "2026-01-01 10:00:08 step 1200 alarm: fakes are alike\n"
         "2026-01-01 10:00:09 step 19 rollback: not finite at step 19: back to step 1,000 with\n"
     )
+    log += "2026-01-01 10:00:10 step 1100 alarm: fakes are alike\n"
     found = read_history(run_of(tmp_path, log=log)).marks
-    assert found == (Mark(10, "resume"), Mark(1000, "roll-back"))
+    assert found == (Mark(10, "resume"), Mark(1000, "roll-back"), Mark(1100, "alarm"))
 
 
 def test_a_mark_that_was_taken_back_is_none(tmp_path: Path) -> None:

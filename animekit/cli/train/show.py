@@ -230,8 +230,8 @@ class Live(Display):
             moving_bar(self._share_now),
             "{task.percentage:>3.0f} %",
             "{task.fields[place]}",
-            "{task.fields[curve]}",
             time_left(lambda: self._ends),
+            "{task.fields[curve]}",
             "[dim]Ctrl-C saves and stops[/]",
             expand=True,
         )
