@@ -14,8 +14,8 @@ from animekit.runs.reports import ALARM, read_reports
 from animekit.runs.run import Run
 from animekit.runs.weights_log import Histogram
 
-EVALUATION, FLOOR, TIME, ALARM = "eval/", "floor/", "time/", "alarm/"
-"""How keys begin that are a metric, what real images get, a share of the time, an alarm."""
+EVALUATION, FLOOR, TIME = "eval/", "floor/", "time/"
+"""How keys of metrics.jsonl begin that are a metric, what real images get, a share of the time."""
 TIMES = "times.jsonl"
 """The file of the shares of the time, which begin with TIME."""
 COUNTED = ("seconds", "images", "generator_updates", "img_s", "mem_gb", "epoch")
@@ -34,7 +34,7 @@ class Series(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A step from which a run went on, or an alarm: `kind` "resume", "roll-back", "alarm"."""
+    """A step from which a run went on ("resume", "roll-back"), or an "alarm"."""
 
     step: int
     kind: str
@@ -62,9 +62,7 @@ class History:
     @property
     def losses(self) -> list[str]:
         """The keys of loss terms, such as "d/adv": their sum by phase is minimised."""
-        measures = self.measures
-        keys = (key for key in self.series if "/" in key and not key.startswith(ALARM))
-        return [key for key in keys if key not in measures]
+        return [key for key in self.series if "/" in key and key not in self.measures]
 
     @property
     def measures(self) -> list[str]:
