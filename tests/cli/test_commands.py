@@ -26,6 +26,7 @@ LEAVES = {
     "evaluate": [*CHANCE, *SETTINGS, *CONSENT],
     "reconstruct": [*CHANCE, *CONSENT],
     "transfer": [*CHANCE, *CONSENT],
+    "report": CONSENT,
     "runs ls": [],
     "runs show": [],
     "runs compare": [CHANCE[1], *CONSENT],
