@@ -17,8 +17,8 @@ from animekit.images.page import may_replace_page, render
 from animekit.images.write import KEY, write_errors, write_png
 from animekit.plugins import Registry
 from animekit.reporting.blocks import Blocks
+from animekit.reporting.cast import Cast, grouped
 from animekit.reporting.course import Author
-from animekit.reporting.group import Group, grouped
 from animekit.reporting.report import open_run
 from animekit.runs.names import RUNS
 from animekit.runs.run import Run
@@ -34,7 +34,7 @@ MARK = "<!-- animekit report "
 class Assignment(Printed):
     """The course report of a run: its parts, and what is still to be done for it."""
 
-    group: Group
+    group: Cast
     title: str
     blocks: Blocks
     open_points: list[str] = field(default_factory=list)

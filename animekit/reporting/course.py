@@ -14,8 +14,8 @@ from animekit.images.layout import grid
 from animekit.plugins import Registry
 from animekit.reporting.blocks import Blocks
 from animekit.reporting.card import train_command
+from animekit.reporting.cast import KEPT, Cast, changed, tip_words
 from animekit.reporting.drawing import Drawing
-from animekit.reporting.group import KEPT, Group, changed, tip_words
 from animekit.reporting.stored import newest_records
 from animekit.runs.curves import panels
 from animekit.runs.history import read_history
@@ -34,7 +34,7 @@ class Author:
     """Writes the parts of a course report one after the other."""
 
     def __init__(
-        self, group: Group, registry: Registry, checkpoint: str | int, threads: int | None
+        self, group: Cast, registry: Registry, checkpoint: str | int, threads: int | None
     ) -> None:
         self.group, self.registry = group, registry
         self.checkpoint, self.threads = checkpoint, threads

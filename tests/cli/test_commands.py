@@ -69,6 +69,7 @@ def test_bare_animekit_prints_short_help_and_succeeds() -> None:
         "reconstruct",
         "transfer",
         "runs",
+        "report",
         "data",
         "models",
         "config",

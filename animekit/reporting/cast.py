@@ -1,4 +1,4 @@
-"""Groups: which run stands for which part of a course report, by what differs between them."""
+"""Casts: which run stands for which part of a course report, by what differs between them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ KEPT = ("architecture", "lr", "d_lr", "steps", "g_channels", "d_channels")
 
 
 @dataclass
-class Group:
+class Cast:
     """The runs of a course report: its own, one to compare with, tips, collapse and cures."""
 
     main: Run
@@ -65,12 +65,12 @@ class Group:
         return found
 
 
-def grouped(main: Run, others: Sequence[Run], registry: Registry) -> Group:
+def grouped(main: Run, others: Sequence[Run], registry: Registry) -> Cast:
     """Return which runs serve a report of `main`: those that were named, else those beside it.
 
     Only runs on the same data count where none was named.
     """
-    found = Group(main)
+    found = Cast(main)
     named = bool(others)
     candidates = list(others) if named else _beside(main)
     for run in candidates:
