@@ -54,7 +54,7 @@ class Assignment(Printed):
         }
 
     def markdown(self) -> str:
-        """Return the text as Markdown, whose first line tells later whether it was edited."""
+        """Return the text as Markdown, with a digest of itself in its first line."""
         body = f"# {self.title}\n\n{self.blocks.markdown(FIGURES)}"
         return f"{MARK}{_digest(body)} -->\n{body}"
 
@@ -95,7 +95,7 @@ def assignment(
     folder: Path = RUNS,
     registry: Registry | None = None,
 ) -> Assignment:
-    """Return the course report of a run: model, results, comparison, tips, mode collapse.
+    """Return the course report of a run, with the text left to its author.
 
     The first of `runs` is what the report is about. The others serve where they fit: one of another
     objective on the same data is compared, those with one change are tips, those of a preset named
@@ -113,7 +113,7 @@ def assignment(
 
 
 def may_write(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a file in the way, and a Markdown or a page that holds somebody's own words."""
+    """Refuse a file in the way, and a text that holds somebody's own words."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file", "name a folder for the assignment")
     may_replace_page(folder / PAGE, overwrite=overwrite)

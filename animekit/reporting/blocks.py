@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Block:
-    """One part: a heading, words, a list, a table, code, a figure, or room for the author.
+    """One part of a text, as a heading, a table, or room for its author.
 
     `kind` is h2, h3, text, list, table, code, figure or box; `image` is uint8 [H, W, 3].
     """
@@ -61,10 +61,8 @@ class Blocks:
 
 def _markdown(part: Block, folder: str) -> str:
     match part.kind:
-        case "h2":
-            return f"## {part.text}"
-        case "h3":
-            return f"### {part.text}"
+        case "h2" | "h3":
+            return f"{'#' * int(part.kind[1])} {part.text}"
         case "list":
             return "\n".join(f"- {row[0]}" for row in part.rows)
         case "code":

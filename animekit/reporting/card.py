@@ -20,7 +20,7 @@ from animekit.runs.run import Run
 from animekit.runs.summary import SHOWN, RunSummary, own_values
 from animekit.text import age, duration, number, size
 
-FLAGS = {"tags": "--tags", "size": "--size", "steps": "--steps", "minutes": "--minutes"}
+FLAGS = {key: f"--{key}" for key in ("tags", "size", "steps", "epochs", "minutes")}
 """Options that have a flag of their own in the command that trains again."""
 MOST_REASONS = 20
 MOST_LABELS = 60
@@ -122,7 +122,9 @@ def train_command(config: dict[str, Any]) -> str:
     if config.get("preset"):
         words += ["--preset", str(config["preset"])]
     words += ["--data", str(options.get("data") or config.get("data", {}).get("where", ""))]
-    for key, (value, _) in own_values(config).items():
+    for key, (value, origin) in own_values(config).items():
+        if origin == "epochs":  # steps that came of them
+            continue
         if key in FLAGS and value is not None:
             words += [FLAGS[key], show(value)]
         elif key not in ("data", *FLAGS):

@@ -45,7 +45,7 @@ KEPT = ("architecture", "lr", "d_lr", "steps", "g_channels", "d_channels")
 
 @dataclass
 class Cast:
-    """The runs of a course report: its own, one to compare with, tips, collapse and cures."""
+    """The runs of a course report, by the part for which each stands."""
 
     main: Run
     other: Run | None = None
@@ -66,7 +66,7 @@ class Cast:
 
 
 def grouped(main: Run, others: Sequence[Run], registry: Registry) -> Cast:
-    """Return which runs serve a report of `main`: those that were named, else those beside it.
+    """Return which runs serve a report: those named, else those beside it.
 
     Only runs on the same data count where none was named.
     """
