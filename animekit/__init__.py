@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from animekit.generation.generate import generate, interpolate, plan_generate
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
+    from animekit.reporting.report import report
     from animekit.runs.run import Run
     from animekit.training.plan import plan
     from animekit.training.train import train
@@ -54,6 +55,7 @@ _HOMES = {
     "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
     "remake": "animekit.generation.reproduce",
+    "report": "animekit.reporting.report",
     "reproduce": "animekit.generation.reproduce",
     "train": "animekit.training.train",
     "transfer": "animekit.translation.transfer",
@@ -79,6 +81,7 @@ __all__ = [
     "read_recipe",
     "reconstruct",
     "remake",
+    "report",
     "reproduce",
     "train",
     "transfer",

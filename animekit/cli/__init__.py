@@ -20,6 +20,7 @@ from animekit.cli.clean import command as clean
 from animekit.cli.evaluate import command as evaluate
 from animekit.cli.generate import command as generate
 from animekit.cli.reconstruct import command as reconstruct
+from animekit.cli.report import command as report
 from animekit.cli.runs import command as runs
 from animekit.cli.train import command as train
 from animekit.cli.transfer import command as transfer
@@ -34,6 +35,7 @@ COMMANDS = (
     reconstruct,
     transfer,
     runs,
+    report,
     data,
     models,
     config,

@@ -253,6 +253,7 @@ SOURCES: dict[str, Source] = {
     "random": _attributes,
     "reconstruct.attr": _attributes,
     "ref": _data_sets,
+    "report.names": _runs,
     "resume_run": _runs_of_model,
     "runs.compare.names": _runs,
     "runs.restore.names": _trashed,

@@ -43,18 +43,21 @@ class PageFigure:
         return len(self.address)
 
 
-def curve_figures(panels: Sequence[Panel]) -> list[PageFigure]:
-    """Return each panel as a figure of its own, so that a page lays them out."""
+def curve_images(panels: Sequence[Panel]) -> list[tuple[str, np.ndarray]]:
+    """Return each panel as a picture of its own, uint8 [H, W, 3], with its title."""
     found = []
     for panel in panels:
         with style():
             drawn, buffer = draw_curves([panel]), io.BytesIO()
             drawn.savefig(buffer, format="png", dpi=140)
         with Image.open(buffer) as image:
-            found.append(
-                PageFigure.of(panel.title, np.asarray(image.convert("RGB")), quality=SHARP)
-            )
+            found.append((panel.title, np.asarray(image.convert("RGB"))))
     return found
+
+
+def curve_figures(panels: Sequence[Panel]) -> list[PageFigure]:
+    """Return each panel as a figure of its own, so that a page lays them out."""
+    return [PageFigure.of(title, image, quality=SHARP) for title, image in curve_images(panels)]
 
 
 def frames(

@@ -19,6 +19,7 @@ from animekit.runs.run import Run
 from animekit.text import did_you_mean
 
 STATES = ("running", "finished", "interrupted", "stopped", "diverged", "damaged")
+"""By which a run is found; "stopped" is one that ended on an alarm, as it was told to."""
 STEPS = 20_000
 """Steps of a training that is told neither steps nor minutes."""
 BEST = "swd_avg"
@@ -165,32 +166,33 @@ def own_values(config: dict[str, Any]) -> dict[str, tuple[Any, str]]:
 def best_of(run: Run, rows: Iterable[Report]) -> dict[str, Best]:
     """Return the numbers of a run: of `evaluate`, else the best of its training.
 
-    Of the training that is the lowest of its key, which the best checkpoint is kept by, and what
-    else was measured at that step.
+    Of the training that is the lowest of the number by which the best checkpoint is kept, and what
+    else was measured at that step; of others the newest.
     """
     found: dict[str, Best] = {}
     floors: dict[str, float] = {}
-    best: Report = {}
+    lowest: Report = {}
+    last: dict[str, tuple[float, int]] = {}
     for row in rows:
-        if "step" in row:  # those of other programs may hold anything
-            floors |= {key[6:]: value for key, value in row.items() if key.startswith("floor/")}
+        if "step" not in row:  # of another program, which may hold anything
+            continue
+        floors |= {key[6:]: value for key, value in row.items() if key.startswith("floor/")}
+        last |= {k[5:]: (v, row["step"]) for k, v in row.items() if k.startswith("eval/")}
         key = f"eval/{BEST}"
-        scored = "step" in row and any(name.startswith("eval/") for name in row)
-        if scored and (not best or row.get(key, math.inf) < best.get(key, math.inf)):
-            best = row
-    for key, value in best.items():
-        if key.startswith("eval/"):
-            name = key.removeprefix("eval/")
-            found[name] = Best(float(value), floors.get(name), best.get("step"))
+        if key in row and row[key] < lowest.get(key, math.inf):
+            lowest = row
+    last |= {k[5:]: (v, lowest["step"]) for k, v in lowest.items() if k.startswith("eval/")}
+    for name, (value, step) in last.items():
+        found[name] = Best(float(value), floors.get(name), step)
     for line in iterate_jsonl(run.path / "evaluations.jsonl", "evaluations"):
         if isinstance(line, BadLine) or not isinstance(line.get("values"), dict):
             continue
-        real, step = line.get("real"), line.get("step")
+        real, at = line.get("real"), line.get("step")
         for name, value in line["values"].items():
             floor = real.get(name) if isinstance(real, dict) else None
             floor = float(floor) if isinstance(floor, (int, float)) else None
             if type(value) in (int, float):
-                place = step if isinstance(step, int) else None
+                place = at if isinstance(at, int) else None
                 found[name] = Best(float(value), floor, place, "evaluate")
     return found
 
@@ -209,14 +211,15 @@ def is_held(run: Run) -> bool:
 
 
 def _state(run: Run, options: dict[str, Any], total: int | None, steps: int, seconds: float) -> str:
-    """Return running, finished, stopped, diverged or interrupted: lock, reach, last word."""
+    """Return running, finished, or why it ended before: by lock, reach and last word."""
     if is_held(run):
         return "running"
     minutes = options.get("minutes")
     enough = total is not None and steps >= total
     if enough or (minutes is not None and seconds >= 60 * minutes):
         return "finished"
-    return word if (word := _last_word(run)) in ("stopped", "diverged") else "interrupted"
+    word = _last_word(run)
+    return word if word in ("diverged", "stopped") else "interrupted"
 
 
 def _last_word(run: Run) -> str:

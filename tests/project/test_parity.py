@@ -24,11 +24,12 @@ from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import Evaluation
 from animekit.generation.request import GenerateRequest
 from animekit.generation.result import Generated
+from animekit.reporting.report import Report
 from animekit.training.recipe import TrainOptions
 from animekit.translation.request import TransferRequest
 from tests.project.house import ROOT
 
-VERBS = ("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "demo")
+VERBS = ("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "report", "demo")
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
 RESULTS = {
@@ -36,6 +37,7 @@ RESULTS = {
     "generate": Generated,
     "evaluate": Evaluation,
     "reconstruct": Reconstruction,
+    "report": Report,
     "make_reference": Reference,
 }
 OPEN: dict[str, Any] = {  # what calls take by way of **keywords
