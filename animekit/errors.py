@@ -99,7 +99,7 @@ class DivergedError(AnimekitError):
 
 
 class AlarmError(AnimekitError):
-    """Training stopped on mode collapse or another alarm, as was asked; the state is saved."""
+    """Training stopped on an alarm, as was asked; the state is saved."""
 
     exit_code = 7
     code = "alarm"
