@@ -55,13 +55,12 @@ class AdversarialModel(Model):
         super().__init__(params, spec)
         self.generator = self.build_generator()
         self.discriminator = self.build_discriminator()
-        architecture = ARCHITECTURES[self.params.architecture]
-        kind = architecture.init if self.params.init == "auto" else self.params.init
-        initialise(self.generator, kind)
-        initialise(self.discriminator, kind)
-        if self.params.spectral_norm:
-            normalise_spectrally(self.discriminator)
         p = self.params
+        kind = ARCHITECTURES[p.architecture].init if p.init == "auto" else p.init
+        for network in (self.generator, self.discriminator):
+            initialise(network, kind)
+        if p.spectral_norm:
+            normalise_spectrally(self.discriminator)
         self.augmentation = Augmentation(p.augment, p.augment_strength, p.augment_target)
         self.memory = Replay(n, p.replay_share, spec) if (n := p.replay_size) else None
 
