@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from animekit.ablation.ablate import ablate, plan_ablate
     from animekit.cleaning.clean import clean, merge
     from animekit.cleaning.crop import crop
     from animekit.comparison.compare import compare
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from animekit.evaluation.evaluate import evaluate
     from animekit.evaluation.make_reference import make_reference
     from animekit.evaluation.reconstruct import reconstruct
+    from animekit.explanation.explain import explain
     from animekit.generation.generate import generate, interpolate, plan_generate
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
@@ -40,17 +42,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 _HOMES = {
     "AnimekitError": "animekit.errors",
     "Run": "animekit.runs.run",
+    "ablate": "animekit.ablation.ablate",
     "clean": "animekit.cleaning.clean",
     "compare": "animekit.comparison.compare",
     "crop": "animekit.cleaning.crop",
     "demo": "animekit.demonstration",
     "evaluate": "animekit.evaluation.evaluate",
+    "explain": "animekit.explanation.explain",
     "generate": "animekit.generation.generate",
     "interpolate": "animekit.generation.generate",
     "like": "animekit.generation.recipe",
     "make_reference": "animekit.evaluation.make_reference",
     "merge": "animekit.cleaning.clean",
     "plan": "animekit.training.plan",
+    "plan_ablate": "animekit.ablation.ablate",
     "plan_generate": "animekit.generation.generate",
     "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
@@ -65,17 +70,20 @@ __all__ = [
     "AnimekitError",
     "Run",
     "__version__",
+    "ablate",
     "clean",
     "compare",
     "crop",
     "demo",
     "evaluate",
+    "explain",
     "generate",
     "interpolate",
     "like",
     "make_reference",
     "merge",
     "plan",
+    "plan_ablate",
     "plan_generate",
     "plugins",
     "read_recipe",

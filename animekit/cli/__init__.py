@@ -16,8 +16,10 @@ from animekit.cli import _failures, config, data, demo, models, plugins
 from animekit.cli._commands import Group
 from animekit.cli._console import Screen
 from animekit.cli._options import Session
+from animekit.cli.ablate import command as ablate
 from animekit.cli.clean import command as clean
 from animekit.cli.evaluate import command as evaluate
+from animekit.cli.explain import command as explain
 from animekit.cli.generate import command as generate
 from animekit.cli.reconstruct import command as reconstruct
 from animekit.cli.report import command as report
@@ -34,6 +36,8 @@ COMMANDS = (
     evaluate,
     reconstruct,
     transfer,
+    ablate,
+    explain,
     runs,
     report,
     data,

@@ -231,7 +231,13 @@ def _published(kind: Any) -> Source:
     return find
 
 
+def _models_and_trained(line: Line) -> Iterator[Item]:
+    yield from _plugins("model")(line)
+    yield from _trained(line)
+
+
 SOURCES: dict[str, Source] = {
+    "ablate.model": _plugins("model"),
     "attr": _labels,
     "check": _plugins("check"),
     "checkpoint": _checkpoints,
@@ -245,6 +251,8 @@ SOURCES: dict[str, Source] = {
     "data.pack.path": _data_sets,
     "data.tags.path": _data_sets,
     "detector": _plugins("detector"),
+    "explain.model": _models_and_trained,
+    "metric": _plugins("metric"),
     "model": _trained,
     "models.pull.name": _published("weights"),
     "plugins.kind": _kinds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -16,6 +16,7 @@ from animekit.data.spec import ImageSpec
 from animekit.models.adversarial_params import AdversarialParams, UpdateRule
 from animekit.models.base import Losses, Model, Phase, falls_on
 from animekit.models.compatibility import refuse_unfit
+from animekit.models.formulas import penalties
 from animekit.models.scores import ACCURACY, asked_scores, kept_scores
 from animekit.nn import accuracy, losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
@@ -54,13 +55,12 @@ class AdversarialModel(Model):
         super().__init__(params, spec)
         self.generator = self.build_generator()
         self.discriminator = self.build_discriminator()
-        architecture = ARCHITECTURES[self.params.architecture]
-        kind = architecture.init if self.params.init == "auto" else self.params.init
-        initialise(self.generator, kind)
-        initialise(self.discriminator, kind)
-        if self.params.spectral_norm:
-            normalise_spectrally(self.discriminator)
         p = self.params
+        kind = ARCHITECTURES[p.architecture].init if p.init == "auto" else p.init
+        for network in (self.generator, self.discriminator):
+            initialise(network, kind)
+        if p.spectral_norm:
+            normalise_spectrally(self.discriminator)
         self.augmentation = Augmentation(p.augment, p.augment_strength, p.augment_target)
         self.memory = Replay(n, p.replay_share, spec) if (n := p.replay_size) else None
 
@@ -120,6 +120,10 @@ class AdversarialModel(Model):
     def g_loss(self, real: Batch, fake: Batch) -> Losses:
         """Return the generator's terms; fake images carry its graph."""
         raise NotImplementedError
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return those of the penalties; a subclass adds its own."""
+        return penalties(self.params, self)
 
     def phases(self) -> list[Phase]:
         """Return "d", every n_gen steps, and "g", every n_critic steps."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,15 @@ from animekit.plugins import Component
 
 Losses = dict[str, Tensor]
 """Named, already weighted terms; their sum is minimised, each is logged as "phase/term"."""
+
+
+class Paper(NamedTuple):
+    """Where a model was first described."""
+
+    title: str
+    year: int
+    authors: str
+    link: str
 
 
 class Need(Enum):
@@ -96,6 +105,8 @@ class Model(nn.Module, Component):
     """Names and order of terms for the user: {"d/wasserstein": "-w_est"} shows minus the term."""
     notes: ClassVar[str] = ""
     """How to read this model's losses, for the user."""
+    paper: ClassVar[Paper | None] = None
+    """Where the model was first described, for `animekit explain`."""
 
     def __init__(self, params: Params, spec: ImageSpec) -> None:
         super().__init__()
@@ -105,6 +116,18 @@ class Model(nn.Module, Component):
     def phases(self) -> list[Phase]:
         """Return the update rules, in the order in which they run within a step."""
         raise NotImplementedError
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return a formula for each term, by the key under which it is logged, as "d/gp".
+
+        They are plain text with this model's numbers, for `animekit explain`, which names the terms
+        of the phases where there are none. `animekit.models.formulas` has the usual ones.
+        """
+        return {}
+
+    def rules(self) -> Mapping[str, str]:
+        """Return what is done behind the updates of a phase, in words, by its name."""
+        return {}
 
     @property
     def learned_from(self) -> tuple[str, str] | None:

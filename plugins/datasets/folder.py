@@ -208,6 +208,22 @@ class Folder(Dataset):
         return Labels(words, tuple(classes), (len(classes),), rows)
 
 
+class RawFolder(Folder):
+    """The same as if it had never been cleaned: raw:PATH, to compare with."""
+
+    name = "raw"
+
+    @classmethod
+    def matches(cls, where: str) -> bool:
+        """Say no: who wants it names it."""
+        return False
+
+    def _kept(self) -> tuple[list[str], str]:
+        """Return all images, and words that say so where there is a manifest."""
+        found = newest_manifest(self.path)
+        return self._source.names, "" if found is None else " (raw: no manifest counts)"
+
+
 def _no_row(use: LabelUse, names: list[str], folder: Folder) -> DataError:
     """Return the error for labels of other images: it says what both are called."""
     first = f"; {use.unmatched.first[0]}" if use.unmatched.first else ""
@@ -236,5 +252,5 @@ def _count(number: int, noun: str) -> str:
 
 @hookimpl
 def animekit_datasets() -> list[type[Dataset]]:
-    """Return the reader of folders and archives."""
-    return [Folder]
+    """Return the readers of folders and archives."""
+    return [Folder, RawFolder]

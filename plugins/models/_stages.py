@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
+from animekit.models import formulas
 from animekit.models.base import Losses
 from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
 from animekit.models.label_noise import (
@@ -103,6 +105,23 @@ class Stage(ConditionalModel):
         """Return the shares that are right by the sense of the objective."""
         return right_of(self.params, real, fake, self.params.objective)
 
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this stage's numbers."""
+        p, (real, fake) = self.params, formulas.scores(self)
+        read, drawn = "E[H(c, C(x))]", "E[H(c, C(G(z, c)))]"
+        found = {
+            **super().formulas(),
+            "d/real_cls": formulas.weighted(p.cls_weight, read),
+            "g/cls": formulas.weighted(p.g_cls_weight, drawn),
+        }
+        if p.objective == "wasserstein":
+            found["d/wasserstein"] = formulas.wasserstein(real, fake)
+            found["d/gp"] = formulas.gradient_penalty(p.gp_weight)
+            return {**found, "g/adv": f"-E[{fake}]"}
+        told = formulas.cross_entropy_d(p, real, fake)
+        found |= {f"d/{key}": term for key, term in told.items()}
+        return {**found, "g/adv": formulas.cross_entropy_g(p, fake)}
+
 
 class GreyStage(Stage):
     """Draws luminance [N, 1, S, S] from z and labels, or from z alone."""
@@ -153,6 +172,17 @@ class ColourStage(Stage):
                 gap = gap * (real.mask[rows] > 0).all(1)
             terms["l1"] = self.params.l1_weight * gap.mean()
         return terms
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is; fakes are grey pictures in colour."""
+        p = self.params
+        found = {
+            key: formula.replace("G(z, c)", "G(grey, z, c)")
+            for key, formula in super().formulas().items()
+        }
+        if p.l1_weight and p.generated < 1:
+            found["g/l1"] = formulas.weighted(p.l1_weight, "E|G(grey of x, z, c) - x|")
+        return found
 
     def drawn(self, count: int) -> int:
         """Return how many grey pictures of a batch, the first ones, the grey stage draws."""

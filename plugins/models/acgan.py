@@ -1,5 +1,6 @@
 """Auxiliary classifier GAN (Odena et al., 2017)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -10,7 +11,8 @@ from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.models.base import Losses, Phase
+from animekit.models import formulas
+from animekit.models.base import Losses, Paper, Phase
 from animekit.models.conditional import ConditionalModel, ConditionalParams, labels_of
 from animekit.models.label_noise import (
     CrossEntropyParams,
@@ -45,6 +47,12 @@ class ACGAN(ConditionalModel):
     """GAN whose discriminator also names the labels of an image (Odena et al., 2017)."""
 
     name = "acgan"
+    paper = Paper(
+        "Conditional Image Synthesis with Auxiliary Classifier GANs",
+        2017,
+        "Odena, Olah and Shlens",
+        "https://arxiv.org/abs/1610.09585",
+    )
     Params = ACGANParams
     params: ACGANParams
     discriminator: Discriminator
@@ -131,6 +139,37 @@ class ACGAN(ConditionalModel):
                 f"architecture {self.params.architecture} has no class heads of their own",
                 "use architecture=seed000-text, seed002, odena or srresnet",
             )
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        p, (real, fake) = self.params, formulas.scores(self)
+        own = p.classifier == "separate"
+        found = {**super().formulas()}
+        found["c/real_cls" if own else "d/real_cls"] = formulas.weighted(
+            p.cls_weight, "E[H(c, C(x))]"
+        )
+        if p.cls_fake_weight and not own:
+            found["d/fake_cls"] = formulas.weighted(p.cls_fake_weight, "E[H(c, C(G(z, c)))]")
+        d_side = {
+            "gan": formulas.cross_entropy_d(p, real, fake),
+            "wasserstein": {"wasserstein": f"({formulas.wasserstein(real, fake)})"},
+            "difference": {"difference": f"(E[s({fake})] - E[s({real})])"},
+            "hinge": {"hinge": f"({formulas.hinge(real, fake)})"},
+            "relativistic": {"relativistic": formulas.paired(real, fake)},
+        }
+        g_side = {
+            "gan": formulas.cross_entropy_g(p, fake),
+            "difference": f"-E[s({fake})]",
+            "relativistic": formulas.paired(fake, real),
+        }
+        for name, formula in d_side[p.objective].items():
+            found[f"d/{name}"] = formulas.weighted(p.adv_weight, formula)
+        if p.objective == "wasserstein":
+            found["d/gp"] = formulas.gradient_penalty(p.gp_weight)
+        adv = g_side.get(p.objective, f"-E[{fake}]")
+        found["g/adv"] = formulas.weighted(p.adv_weight, adv)
+        found["g/cls"] = formulas.weighted(p.g_cls_weight, "E[H(c, C(G(z, c)))]")
+        return found
 
 
 @hookimpl

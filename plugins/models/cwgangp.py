@@ -1,5 +1,6 @@
 """Conditional Wasserstein GAN with gradient penalty and mismatched conditions (seed 001)."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -8,8 +9,9 @@ from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
+from animekit.models import formulas
 from animekit.models.adversarial import UpdateRule
-from animekit.models.base import Losses
+from animekit.models.base import Losses, Paper
 from animekit.models.conditional import ToldModel, ToldParams, labels_of
 from animekit.models.label_noise import (
     CrossEntropyParams,
@@ -53,6 +55,12 @@ class CWGANGP(ToldModel):
     """
 
     name = "cwgangp"
+    paper = Paper(
+        "Generative Adversarial Text to Image Synthesis",
+        2016,
+        "Reed et al.",
+        "https://arxiv.org/abs/1605.05396",
+    )
     Params = CWGANGPParams
     params: CWGANGPParams
     discriminator: MatchingDiscriminator | ProjectionDiscriminator
@@ -110,6 +118,27 @@ class CWGANGP(ToldModel):
         others = labels[torch.randperm(len(labels), device=labels.device)]
         right = ((others == labels) | (mask == 0)).all(1, keepdim=True)
         return torch.where(right, one, others)
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        p, (real, fake) = self.params, formulas.scores(self)
+        wrong = "D(x, c')"
+        found = {
+            **super().formulas(),
+            "d/gp": formulas.gradient_penalty(p.gp_weight, labels=True),
+        }
+        if p.objective == "gan":
+            several = "" if p.mismatch == "none" else f", the same of {wrong}"
+            told = formulas.cross_entropy_d(p, real, fake)
+            found |= {"d/right": told["real"], "d/wrong": told["fake"] + several}
+            return {**found, "g/adv": formulas.cross_entropy_g(p, fake)}
+        scored = {
+            "max": f"max({fake}, {wrong})",
+            "mean": f"({fake} + {wrong})/2",
+            "none": fake,
+        }[p.mismatch]
+        found["d/wasserstein"] = formulas.wasserstein(real, scored)
+        return {**found, "g/adv": f"-E[{fake}]"}
 
 
 def _another(labels: Tensor) -> Tensor:

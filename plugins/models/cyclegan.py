@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,7 +16,8 @@ from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
-from animekit.models.base import Losses, Model, Need, Phase
+from animekit.models import formulas
+from animekit.models.base import Losses, Model, Need, Paper, Phase
 from animekit.models.scores import ACCURACY
 from animekit.nn import losses
 from animekit.nn.accuracy import by_sign
@@ -88,6 +89,12 @@ class CycleGAN(Model):
     """
 
     name = "cyclegan"
+    paper = Paper(
+        "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks",
+        2017,
+        "Zhu, Park, Isola and Efros",
+        "https://arxiv.org/abs/1703.10593",
+    )
     data = Need.UNPAIRED
     Params: ClassVar[type[config.Params]] = CycleGANParams
     params: CycleGANParams
@@ -247,6 +254,19 @@ class CycleGAN(Model):
             )
         if self.params.architecture == "unet" and self.spec.size < self.multiple:
             raise ConfigError("the U-Net is too deep for these images", "lower depth")
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        p, found = self.params, {}
+        pairs = {"a": ("F(b)", "F(G(a))", "F(a)"), "b": ("G(a)", "G(F(b))", "G(b)")}
+        for each, (fake, back, same) in pairs.items():
+            found[f"g/adv_{each}"] = f"E[(D_{each}({fake}) - 1)^2]"
+            found[f"g/cycle_{each}"] = formulas.weighted(p.cycle_weight, f"E|{back} - {each}|")
+            if p.identity_weight:
+                weight = p.cycle_weight * p.identity_weight
+                found[f"g/identity_{each}"] = formulas.weighted(weight, f"E|{same} - {each}|")
+            found[f"d/{each}"] = f"0.5 E[(D_{each}({each}) - 1)^2] + 0.5 E[D_{each}({fake})^2]"
+        return found
 
 
 @hookimpl

@@ -1,11 +1,14 @@
 """Generative adversarial network (Goodfellow et al., 2014) on convolutional networks."""
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
+from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel
-from animekit.models.base import Losses
+from animekit.models.base import Losses, Paper
 from animekit.models.label_noise import (
     CrossEntropyParams,
     cross_entropy_d,
@@ -22,6 +25,12 @@ class GAN(AdversarialModel):
     """The original GAN, with the cross-entropy objective (Goodfellow et al., 2014)."""
 
     name = "gan"
+    paper = Paper(
+        "Generative Adversarial Networks",
+        2014,
+        "Goodfellow et al.",
+        "https://arxiv.org/abs/1406.2661",
+    )
     Params = GANParams
     params: GANParams
     notes = "real + fake near 1.39 (2 ln 2): D cannot tell; near 0 for long: G has lost."
@@ -38,6 +47,16 @@ class GAN(AdversarialModel):
     def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Return the shares on the right side of 0; flipped labels turn the sides."""
         return right_of(self.params, real, fake)
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        real, fake = formulas.scores(self)
+        told = formulas.cross_entropy_d(self.params, real, fake)
+        return {
+            **super().formulas(),
+            **{f"d/{key}": term for key, term in told.items()},
+            "g/adv": formulas.cross_entropy_g(self.params, fake),
+        }
 
 
 @hookimpl

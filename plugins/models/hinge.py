@@ -1,9 +1,12 @@
 """GAN with the hinge loss (Lim and Ye, 2017)."""
 
+from collections.abc import Mapping
+
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
+from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel
-from animekit.models.base import Losses
+from animekit.models.base import Losses, Paper
 from animekit.models.conditional import ToldModel
 from animekit.nn import losses
 
@@ -12,6 +15,7 @@ class Hinge(AdversarialModel):
     """GAN whose discriminator forgets what is beyond a margin (Lim and Ye, 2017)."""
 
     name = "hinge"
+    paper = Paper("Geometric GAN", 2017, "Lim and Ye", "https://arxiv.org/abs/1705.02894")
     notes = "d near 2: D cannot tell; near 0 for long: G has lost; g alone means little."
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
@@ -22,11 +26,26 @@ class Hinge(AdversarialModel):
         """Return minus the discriminator's mean on fake."""
         return {"adv": losses.hinge_g(self.critic(fake.labels)(fake.images))}
 
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        real, fake = formulas.scores(self)
+        return {
+            **super().formulas(),
+            "d/adv": formulas.hinge(real, fake),
+            "g/adv": f"-E[{fake}]",
+        }
+
 
 class ConditionalHinge(ToldModel, Hinge):
     """The hinge loss on images with their labels (Miyato and Koyama, 2018)."""
 
     name = "chinge"
+    paper = Paper(
+        "cGANs with Projection Discriminator",
+        2018,
+        "Miyato and Koyama",
+        "https://arxiv.org/abs/1802.05637",
+    )
 
 
 @hookimpl

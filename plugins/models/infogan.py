@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -10,8 +12,9 @@ from torch.nn import functional
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.hookspecs import hookimpl
+from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel
-from animekit.models.base import Losses, Phase
+from animekit.models.base import Losses, Paper, Phase
 from animekit.models.label_noise import (
     CrossEntropyParams,
     cross_entropy_d,
@@ -63,6 +66,12 @@ class InfoGAN(AdversarialModel):
     """
 
     name = "infogan"
+    paper = Paper(
+        "InfoGAN: Interpretable Representation Learning by Information Maximizing GANs",
+        2016,
+        "Chen et al.",
+        "https://arxiv.org/abs/1606.03657",
+    )
     Params = InfoGANParams
     params: InfoGANParams
     discriminator: OpenDiscriminator
@@ -140,6 +149,26 @@ class InfoGAN(AdversarialModel):
             chosen = torch.randint(width, (n,), generator=generator)
             parts += [functional.one_hot(chosen, width).to(parts[0].dtype)]
         return torch.cat(parts, 1)
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        p, (real, fake) = self.params, formulas.scores(self)
+        told = formulas.cross_entropy_d(p, real, fake)
+        most = f"{len(self.codes)} ln {p.code_size}"
+        codes = {}
+        if p.codes:
+            read = f"(E[H(codes of z, Q(G(z)))] - {most})"
+            codes["info"] = formulas.weighted(p.mi_weight, read)
+        if p.continuous:
+            error = "0.5 E[|Q(G(z)) - codes of z|^2]"
+            codes["continuous"] = formulas.weighted(p.continuous_weight, error)
+        return {
+            **super().formulas(),
+            **{f"d/{key}": term for key, term in told.items()},
+            "g/adv": formulas.cross_entropy_g(p, fake),
+            **{f"g/{name}": formula for name, formula in codes.items()},
+            **{f"d/{name}": formula for name, formula in codes.items() if p.mi_in_d},
+        }
 
 
 @hookimpl

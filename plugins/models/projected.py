@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -9,8 +11,9 @@ from torch import Tensor
 from animekit.data.batch import Batch
 from animekit.errors import ConfigError, NotFoundError
 from animekit.hookspecs import hookimpl
+from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel, AdversarialParams
-from animekit.models.base import Losses
+from animekit.models.base import Losses, Paper
 from animekit.models.conditional import ConditionalModel, ConditionalParams
 from animekit.nn import losses
 from animekit.nn.architectures import ARCHITECTURES
@@ -47,6 +50,12 @@ class Projected(AdversarialModel):
     """
 
     name = "projected"
+    paper = Paper(
+        "Projected GANs Converge Faster",
+        2021,
+        "Sauer, Chitta, Müller and Geiger",
+        "https://arxiv.org/abs/2111.01007",
+    )
     Params = ProjectedParams
     params: ProjectedParams
     discriminator: ProjectedDiscriminator
@@ -107,6 +116,15 @@ class Projected(AdversarialModel):
             raise ConfigError(
                 "D looks through a network that takes pixels in [-1, 1]", "leave g_output out"
             )
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        real, fake = formulas.scores(self)
+        return {
+            **super().formulas(),
+            "d/adv": f"{formulas.hinge(real, fake)}, mean over the heads of D",
+            "g/adv": f"-E[{fake}]",
+        }
 
 
 class ConditionalProjectedParams(ProjectedParams, ConditionalParams):

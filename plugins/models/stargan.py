@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,7 +17,8 @@ from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
 from animekit.labels.vocabulary import Vocabulary
-from animekit.models.base import Losses, Model, Need, Phase
+from animekit.models import formulas
+from animekit.models.base import Losses, Model, Need, Paper, Phase
 from animekit.models.scores import ACCURACY
 from animekit.nn import losses
 from animekit.nn.accuracy import by_median
@@ -76,6 +77,12 @@ class StarGAN(Model):
     """
 
     name = "stargan"
+    paper = Paper(
+        "StarGAN: Unified GANs for Multi-Domain Image-to-Image Translation",
+        2018,
+        "Choi et al.",
+        "https://arxiv.org/abs/1711.09020",
+    )
     data = Need.LABELLED
     Params: ClassVar[type[config.Params]] = StarGANParams
     params: StarGANParams
@@ -234,6 +241,18 @@ class StarGAN(Model):
                 f"stargan cannot make images of {self.spec.size} px",
                 f"use a --size that {self.multiple} divides",
             )
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        p, fake = self.params, "G(x, c')"
+        return {
+            "d/wasserstein": formulas.wasserstein("D(x)", f"D({fake})"),
+            "d/cls": formulas.weighted(p.cls_weight, "E[H(c, C(x))]"),
+            "d/gp": formulas.gradient_penalty(p.gp_weight),
+            "g/adv": f"-E[D({fake})]",
+            "g/cls": formulas.weighted(p.g_cls_weight, f"E[H(c', C({fake}))]"),
+            "g/rec": formulas.weighted(p.rec_weight, f"E|G({fake}, c) - x|"),
+        }
 
 
 def _measure(batch: Batch, terms: Losses) -> Losses:

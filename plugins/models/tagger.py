@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -15,7 +16,7 @@ from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.models.base import Losses, Model, Need, Phase
+from animekit.models.base import Losses, Model, Need, Paper, Phase
 from animekit.nn.layers import full_precision
 from animekit.nn.losses import attribute_loss
 
@@ -70,6 +71,12 @@ class Tagger(Model):
     """
 
     name = "tagger"
+    paper = Paper(
+        "Deep Residual Learning for Image Recognition",
+        2016,
+        "He, Zhang, Ren and Sun",
+        "https://arxiv.org/abs/1512.03385",
+    )
     data = Need.LABELLED
     keeps_all_labels = True
     averaged = ("body", "head")
@@ -129,6 +136,10 @@ class Tagger(Model):
                 schedule=lambda progress: 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))),
             )
         ]
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        return {"c/labels": "E[H(c, C(x))], over the attributes that are known"}
 
 
 def _jitter(images: Tensor) -> Tensor:

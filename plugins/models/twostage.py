@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.models.base import Losses, Model, Need, Phase
+from animekit.models.base import Losses, Model, Need, Paper, Phase
 from animekit_plugins.models._colorizer import luminance
 from animekit_plugins.models._stages import ColourStage, GreyStage, TwoStageParams
 
@@ -28,6 +28,12 @@ class TwoStage(Model):
     """
 
     name = "twostage"
+    paper = Paper(
+        "Conditional Image Synthesis with Auxiliary Classifier GANs",
+        2017,
+        "Odena, Olah and Shlens",
+        "https://arxiv.org/abs/1610.09585",
+    )
     data = Need.LABELLED
     Params = TwoStageParams
     params: TwoStageParams
@@ -104,6 +110,11 @@ class TwoStage(Model):
         grey, colour = self.stages(z, wanted)
         three = [each.expand(-1, 3, -1, -1) for each in (plain, grey)]
         return torch.stack([batch.images, three[0], again, three[1], colour], 1)
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        found = dict(self.grey.formulas())
+        return found | {f"c{key}": formula for key, formula in self.colour.formulas().items()}
 
 
 def _seen_by(view: Callable[[Batch], Batch], phase: Phase) -> Phase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Literal
 
@@ -13,7 +14,8 @@ from animekit.config import Params
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.hookspecs import hookimpl
-from animekit.models.base import Losses, Model, Phase
+from animekit.models import formulas
+from animekit.models.base import Losses, Model, Paper, Phase
 from animekit.nn.architectures import ARCHITECTURES, Generator, Shape
 from animekit.nn.layers import activation_layer, full_precision, initialise, norm_layer
 from animekit.nn.schedules import SCHEDULES
@@ -84,6 +86,12 @@ class VAE(Model):
     """
 
     name = "vae"
+    paper = Paper(
+        "Auto-Encoding Variational Bayes",
+        2014,
+        "Kingma and Welling",
+        "https://arxiv.org/abs/1312.6114",
+    )
     averaged = ("encoder", "decoder")
     Params = VAEParams
     params: VAEParams
@@ -150,6 +158,15 @@ class VAE(Model):
     def reconstruct(self, images: Tensor) -> Tensor:
         """Return the images [N, C, S, S] that the mean codes are decoded to."""
         return self.decoder(self.encode(images))
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        nats = "KL(code of x || N(0, 1))"
+        return {
+            "v/mse": "E[(decoder(code of x) - x)^2]",
+            "v/kl": formulas.weighted(self.params.kl_weight, nats),
+            "v/nats": f"{nats}, which is shown and not minimised",
+        }
 
 
 @hookimpl

@@ -1,13 +1,16 @@
 """Wasserstein GAN with weight clipping (Arjovsky et al., 2017)."""
 
+from collections.abc import Mapping
+
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
+from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel, AdversarialParams, UpdateRule
-from animekit.models.base import Losses
+from animekit.models.base import Losses, Paper
 from animekit.nn import losses
 from animekit.nn.accuracy import by_median
 
@@ -27,6 +30,12 @@ class WGAN(AdversarialModel):
     """Wasserstein GAN with weight clipping in the critic (Arjovsky et al., 2017)."""
 
     name = "wgan"
+    paper = Paper(
+        "Wasserstein GAN",
+        2017,
+        "Arjovsky, Chintala and Bottou",
+        "https://arxiv.org/abs/1701.07875",
+    )
     Params = WGANParams
     params: WGANParams
     aliases = {"d/wasserstein": "-w_est", "g/adv": "g"}
@@ -50,6 +59,20 @@ class WGAN(AdversarialModel):
         """Clip every weight of the critic."""
         for parameter in self.discriminator.parameters():
             parameter.clamp_(-self.params.clip, self.params.clip)
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        real, fake = formulas.scores(self)
+        return {
+            **super().formulas(),
+            "d/wasserstein": formulas.wasserstein(real, fake),
+            "g/adv": f"-E[{fake}]",
+        }
+
+    def rules(self) -> Mapping[str, str]:
+        """Return how the critic is kept Lipschitz."""
+        clip = self.params.clip
+        return {"d": f"w <- min(max(w, -{clip:g}), {clip:g}) for every weight w of D"}
 
 
 @hookimpl

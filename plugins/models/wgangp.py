@@ -1,12 +1,15 @@
 """Wasserstein GAN with gradient penalty (Gulrajani et al., 2017)."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
+from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel, AdversarialParams
-from animekit.models.base import Losses
+from animekit.models.base import Losses, Paper
 from animekit.nn import losses
 from animekit.nn.accuracy import by_median
 
@@ -27,6 +30,12 @@ class WGANGP(AdversarialModel):
     """Wasserstein GAN with a gradient penalty on the critic (Gulrajani et al., 2017)."""
 
     name = "wgangp"
+    paper = Paper(
+        "Improved Training of Wasserstein GANs",
+        2017,
+        "Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville",
+        "https://arxiv.org/abs/1704.00028",
+    )
     Params = WGANGPParams
     params: WGANGPParams
     penalised = True
@@ -49,6 +58,16 @@ class WGANGP(AdversarialModel):
     def accuracy(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Return the shares on the right side of the median of a batch."""
         return by_median(real, fake)
+
+    def formulas(self) -> Mapping[str, str]:
+        """Return what each term is, with this model's numbers."""
+        p, (real, fake) = self.params, formulas.scores(self)
+        return {
+            **super().formulas(),
+            "d/wasserstein": formulas.wasserstein(real, fake),
+            "d/gp": formulas.gradient_penalty(p.gp_weight, one_sided=p.one_sided),
+            "g/adv": f"-E[{fake}]",
+        }
 
 
 @hookimpl

@@ -35,6 +35,7 @@ OTHER_VERBS = {  # public names that are no file of their own: what they belong 
     "merge": "cleaning/clean.py",
     "interpolate": "generation/generate.py",
     "plan_generate": "generation/generate.py",
+    "plan_ablate": "ablation/ablate.py",
     "read_recipe": "generation/recipe.py",
     "remake": "generation/reproduce.py",  # names of version 0.1.0
     "like": "generation/recipe.py",

@@ -61,6 +61,7 @@ SMALLER: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"--steps (\d{4,})", lambda found: f"--steps {max(2, int(found[1]) // 10_000)}"),
     (r"synthetic:(?!hair)\d*", lambda found: "synthetic:16"),
     (r"count=\d+", lambda found: "count=6"),
+    (r"(ablate .*)--seconds \d+", lambda found: f"{found[1]}--seconds 1"),
     (r"--(size|batch-size) \d+", lambda found: ""),
 )
 """What the command line says would win over the environment; so this is made smaller too."""

@@ -14,6 +14,8 @@ from typer.main import get_command
 
 import animekit
 from animekit import plugins
+from animekit.ablation.request import AblateRequest
+from animekit.ablation.result import Ablation
 from animekit.cleaning.result import Cleaning
 from animekit.cli import app
 from animekit.cli._console import Screen
@@ -22,6 +24,7 @@ from animekit.evaluation.reconstruct import Reconstruction
 from animekit.evaluation.reference import Reference
 from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import Evaluation
+from animekit.explanation.result import Explanation
 from animekit.generation.request import GenerateRequest
 from animekit.generation.result import Generated
 from animekit.reporting.report import Report
@@ -29,7 +32,10 @@ from animekit.training.recipe import TrainOptions
 from animekit.translation.request import TransferRequest
 from tests.project.house import ROOT
 
-VERBS = ("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "report", "demo")
+VERBS = (
+    *("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "demo"),
+    *("ablate", "explain", "report"),
+)
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
 RESULTS = {
@@ -38,6 +44,8 @@ RESULTS = {
     "evaluate": Evaluation,
     "reconstruct": Reconstruction,
     "report": Report,
+    "ablate": Ablation,
+    "explain": Explanation,
     "make_reference": Reference,
 }
 OPEN: dict[str, Any] = {  # what calls take by way of **keywords
@@ -46,6 +54,9 @@ OPEN: dict[str, Any] = {  # what calls take by way of **keywords
     "plan_generate": GenerateRequest.__dataclass_fields__,
     "transfer": TransferRequest.__dataclass_fields__,
     "make_reference": EvaluateRequest.__dataclass_fields__,
+    "ablate": {**inspect.signature(AblateRequest.of).parameters, **TrainOptions.model_fields},
+    "plan_ablate": {**inspect.signature(AblateRequest.of).parameters, **TrainOptions.model_fields},
+    "explain": TrainOptions.model_fields,
     "crop": inspect.signature(animekit.crop).parameters,
 }
 SHARED = {"--seed", "--device", *(each.default.param_decls[0] for each in CONSENT)}

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from animekit.data.dataset import seen
+from animekit.data.dataset import open_dataset, seen
 from animekit.data.pack import pack
 from animekit.errors import DataError
 from animekit.images.decode import ImageError
+from animekit.plugins import Registry
 from animekit_plugins.datasets.folder import Folder
 from tests.support import fill, names, picture, reasons, words
 
@@ -270,6 +271,17 @@ def test_an_edit_by_hand_counts_at_once(tmp_path: Path) -> None:
     assert (names(before), names(after)) == (["a.png"], ["a.png", "b.png"])
     assert after.description == "2 images in 1 folder (manifest 0001: 2 of 2 kept)"
     assert before.fingerprint() != after.fingerprint()
+
+
+def test_raw_data_are_the_folder_as_if_it_was_never_cleaned(
+    tmp_path: Path, registry: Registry
+) -> None:
+    fill(tmp_path, "a.png", "b.png")
+    decide(tmp_path, "a.png,keep\nb.png,reject\n")
+    cleaned, raw = (open_dataset(f"{kind}{tmp_path}", registry) for kind in ("", "raw:"))
+    assert (names(cleaned), names(raw)) == (["a.png"], ["a.png", "b.png"])
+    assert raw.description == "2 images in 1 folder (raw: no manifest counts)"
+    assert raw.fingerprint() != cleaned.fingerprint()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Explanation: what a model minimises, in which order it learns, and what its networks are."""
