@@ -205,7 +205,7 @@ class AdversarialModel(Model):
         fake: Batch,
         critic: Callable[[Tensor | None], losses.Discriminator] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return what `critic`, by default D's own, says of real and fake, each with its labels."""
+        """Return what a critic, or D, says of real and fake beside their labels."""
         critic = critic or self.critic
         of_real = self.told_of_real(real, fake)
         if self.params.d_batches == "separate":
@@ -218,7 +218,7 @@ class AdversarialModel(Model):
         return on_real, on_fake
 
     def both(self, judge: Callable[[Tensor], T], first: Tensor, second: Tensor) -> tuple[T, T]:
-        """Return what `judge` says of two kinds of images, in a batch each or in one (tip 4).
+        """Return what is said of two kinds of images: in a batch each or in one.
 
         That is a tensor [N, ...], or a tuple of them.
         """
@@ -279,7 +279,7 @@ class AdversarialModel(Model):
         return Batch(seen, labels, batch.z, batch.mask, batch.target, kept={"plain": images})
 
     def scaled(self, images: Tensor) -> Tensor:
-        """Return images in [-1, 1] as D takes them: in [0, 1] beside a sigmoid in G (tip 1)."""
+        """Return images in [-1, 1] as D takes them: in [0, 1] beside a sigmoid."""
         return (images + 1) / 2 if self.params.g_output == "sigmoid" else images
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -302,7 +302,7 @@ class AdversarialModel(Model):
         return self.params.truncation
 
     def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and, if it has any, labels."""
+        """Return images [N, C, S, S] in [-1, 1] for z [N, z_dim] and labels."""
         with seeded(self.generator, z[:, : self.params.z_dim]):
             return self.cut(self.fakes(z, labels))
 

@@ -75,7 +75,7 @@ def cross_entropy_g(p: CrossEntropyParams, fake: Tensor) -> Tensor:
 
 
 def refuse_labels(p: CrossEntropyParams, objective: str) -> None:
-    """Raise ConfigError for labels that an objective other than cross-entropy would not see."""
+    """Raise ConfigError for labels that an objective does not look at."""
     if objective == "gan":
         return
     for key in ("g_loss", "real_label", "fake_label", "label_flip"):

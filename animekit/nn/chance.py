@@ -17,18 +17,18 @@ from animekit.nn.networks import Shape
 
 
 class RandomLayer(nn.Module):
-    """A layer that draws numbers for each image; in eval mode from the `streams` it is lent."""
+    """A layer that draws numbers; in eval mode from `streams`, one an image."""
 
     streams: tuple[torch.Generator, ...] = ()
 
     def drawn(self, draw: Callable[..., Tensor], like: Tensor) -> Tensor:
-        """Return numbers of the shape of maps [N, C, H, W], each image's from its own stream."""
+        """Return numbers in the shape of maps [N, C, H, W], by image."""
         shape = like.shape[1:]
         return torch.stack([draw(shape, generator=each) for each in self.streams]).to(like)
 
 
 class SeededDropout(nn.Dropout, RandomLayer):
-    """Dropout that can stay on when pictures are made (ganhacks tip 17, Chintala, 2016)."""
+    """Dropout that can stay on when pictures are made (Chintala et al., 2016)."""
 
     def __init__(self, p: float, *, sampling: bool) -> None:
         super().__init__(p)
@@ -66,7 +66,7 @@ def random_layers(shape: Shape) -> list[nn.Module]:
 
 @contextmanager
 def seeded(network: nn.Module, z: Tensor) -> Iterator[None]:
-    """Lend the random layers of a network a stream for each row of z [N, Z], in the block."""
+    """Lend random layers a stream for each row of z [N, Z], in the block."""
     layers = [each for each in network.modules() if isinstance(each, RandomLayer)]
     if layers and not z.is_meta:
         rows = z.detach().float().cpu().contiguous().numpy()

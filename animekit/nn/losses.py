@@ -27,7 +27,7 @@ def cross_entropy(logits: Tensor, target: float | Tensor) -> Tensor:
 def noisy_labels(
     like: Tensor, own: tuple[float, float], other: tuple[float, float], flip: float = 0.0
 ) -> float | Tensor:
-    """Return a label for each of N images, in the range `own` (Salimans et al., 2016).
+    """Return a label for each image, in the range `own` (Salimans et al., 2016).
 
     A share `flip` of them, drawn anew each time, have one in the range `other` (ganhacks tip 6,
     Chintala et al., 2016). One number where all are the same.

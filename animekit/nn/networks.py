@@ -129,7 +129,7 @@ class SigmoidEnd(nn.Module):
 
 
 def ended(kind: str, generator: Generator) -> Generator:
-    """Return a generator whose last layer is of a kind: auto (its own), tanh, sigmoid."""
+    """Return a generator that ends in auto (its own way), tanh or sigmoid."""
     if kind == "auto":
         return generator
     end = nn.Tanh() if kind == "tanh" else SigmoidEnd()
