@@ -86,6 +86,7 @@ class AdversarialModel(Model):
                     noise=p.g_noise,
                     attention=p.attention,
                     skip=p.g_skip,
+                    upsample=p.g_upsample,
                 )
             ),
         )
