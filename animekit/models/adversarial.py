@@ -87,6 +87,7 @@ class AdversarialModel(Model):
                     noise=p.g_noise,
                     attention=p.attention,
                     skip=p.g_skip,
+                    upsample=p.g_upsample,
                 )
             ),
         )

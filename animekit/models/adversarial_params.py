@@ -27,7 +27,16 @@ class AdversarialParams(config.Params):
     topics = {
         "networks": (
             *("architecture", "g_channels", "d_channels", "g_blocks", "d_blocks", "g_norm"),
-            *("d_norm", "g_activation", "d_activation", "d_pool", "g_skip", "attention", "init"),
+            *(
+                "d_norm",
+                "g_activation",
+                "d_activation",
+                "d_pool",
+                "g_upsample",
+                "g_skip",
+                "attention",
+                "init",
+            ),
             *("g_output", "d_batches"),
         ),
         "update rule": (
@@ -86,6 +95,9 @@ class AdversarialParams(config.Params):
     )
     g_output: Literal["auto", "tanh", "sigmoid"] = Field(
         "auto", description="end of G; sigmoid: and D takes pixels in [0, 1] (auto: tanh, mostly)"
+    )
+    g_upsample: Literal["auto", "transposed", "nearest", "pixelshuffle"] = Field(
+        "auto", description="how the generator doubles the side"
     )
     g_skip: bool | None = Field(
         None, description="maps of G gate those of eight times their side (fastgan does so)"

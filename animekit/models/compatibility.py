@@ -31,6 +31,10 @@ def refuse_unfit(p: AdversarialParams, spec: ImageSpec, model: str, *, labels: i
         )
     asked = {
         "d_pool": (p.d_pool != "auto" and not architecture.pools, "it halves in one way"),
+        "g_upsample": (
+            p.g_upsample != "auto" and not architecture.upsamples,
+            "it doubles in one way",
+        ),
         "attention": (p.attention and not architecture.attends, "it has no place for it"),
         "g_skip": (p.g_skip and not architecture.skips, "no map of it gates another"),
         "g_norm=conditional": (

@@ -45,6 +45,13 @@ __all__ = [
     "dcgan_generator",
 ]
 
+
+def _autos(g_norm: str, g_activation: str, d_activation: str, **more: str) -> dict[str, str]:
+    """Return what "auto" means for parameters of an architecture; a test builds both."""
+    named = {"g_norm": g_norm, "g_activation": g_activation, "d_activation": d_activation}
+    return named | {"g_output": "tanh"} | more
+
+
 ARCHITECTURES = {
     entry.name: entry
     for entry in (
@@ -56,6 +63,7 @@ ARCHITECTURES = {
             d_norm="batch",
             attends=True,
             tells=True,
+            autos=_autos("batch", "relu", "lrelu", d_pool="stride", g_upsample="transposed"),
         ),
         Architecture(
             "course",
@@ -64,6 +72,7 @@ ARCHITECTURES = {
             course_discriminator,
             init="default",
             power_of_two=False,
+            autos=_autos("none", "relu", "relu", d_pool="stride", g_upsample="nearest"),
         ),
         Architecture(
             "seed000",
@@ -72,6 +81,7 @@ ARCHITECTURES = {
             seed000_discriminator,
             init="default",
             power_of_two=False,
+            autos=_autos("batch", "selu", "relu", d_pool="avg", g_upsample="transposed"),
         ),
         Architecture(
             "resnet",
@@ -83,6 +93,7 @@ ARCHITECTURES = {
             pools=False,
             attends=True,
             tells=True,
+            autos=_autos("batch", "relu", "relu"),
         ),
         Architecture(
             "modern",
@@ -93,6 +104,7 @@ ARCHITECTURES = {
             pools=False,
             attends=True,
             skips=True,
+            autos=_autos("none", "lrelu", "lrelu", g_output="none"),
         ),
         Architecture(
             "fastgan",
@@ -104,6 +116,7 @@ ARCHITECTURES = {
             attends=True,
             skips=True,
             tells=True,
+            autos=_autos("batch", "glu", "lrelu", g_upsample="nearest"),
         ),
         Architecture(
             "seed000-text",
@@ -112,6 +125,7 @@ ARCHITECTURES = {
             text_discriminator,
             init="default",
             pools=False,
+            autos=_autos("batch", "selu", "lrelu"),
         ),
         Architecture(
             "seed002",
@@ -119,6 +133,7 @@ ARCHITECTURES = {
             dcgan_generator,
             seed002_discriminator,
             d_norm="batch",
+            autos=_autos("batch", "relu", "lrelu", d_pool="stride", g_upsample="transposed"),
         ),
         Architecture(
             "infogan",
@@ -126,7 +141,7 @@ ARCHITECTURES = {
             infogan_generator,
             infogan_discriminator,
             d_norm="batch",
-            pools=False,
+            autos=_autos("batch", "relu", "lrelu:0.1", d_pool="stride", g_upsample="transposed"),
         ),
         Architecture(
             "odena",
@@ -134,7 +149,7 @@ ARCHITECTURES = {
             odena_generator,
             odena_discriminator,
             d_norm="batch",
-            pools=False,
+            autos=_autos("batch", "relu", "lrelu", d_pool="stride", g_upsample="transposed"),
         ),
         Architecture(
             "srresnet",
@@ -143,6 +158,7 @@ ARCHITECTURES = {
             srresnet_discriminator,
             init="he",
             pools=False,
+            autos=_autos("batch", "relu", "lrelu", g_upsample="pixelshuffle"),
         ),
         Architecture(
             "srresnet-pre",
@@ -151,6 +167,7 @@ ARCHITECTURES = {
             preactivation_discriminator,
             init="he",
             pools=False,
+            autos=_autos("batch", "relu", "lrelu", g_upsample="pixelshuffle"),
         ),
     )
 }

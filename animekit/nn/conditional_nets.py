@@ -14,7 +14,9 @@ from animekit.nn.layers import (
     MinibatchStd,
     Same,
     activation_layer,
+    doubling,
     full_precision,
+    halving,
     norm_layer,
     pool_layer,
 )
@@ -171,7 +173,13 @@ def odena_generator(shape: Shape) -> Generator:
     Widths of x 12, 6, 4, 3 at 64 px and one of x 1 more at 128 px, where the paper's begins too.
     """
     norm, act = auto(shape.norm, "batch"), auto(shape.activation, "relu")
-    last = 12 * shape.width
+    up, last = auto(shape.upsample, "transposed"), 12 * shape.width
+
+    def enlarge(last: int, width: int, *, bias: bool) -> list[nn.Module]:
+        if up == "transposed":
+            return [nn.ConvTranspose2d(last, width, 5, 2, 2, 1, bias=bias)]
+        return doubling(up, last, width, bias=bias)
+
     layers: list[nn.Module] = [
         nn.Linear(shape.inputs, last * 16),
         activation_layer(act),
@@ -179,22 +187,26 @@ def odena_generator(shape: Shape) -> Generator:
     ]
     for factor in (6, 4, 3, 1, 1)[: doublings(shape.size) - 1]:
         width = shape.width * factor
-        layers += [nn.ConvTranspose2d(last, width, 5, 2, 2, 1, bias=norm == "none")]
+        layers += enlarge(last, width, bias=norm == "none")
         layers += [*norm_layer(norm, width), activation_layer(act)]
         layers += random_layers(shape)
         last = width
-    layers += [nn.ConvTranspose2d(last, shape.channels, 5, 2, 2, 1), nn.Tanh()]
+    layers += [*enlarge(last, shape.channels, bias=True), nn.Tanh()]
     return Generator(nn.Sequential(*layers), spatial=False)
 
 
 def odena_discriminator(shape: Shape) -> HeadedDiscriminator:
     """Return the discriminator of Odena et al., 2017: 3x3, with dropout of 1/2."""
     norm, act = auto(shape.norm, "batch"), auto(shape.activation, "lrelu")
+    pool = auto(shape.pool, "stride")
     layers: list[nn.Module] = []
     last = shape.channels
     for index in range(6):
         width, plain = shape.width * 2**index, norm == "none" or not index
-        layers += [nn.Conv2d(last, width, 3, 1 + (index + 1) % 2, 1, bias=plain)]
+        if index % 2:
+            layers += [nn.Conv2d(last, width, 3, 1, 1, bias=plain)]
+        else:
+            layers += halving(pool, last, width, 3, bias=plain)
         layers += norm_layer(norm, width) if index else []
         layers += [activation_layer(act), nn.Dropout(0.5)]
         last = width

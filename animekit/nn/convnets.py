@@ -13,6 +13,8 @@ from animekit.nn.layers import (
     ResBlock,
     Same,
     activation_layer,
+    doubling,
+    halving,
     norm_layer,
     pool_layer,
 )
@@ -32,18 +34,21 @@ def dcgan_generator(shape: Shape) -> Generator:
     Layers of width x 8, 4, 2, 1 at 64 px; larger images begin wider, up to x 16.
     """
     norm, act = auto(shape.norm, "batch"), auto(shape.activation, "relu")
+    up, bias = auto(shape.upsample, "transposed"), norm == "none"
     widths = [shape.width * min(2**k, 16) for k in reversed(range(doublings(shape.size)))]
     layers: list[nn.Module] = []
     last = shape.inputs
     for index, width in enumerate(widths):
-        stride, pad = (1, 0) if index == 0 else (2, 1)
-        layers += [nn.ConvTranspose2d(last, width, 4, stride, pad, bias=norm == "none")]
+        if index:
+            layers += doubling(up, last, width, bias=bias)
+        else:
+            layers += [nn.ConvTranspose2d(last, width, 4, bias=bias)]  # from 1x1 to 4x4
         layers += [*norm_layer(norm, width, shape.labels)]
         layers += random_layers(shape)
         layers += [activation_layer(act)]
         layers += attention_at(4 * 2**index, shape, width)
         last = width
-    layers += [nn.ConvTranspose2d(last, shape.channels, 4, 2, 1, bias=norm == "none"), nn.Tanh()]
+    layers += [*doubling(up, last, shape.channels, bias=bias), nn.Tanh()]
     return generator_of(layers, shape, spatial=True)
 
 
@@ -58,11 +63,7 @@ def dcgan_discriminator(shape: Shape) -> Discriminator:
     last = shape.channels
     for index in range(doublings(shape.size)):
         width = shape.width * min(2**index, 16)
-        bias = norm == "none"
-        if pool == "stride":
-            layers += [nn.Conv2d(last, width, 4, 2, 1, bias=bias)]
-        else:
-            layers += [nn.Conv2d(last, width, 3, 1, 1, bias=bias), pool_layer(pool, 2)]
+        layers += halving(pool, last, width, 4, bias=norm == "none")
         layers += norm_layer(norm, width) if index else []
         layers += [activation_layer(act)]
         layers += attention_at(shape.size // 2 ** (index + 1), shape, width)
@@ -77,14 +78,17 @@ def dcgan_discriminator(shape: Shape) -> Discriminator:
 def course_generator(shape: Shape) -> Generator:
     """Return the course's baseline generator: dense, then 4x4 convolutions."""
     norm, act = auto(shape.norm, "none"), auto(shape.activation, "relu")
-    side, wide = shape.size // 4, 2 * shape.width
+    side, wide, up = shape.size // 4, 2 * shape.width, auto(shape.upsample, "nearest")
     layers: list[nn.Module] = [
         nn.Linear(shape.inputs, wide * side * side),
         activation_layer(act),
         nn.Unflatten(1, (wide, side, side)),
     ]
     for last, width in ((wide, wide), (wide, shape.width)):
-        layers += [nn.Upsample(scale_factor=2), Same(4), nn.Conv2d(last, width, 4)]
+        if up == "nearest":
+            layers += [nn.Upsample(scale_factor=2), Same(4), nn.Conv2d(last, width, 4)]
+        else:
+            layers += doubling(up, last, width, bias=True)
         layers += [*norm_layer(norm, width)]
         layers += random_layers(shape)
         layers += [activation_layer(act)]
@@ -126,17 +130,22 @@ def seed000_generator(shape: Shape) -> Generator:
     """Return the generator of seed 000, table III, in its repaired reading."""
     norm, act = auto(shape.norm, "batch"), auto(shape.activation, "selu")
     side, wide, narrow = shape.size // 4, 2 * shape.width, shape.width
+    up = auto(shape.upsample, "transposed")
     layers: list[nn.Module] = [
         nn.Linear(shape.inputs, wide * side * side),
         activation_layer(act),
         nn.Unflatten(1, (wide, side, side)),
         *norm_layer(norm, wide),
-        nn.ConvTranspose2d(wide, wide, 16, 2, 7),
+        *(
+            [nn.ConvTranspose2d(wide, wide, 16, 2, 7)]
+            if up == "transposed"
+            else doubling(up, wide, wide, bias=True)
+        ),
         activation_layer(act),
         Same(4),
         nn.Conv2d(wide, wide, 4),
         activation_layer(act),
-        nn.ConvTranspose2d(wide, narrow, 4, 2, 1),
+        *doubling(up, wide, narrow, bias=True),
         activation_layer(act),
         *norm_layer(norm, narrow),
     ]

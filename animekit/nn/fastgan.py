@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from animekit.nn.attention import ExcitedStages, attention_at
 from animekit.nn.chance import random_layers
-from animekit.nn.layers import MinibatchStd, activation_layer, norm_layer, stack
+from animekit.nn.layers import MinibatchStd, activation_layer, doubling, norm_layer, stack
 from animekit.nn.networks import Discriminator, Generator, Shape, auto, doublings, generator_of
 
 
@@ -26,7 +26,7 @@ def fastgan_generator(shape: Shape) -> Generator:
         layers: list[nn.Module] = [nn.ConvTranspose2d(shape.inputs, 2 * width, 4, bias=False)]
         if index:
             last = widths[index - 1]
-            layers = [nn.Upsample(scale_factor=2), nn.Conv2d(last, 2 * width, 3, 1, 1, bias=False)]
+            layers = doubling(auto(shape.upsample, "nearest"), last, 2 * width, bias=False)
         layers += [*norm_layer(norm, 2 * width, shape.labels), nn.GLU(1)]
         layers += random_layers(shape)
         layers += attention_at(4 * 2**index, shape, width)

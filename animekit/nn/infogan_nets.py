@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from animekit.nn.chance import random_layers
-from animekit.nn.layers import activation_layer, norm_layer
+from animekit.nn.layers import activation_layer, doubling, halving, norm_layer
 from animekit.nn.networks import Generator, HeadedDiscriminator, Shape, auto, doublings
 
 DENSE = 448  # maps behind the generator's dense layer, at any width of the others
@@ -18,7 +18,7 @@ def infogan_generator(shape: Shape) -> Generator:
     Layers of width x 8, 4, 2, 1 at 64 px, the one nearest to the image last.
     """
     norm, act = auto(shape.norm, "batch"), auto(shape.activation, "relu")
-    bias = norm == "none"
+    bias, up = norm == "none", auto(shape.upsample, "transposed")
     layers: list[nn.Module] = [
         nn.Linear(shape.inputs, DENSE * 4, bias=bias),
         nn.Unflatten(1, (DENSE, 2, 2)),
@@ -28,23 +28,25 @@ def infogan_generator(shape: Shape) -> Generator:
     last = DENSE
     for index in reversed(range(doublings(shape.size))):
         width = shape.width * min(2**index, WIDEST)
-        layers += [nn.ConvTranspose2d(last, width, 4, 2, 1, bias=bias), *norm_layer(norm, width)]
+        layers += [*doubling(up, last, width, bias=bias), *norm_layer(norm, width)]
         layers += random_layers(shape)
         layers += [activation_layer(act)]
         last = width
-    layers += [nn.ConvTranspose2d(last, shape.channels, 4, 2, 1), nn.Tanh()]
+    layers += [*doubling(up, last, shape.channels, bias=True), nn.Tanh()]
     return Generator(nn.Sequential(*layers), spatial=False)
 
 
 def infogan_discriminator(shape: Shape) -> HeadedDiscriminator:
     """Return the discriminator of Chen et al., 2016: halved to 4x4 px, then dense."""
     norm, act = auto(shape.norm, "batch"), auto(shape.activation, "lrelu:0.1")
+    pool = auto(shape.pool, "stride")
     layers: list[nn.Module] = []
     last = shape.channels
     for index in range(doublings(shape.size)):
         width = shape.width * min(2**index, WIDEST)
         norms = norm_layer(norm, width) if index else []
-        layers += [nn.Conv2d(last, width, 4, 2, 1, bias=not norms), *norms, activation_layer(act)]
+        layers += halving(pool, last, width, 4, bias=not norms)
+        layers += [*norms, activation_layer(act)]
         last = width
     features = last * 16
     heads = [nn.Linear(features, shape.labels)] if shape.labels else []

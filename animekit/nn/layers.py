@@ -105,6 +105,22 @@ def pool_layer(kind: str, kernel: int) -> nn.Module:
     return nn.AvgPool2d(kernel, 2, pad, count_include_pad=False)
 
 
+def halving(kind: str, last: int, width: int, kernel: int, *, bias: bool) -> list[nn.Module]:
+    """Return layers that halve the side: a stride, or a convolution and a pool."""
+    if kind == "stride":
+        return [nn.Conv2d(last, width, kernel, 2, 1, bias=bias)]
+    return [nn.Conv2d(last, width, 3, 1, 1, bias=bias), pool_layer(kind, 2)]
+
+
+def doubling(kind: str, last: int, width: int, *, bias: bool) -> list[nn.Module]:
+    """Return layers that double the side: transposed, nearest or pixelshuffle."""
+    if kind == "transposed":
+        return [nn.ConvTranspose2d(last, width, 4, 2, 1, bias=bias)]
+    if kind == "nearest":
+        return [nn.Upsample(scale_factor=2), nn.Conv2d(last, width, 3, 1, 1, bias=bias)]
+    return [nn.Conv2d(last, 4 * width, 3, 1, 1, bias=bias), nn.PixelShuffle(2)]
+
+
 class ResBlock(nn.Module):
     """Pre-activation residual block that resizes by two (Gulrajani et al., 2017)."""
 

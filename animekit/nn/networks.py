@@ -7,8 +7,8 @@ logits [N]. Both return float32 (or float64) whatever precision runs inside.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,7 @@ class Shape:
     norm: str = "auto"
     activation: str = "auto"
     pool: str = "auto"
+    upsample: str = "auto"
     dropout: float = 0.0
     dropout_sampling: bool = False  # whether that stays on in eval mode
     noise: float = 0.0  # standard deviation, on the maps of a generator
@@ -60,12 +61,18 @@ class Architecture:
     generator: Callable[[Shape], Generator]
     discriminator: Callable[[Shape], Discriminator]
     d_norm: str = "none"  # what "auto" means for the discriminator
+    autos: Mapping[str, str] = field(default_factory=dict)  # what it means for other parameters
     init: str = "normal"
     power_of_two: bool = True
     pools: bool = True  # whether the discriminator can halve the side in several ways
     attends: bool = False  # whether it has a place for self-attention
     skips: bool = False  # whether low maps of the generator can gate high ones
     tells: bool = False  # whether the generator's norms can follow the labels
+
+    @property
+    def upsamples(self) -> bool:
+        """Whether the generator can double the side in several ways."""
+        return "g_upsample" in self.autos
 
     def check(self, size: int) -> None:
         """Raise ConfigError where the architecture cannot do images of this size."""

@@ -11,7 +11,7 @@ from functools import partial
 from torch import nn
 
 from animekit.nn.chance import random_layers
-from animekit.nn.layers import MinibatchStd, Skip, activation_layer, norm_layer
+from animekit.nn.layers import MinibatchStd, Skip, activation_layer, doubling, norm_layer
 from animekit.nn.networks import Generator, HeadedDiscriminator, Shape, auto
 
 G_BLOCKS, D_BLOCKS = 16, 4
@@ -39,7 +39,7 @@ def srresnet_generator(shape: Shape, *, before: bool = False) -> Generator:
         ),
     ]
     for _ in range(3):
-        layers += [nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2)]
+        layers += doubling(auto(shape.upsample, "pixelshuffle"), width, width, bias=True)
         layers += [*norm_layer(norm, width), activation_layer(act)]
         layers += random_layers(shape)
     layers += [nn.Conv2d(width, shape.channels, 9, 1, 4), nn.Tanh()]

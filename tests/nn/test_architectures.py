@@ -634,3 +634,56 @@ def test_dropout_is_in_the_generator_where_it_was_asked_for():
             assert set(found) == ({rate} if rate else set())
             found = [m.p for m in model.discriminator.modules() if isinstance(m, nn.Dropout)]
             assert found == ([0.5] * 6 if architecture == "odena" else [])  # as its paper prints
+
+
+# What "auto" means, and how sides double and halve
+
+FIELDS = {
+    "g_norm": ("generator", "norm"),
+    "g_activation": ("generator", "activation"),
+    "g_upsample": ("generator", "upsample"),
+    "d_norm": ("discriminator", "norm"),
+    "d_activation": ("discriminator", "activation"),
+    "d_pool": ("discriminator", "pool"),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_auto_is_what_the_architecture_says_it_is(name):
+    known = {**ARCHITECTURES[name].autos, "d_norm": ARCHITECTURES[name].d_norm}
+    assert ("d_pool" in known) == ARCHITECTURES[name].pools
+    for key, (network, field) in FIELDS.items():
+        value = known.get(key)
+        if value not in (None, "glu"):
+            assert repr(build(network, name, **{field: value})) == repr(build(network, name)), key
+    end = "none" if build("generator", name).open else "tanh"
+    assert known["g_output"] == end
+
+
+@pytest.mark.parametrize("name", [n for n, each in ARCHITECTURES.items() if each.upsamples])
+@pytest.mark.parametrize("kind", ["transposed", "nearest", "pixelshuffle"])
+@pytest.mark.parametrize("size", [32, 64])
+def test_generators_double_the_side_as_asked(name, kind, size):
+    network = build("generator", name, size=size, width=8, upsample=kind)
+    images = network(torch.empty(2, 100, device="meta"))
+    assert images.shape == (2, 3, size, size)
+    kinds = {type(module) for module in network.modules()}
+    wanted = {"nearest": nn.Upsample, "pixelshuffle": nn.PixelShuffle}
+    for other, layer in wanted.items():
+        assert (layer in kinds) == (other == kind)
+
+
+@pytest.mark.parametrize("name", [n for n, each in ARCHITECTURES.items() if each.pools])
+@pytest.mark.parametrize("kind", ["stride", "avg", "max"])
+@pytest.mark.parametrize("size", [32, 64])
+def test_discriminators_halve_the_side_as_asked(name, kind, size):
+    network = build("discriminator", name, size=size, width=8, pool=kind)
+    assert network(torch.empty(2, 3, size, size, device="meta")).shape == (2,)
+    kinds = {type(module) for module in network.modules()}
+    for other, layer in {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}.items():
+        assert (layer in kinds) == (other == kind)
+
+
+def test_an_architecture_that_doubles_in_one_way_refuses_another():
+    with pytest.raises(ConfigError, match="modern has no g_upsample"):
+        tiny_model(GAN, architecture="modern", g_upsample="nearest")

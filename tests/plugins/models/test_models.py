@@ -55,6 +55,11 @@ VARIANTS = {
     "dropout and noise in pictures": {"g_dropout": 0.5, "g_dropout_sampling": True, "g_noise": 0.1},
     "mixed batches and sigmoid": {"d_batches": "mixed", "g_output": "sigmoid", "d_norm": "batch"}
     | {"instance_noise": 0.1, "instance_noise_decay": "linear", "r1_weight": 1.0},
+    "shuffles and pools": {
+        "architecture": "infogan",
+        "g_upsample": "pixelshuffle",
+        "d_pool": "avg",
+    },
     "rounds": {"n_critic_first": 3, "first_rounds": 1, "first_again": 2},
     "adaptive": {"augment": ("color",), "augment_strength": 0.5, "augment_target": 0.6},
 }
