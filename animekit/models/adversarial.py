@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -215,8 +215,7 @@ class AdversarialModel(Model):
 
     def critic(self, labels: Tensor | None) -> losses.Discriminator:
         """Return what penalties look at: images -> logits beside their labels."""
-        discriminator: losses.Discriminator = self.discriminator
-        return discriminator
+        return cast(losses.Discriminator, self.discriminator)
 
     def scores(
         self,

@@ -156,7 +156,7 @@ class Reporter:
             self._took = self._drawn - start
 
     def close(self, error: BaseException | None = None) -> None:
-        """End every logger; a training that gave up, or ended on an alarm, says so in log.txt."""
+        """End every logger; log.txt says of a training that gave up, and why."""
         for kind, word in ((DivergedError, "diverged"), (AlarmError, "stopped")):
             if isinstance(error, kind):
                 self.note(self._step, word, error.message)

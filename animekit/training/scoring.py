@@ -23,7 +23,7 @@ OFFSET = derive_seed("evaluation") >> 32
 
 
 class Scoring:
-    """Draws pictures by the averaged weights and scores them; every report passes through it.
+    """Draws and scores pictures of the averaged weights; every report passes it.
 
     What looks at pictures is made when it is needed, since that takes many real images.
     """
@@ -88,7 +88,7 @@ class Scoring:
         return {f"{FLOOR}{key}": value for key, value in found.items() if key in scores}
 
     def look(self, stepper: Stepper) -> None:
-        """Look at pictures for mode collapse, and report it, once it can be told from youth."""
+        """Report mode collapse in pictures, once it can be told from youth."""
         if stepper.images < YOUNG or self.lookout is None:
             return
         fakes = samples.draw_fakes(stepper, self.lookout.count, offset=OFFSET)
@@ -100,7 +100,7 @@ class Scoring:
 
 
 def stopped_by(cause: type[Stopped] | Alarm | None, step: int, again: str) -> AnimekitError:
-    """Return what ends a run before its time: a signal, or an alarm that it was to stop on."""
+    """Return what ends a run before its time: a signal, or an alarm."""
     if isinstance(cause, Alarm):
         return AlarmError(
             f"stopped at step {step:,}, everything is saved: {cause.text}",

@@ -59,7 +59,7 @@ class Watch:
             self.told |= {key.removeprefix(ALARM) for key in row if key.startswith(ALARM)}
 
     def read(self, row: Mapping[str, float], verdict: Verdict | None = None) -> list[Alarm]:
-        """Return the troubles that a new report shows, a verdict on its pictures among them."""
+        """Return the troubles that a report and a verdict on its pictures show."""
         before = self.score
         counted = self._count(row)
         texts: dict[Trouble, str] = {}
@@ -98,7 +98,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Lookout:
-    """Looks at fakes beside real images as `evaluate` does, at few and by few numbers."""
+    """Looks at a few fakes beside real images, by few numbers of `evaluate`."""
 
     metric: JudgeMetric
     look: Look

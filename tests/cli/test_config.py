@@ -124,7 +124,7 @@ def test_clean_and_evaluate_read_their_tables_from_the_same_files(pictures: Path
         ("", "clean FAKES --min-size x", ("min-size",)),
         ("", "clean FAKES --aspect 9..1", ("aspect: ", "(from --aspect)")),
         ("", "train gan --batch-size x", ("batch_size = x", "(from --batch-size)")),
-        ("betas = [0.5]", "train gan", ("betas = 0.5", "more values", "(from animekit.toml)")),
+        ("betas = [0.5]", "train gan", ("betas = [0.5]", "more values", "(from animekit.toml)")),
     ],
 )
 def test_a_wrong_value_names_where_it_was_written_and_whose_it_is(
