@@ -17,7 +17,9 @@ from animekit.models.adversarial_params import AdversarialParams, UpdateRule
 from animekit.models.base import Losses, Model, Phase, falls_on
 from animekit.models.compatibility import refuse_unfit
 from animekit.models.formulas import penalties
+from animekit.models.penalties import penalty_terms
 from animekit.models.scores import ACCURACY, asked_scores, kept_scores
+from animekit.models.tips import adversarial_tip
 from animekit.nn import accuracy, losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
 from animekit.nn.augment import ADAPT_EVERY, Augmentation
@@ -255,7 +257,10 @@ class AdversarialModel(Model):
         assert batch.fake is not None
         real = self._seen(batch, batch.images, batch.labels)
         fake = self._seen(batch, *self.shown(batch.fake.detach(), batch.target))
-        terms, more = self.d_loss(real, fake), self._penalties(batch, real, fake)
+        terms, more = (
+            self.d_loss(real, fake),
+            penalty_terms(self.params, self.critic, batch, real, fake),
+        )
         for name, side in (("on_real", real), ("on_fake", fake)):
             if side.scores is not None:
                 batch.kept[name] = side.scores
@@ -264,25 +269,6 @@ class AdversarialModel(Model):
                 on_real = self.critic(batch.target)(real.images)
                 self.augmentation.adapt(on_real, self.critic(fake.labels)(fake.images))
         return {**terms, **more} if more else terms
-
-    def _penalties(self, batch: Batch, real: Batch, fake: Batch) -> Losses:
-        """Return the penalties of a step, on what D saw; a rarer one weighs as much in the end."""
-        p = self.params
-        asked = p.r1_weight or p.r2_weight or p.dragan_weight
-        every = p.penalty_every * p.n_gen  # D moves in steps that n_gen divides
-        if not asked or (p.penalty_every > 1 and not falls_on(batch, every)):
-            return {}
-        terms, critic = {}, self.critic(batch.target)
-        if p.r1_weight:
-            penalty = losses.zero_centred_penalty(critic, real.images)
-            terms["r1"] = p.penalty_every * p.r1_weight * penalty
-        if p.r2_weight:
-            penalty = losses.zero_centred_penalty(self.critic(fake.labels), fake.images)
-            terms["r2"] = p.penalty_every * p.r2_weight * penalty
-        if p.dragan_weight:
-            penalty = losses.dragan_penalty(critic, real.images)
-            terms["dragan"] = p.penalty_every * p.dragan_weight * penalty
-        return terms
 
     def _g_phase(self, batch: Batch) -> Losses:
         assert batch.fake is not None
@@ -335,6 +321,13 @@ class AdversarialModel(Model):
     def validate(self) -> None:
         """Refuse parameters that do not go together."""
         refuse_unfit(self.params, self.spec, self.name, labels=self.conditions)
+
+    @classmethod
+    def tip(cls, number: int, params: config.Params, *, follow: bool) -> dict[str, Any]:
+        """Return the parameters by which a tip is followed, or its opposite."""
+        assert isinstance(params, AdversarialParams)
+        own = cls.penalised or getattr(params, "objective", "") == "wasserstein"
+        return adversarial_tip(cls.name, number, params, follow=follow, penalised=own)
 
     def cautions(self) -> list[str]:
         """Return what a user should know of parameters that go together badly."""

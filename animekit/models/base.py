@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from animekit.config import Params
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
+from animekit.errors import ConfigError
 from animekit.nn.schedules import Rounds
 from animekit.plugins import Component
 
@@ -128,6 +129,18 @@ class Model(nn.Module, Component):
     def rules(self) -> Mapping[str, str]:
         """Return what is done behind the updates of a phase, in words, by its name."""
         return {}
+
+    @classmethod
+    def tip(cls, number: int, params: Params, *, follow: bool) -> dict[str, Any]:
+        """Return the parameters by which a tip is followed, or its opposite.
+
+        Those that are right already keep their values; `TIPS` has the numbers. Raises ConfigError
+        with the reason where the model cannot. A plugin may state tips of its own.
+        """
+        raise ConfigError(
+            f"the tips are about a generator against a discriminator, and {cls.name} is none",
+            "leave tips out, or train gan",
+        )
 
     @property
     def learned_from(self) -> tuple[str, str] | None:

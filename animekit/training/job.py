@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -164,6 +164,7 @@ class TrainJob:
             "model": self.recipe.model.name,
             "preset": self.recipe.preset,
             "plugin": self.recipe.plugin,
+            "tips": [asdict(change) for change in self.recipe.tips],
             "params": self.recipe.params.model_dump(mode="json"),
             "options": self.recipe.options.model_dump(mode="json"),
             "origins": self.recipe.origins,

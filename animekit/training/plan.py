@@ -18,6 +18,7 @@ from animekit.text import Printed, duration, number
 from animekit.training.job import TrainJob, new_job
 from animekit.training.request import TrainRequest
 from animekit.training.resume import refuse_others, resumed_job
+from animekit.training.tips import TipChange
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class TrainPlan(Printed):
     epochs: float | None
     minutes: float | None
     folder: str
+    tips: list[TipChange]
     cautions: list[str]
     """What goes together badly in it."""
     img_s: float | None = None
@@ -132,6 +134,7 @@ def plan(
         epochs=None if total is None else total * options.batch_size / job.images,
         minutes=options.minutes,
         folder=str(folder),
+        tips=list(recipe.tips),
         cautions=built.cautions(),
         img_s=speed,
         seconds=total * options.batch_size / speed if speed and total is not None else None,

@@ -18,6 +18,8 @@ from animekit.errors import AnimekitError, ConfigError, NotFoundError, PluginErr
 from animekit.plugins import Registry
 from animekit.text import did_you_mean
 from animekit.training.presets import Preset, presets
+from animekit.training.tips import KEY as TIPS_KEY
+from animekit.training.tips import TipChange, with_tips
 
 if TYPE_CHECKING:
     from animekit.models.base import Model
@@ -126,6 +128,7 @@ class TrainRecipe:
     plugin: dict[str, str]
     choice: str = ""
     """Which preset `best` stands for here, and why, in a sentence; "" where none was chosen."""
+    tips: tuple[TipChange, ...] = ()
 
 
 def make_recipe(
@@ -139,20 +142,21 @@ def make_recipe(
 ) -> TrainRecipe:
     """Resolve all values of a run.
 
-    Order: default < preset < configuration files < ANIMEKIT_* < `values`. The keys of parameters
+    Order: default < preset < configuration files < ANIMEKIT_* < `values`; tips stand right under
+    what names them. The keys of parameters
     and of options share one namespace, so that `--set` reaches both. Without `preset`, the
     strongest layer that has the key `preset` names it; "none" is none.
     """
     cls = registry.get("model", model)
     model = cls.name
     fields, options = set(cls.Params.model_fields), set(TrainOptions.model_fields)
-    if fields & (options | {PRESET}):
-        taken = sorted(fields & (options | {PRESET}))[0]
+    if fields & (options | {PRESET, TIPS_KEY}):
+        taken = sorted(fields & (options | {PRESET, TIPS_KEY}))[0]
         raise PluginError(
             f"model {model}: parameter {taken} is also a training option", "rename the parameter"
         )
     known = fields | options
-    old = {*cls.Params.renamed(), *TrainOptions.renamed(), PRESET}
+    old = {*cls.Params.renamed(), *TrainOptions.renamed(), PRESET, TIPS_KEY}
     layers = config.config_layers(config_file, model, known, old)
     layers.append(config.from_environment((known | old) - {"data", "name"}))
     calls = _by_origin(values or {}, origins or {})
@@ -167,7 +171,7 @@ def make_recipe(
     if preset is not None:
         own = preset_layer(cls, preset, registry)
         layers.insert(0, config.current(own, cls.Params, TrainOptions))
-    layers = _with_one_goal(layers, len(layers) - len(calls))
+    layers, tips = with_tips(cls, _with_one_goal(layers, len(layers) - len(calls)))
     for layer in layers:
         for key in layer.values:
             if key not in known:
@@ -183,6 +187,7 @@ def make_recipe(
         preset=preset,
         plugin={"module": source.module, "origin": source.origin, "version": source.version},
         choice=choice,
+        tips=tips,
     )
 
 

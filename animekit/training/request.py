@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from animekit import plugins
 from animekit.files import Progress
 from animekit.plugins import Registry
 from animekit.runs.names import RUNS
+from animekit.training.tips import KEY
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class TrainRequest:
         runs: Path = RUNS,
         progress: Progress | None = None,
         verify: bool = False,
+        tips: str | Sequence[str] | None = None,
         origins: Mapping[str, str] | None = None,
         **options: Any,
     ) -> TrainRequest:
@@ -53,10 +55,11 @@ class TrainRequest:
         where = str(data) if isinstance(data, Path) else data
         goal = {"data": where, "steps": steps, "minutes": minutes}
         named = {key: value for key, value in goal.items() if value is not None}
+        asked = {} if tips is None else {KEY: tips}
         registry = registry if registry is not None else plugins.load()
         return cls(
             registry.get("model", model).name,
-            {**(params or {}), **options, **named},
+            {**asked, **(params or {}), **options, **named},
             registry,
             preset=preset,
             config=config,

@@ -19,6 +19,7 @@ from animekit.training.engine import LocalEngine
 from animekit.training.job import TrainJob, with_data
 from animekit.training.recipe import RESUMABLE, TrainOptions, TrainRecipe
 from animekit.training.request import TrainRequest
+from animekit.training.tips import KEY, read_tips
 
 PARTS = (
     "model",
@@ -170,6 +171,14 @@ def _changes(run: Run, cls: type[Model], values: Mapping[str, Any]) -> dict[str,
     """Return the options that change; raises ConfigError for what a run must keep."""
     old = {**_current(run, "params", cls.Params), **_current(run, "options", TrainOptions)}
     values = current(Layer("--resume", values), cls.Params, TrainOptions).values
+    tips = tuple(dict.fromkeys(str(change["tip"]) for change in run.config.get(KEY, ())))
+    if KEY in values and read_tips(values[KEY]) != tips:
+        raise ConfigError(
+            f"run {run.id} began with {'tips ' + ', '.join(tips) if tips else 'no tips'}, and"
+            " cannot change them on resume",
+            "leave --tip out, or start a new run",
+        )
+    values = {key: value for key, value in values.items() if key != KEY}
     for key, value in values.items():
         if key not in old:
             raise unknown_key(key, old, "--resume")

@@ -53,11 +53,13 @@ def train(
     runs: Path = RUNS,
     progress: Progress | None = None,
     verify: bool = False,
+    tips: str | Sequence[str] | None = None,
     **options: Any,
 ) -> Run:
     """Train a model on a data set and return its run.
 
-    `params` are the model's parameters, `options` those of `TrainOptions` (size, seed...).
+    `params` are the model's parameters, `options` those of `TrainOptions` (size, seed...), `tips`
+    such as ["5", "none:4"] ganhacks tips, or their opposites, that set parameters.
     `resume` goes on with a run (True: the newest of this model) exactly where its last checkpoint
     was, once all of the packed images were found to be what they were; `verify` has them read back
     before a new run too. Raises AnimekitError kinds: Stopped after a signal, once the state is
@@ -75,6 +77,7 @@ def train(
         runs=runs,
         progress=progress,
         verify=verify,
+        tips=tips,
         **options,
     )
     with ExitStack() as stack:

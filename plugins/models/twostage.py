@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from animekit import config
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
@@ -44,6 +45,11 @@ class TwoStage(Model):
         super().__init__(params, spec)
         self.grey = GreyStage(params, replace(spec, channels=1))
         self.colour = ColourStage(params, spec)
+
+    @classmethod
+    def tip(cls, number: int, params: config.Params, *, follow: bool) -> dict[str, Any]:
+        """Return the parameters by which a tip is followed in both stages."""
+        return GreyStage.tip(number, params, follow=follow)
 
     def validate(self) -> None:
         """Refuse images without colours, and what no stage can do."""

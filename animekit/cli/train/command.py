@@ -150,6 +150,12 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
     known = "; known: " + ", ".join(presets) if presets else ""
     own = [
         option("preset", str, metavar="NAME", help=f"Start from a named recipe{known}."),
+        option(
+            "tip",
+            list[str],
+            metavar="N",
+            help="Follow ganhacks tips, as in 5,9; none:4 is the opposite of 4. May be repeated.",
+        ),
         option("resume", bool, help="Go on with the newest run; `--resume RUN` with this one."),
         option("resume_run", str, metavar="RUN", help="Go on with this run."),
         option("benchmark", bool, help="With -n: time some steps.", panel="Training"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from animekit.cli._flags import values_of
@@ -18,6 +19,7 @@ from animekit.runs.names import RUNS
 from animekit.runs.reports import last_with
 from animekit.training.plan import TrainPlan
 from animekit.training.recipe import TrainOptions
+from animekit.training.tips import KEY, TipChange
 
 MEASURED = 20  # steps
 
@@ -29,7 +31,7 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
 
     screen, registry = common.screen, common.registry()
     preset, newest = given.pop("preset"), given.pop("resume")
-    timed, pictures = given.pop("benchmark"), given.pop("preview")
+    timed, pictures, tips = (given.pop(key) for key in ("benchmark", "preview", "tip"))
     resume = given.pop("resume_run") or newest or None
     loggers = [registry.get("logger", name) for name in given.pop("loggers")]
     runs, verify = given.pop("out") or RUNS, given.pop("verify")
@@ -40,6 +42,7 @@ def run(common: Common, model: type[Model], given: dict[str, Any]) -> Any:
     shared: dict[str, Any] = {"params": {**typed, **flags}, "registry": registry, "runs": runs}
     shared["origins"] = origins
     shared["verify"] = verify
+    shared |= {"tips": tips, "origins": {KEY: "--tip", **origins}} if tips else {}
     screen.streams = True
     if common.dry_run:
         with packing(screen) as progress:
@@ -85,11 +88,23 @@ def show_plan(common: Common, plan: TrainPlan) -> dict[str, Any]:
     screen.table(head, rows)
     for skipped in plan.skipped:
         screen.say(f"skipped  {skipped.name}: {skipped.reason}", "yellow")
+    if plan.tips:
+        screen.say("")
+        rows = [(each.tip, each.parameter, *_tip_cells(each), each.title) for each in plan.tips]
+        screen.table(("tip", "parameter", "from", "to", "which is"), rows)
     for caution in plan.cautions:
         screen.say(f"note  {caution}", "yellow")
     values = [(key, show(value), origin) for key, (value, origin) in plan.values.items()]
     screen.say("")
     screen.table(("value", "", "from"), sorted(values, key=lambda row: row[2] == "default"))
-    data: Mapping[str, Any] = vars(plan)
+    data: Mapping[str, Any] = {**vars(plan), "tips": [asdict(each) for each in plan.tips]}
     screen.event("plan", **data)
     return dict(data)
+
+
+def _tip_cells(change: TipChange) -> tuple[str, str]:
+    """Return what a parameter is, and what a tip makes of it."""
+    before, after = show(change.before), show(change.after)
+    if change.kept:
+        return before, f"{before}, not {after}: {change.kept} is stronger"
+    return before, "already so" if before == after else after

@@ -20,6 +20,7 @@ from animekit.runs.reports import ALARM
 from animekit.text import number, sparkline
 from animekit.training.logger import Logger
 from animekit.training.recipe import TrainOptions
+from animekit.training.tips import TipChange, sentences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -317,6 +318,8 @@ def headlines(name: str, config: Mapping[str, Any]) -> list[str]:
     ]
     if "manifest" in data.get("description", ""):
         lines.append(f"  {data['description']}")
+    tips = (TipChange(**change) for change in config.get("tips", ()))
+    lines += [f"  {line}" for line in sentences(tips)]
     skipped = data["skipped"]
     lines += [f"  skipped {file}: {reason}" for file, reason in skipped[:LISTED]]
     if len(skipped) > LISTED:
