@@ -182,7 +182,12 @@ class AdversarialModel(Model):
 
     def measure(self, batch: Batch, terms: Losses) -> Losses:
         """Return D's accuracy, from the scores that were kept or by asking again."""
-        scores = kept_scores(batch) or asked_scores(self.critic, self.discriminator, batch)
+
+        def ask(labels: Tensor | None) -> losses.Discriminator:
+            critic = self.critic(labels)
+            return lambda images: critic(self.scaled(images))
+
+        scores = kept_scores(batch) or asked_scores(ask, self.discriminator, batch)
         return {} if scores is None else dict(zip(ACCURACY, self.accuracy(*scores), strict=True))
 
     def after_d_step(self) -> None:
