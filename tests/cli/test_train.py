@@ -83,6 +83,33 @@ def test_a_plan_says_everything_and_makes_nothing(pictures: Path) -> None:
     assert not Path("runs").exists()
 
 
+def test_a_plan_shows_what_each_tip_changes_and_what_is_stronger(pictures: Path) -> None:
+    words = ["--tip", "5,17", "--tip", "none:4", "--set", "g_dropout=0.2", "--set", "d_norm=none"]
+    result = call(*tiny(pictures, *words, "-n", model="gan"))
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines()]
+    found = {row[1]: (row[0], *row[2:5]) for row in rows if row and row[0] in ("5", "17", "none:4")}
+    assert found["g_activation"][:3] == ("5", "auto", "lrelu")
+    assert found["d_activation"] == ("5", "auto", "already", "so")
+    assert found["g_dropout"][:2] == ("17", "0.2")
+    assert found["d_norm"][:3] == ("none:4", "none", "none,")
+    assert "none, not batch: --set is stronger" in result.stdout
+    told = call(*tiny(pictures, *words, "-n", model="gan"), "--json")
+    tips = json.loads(told.stdout.splitlines()[-1])["data"]["tips"]
+    assert {"tip": "5", "parameter": "g_activation"}.items() <= tips[0].items()
+
+
+def test_a_run_says_its_tips_at_the_start_and_a_refused_one_makes_none(pictures: Path) -> None:
+    result = call(*tiny(pictures, "--tip", "17", "--steps", "1", model="gan"))
+    assert result.exit_code == 0, result.output
+    assert "g_dropout 0.0 -> 0.5; g_dropout_sampling false -> true" in result.stderr
+    refused = call(*tiny(pictures, "--tip", "6", model="wgangp"))
+    assert refused.exit_code == 4
+    assert "tip 6 is about the labels of real and fake, and wgangp has none" in refused.stderr
+    unknown = call(*tiny(pictures, "--tip", "7", model="gan"))
+    assert unknown.exit_code == 4 and "tips are 1, 2, 3" in unknown.stderr
+
+
 def test_a_run_reports_on_stderr_and_answers_with_its_folder(pictures: Path) -> None:
     result = call(*tiny(pictures, "--steps", "3"))
     assert result.exit_code == 0
