@@ -27,11 +27,13 @@ from animekit.data.manifest import newest_manifest
 from animekit.errors import AnimekitError, ConfigError, NotFoundError, UsageError
 from animekit.files import cores
 from animekit.foreign import parse_json
+from animekit.models.base import Model
 from animekit.text import Printed, duration
 from animekit.training.data_facts import data_name
 from animekit.training.plan import TrainPlan
 from animekit.training.plan import plan as plan_training
 from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe, preset_layer
+from animekit.training.tips import KEY as TIPS
 
 FOLDER = Path("ablations")
 TIMED = 3  # steps of each variant, where the time of all is asked for
@@ -46,13 +48,16 @@ class Planned:
     recipe: TrainRecipe
     values: Mapping[str, Any]
     """Parameters and options that were asked for, those of the base that it knows first."""
+    origins: Mapping[str, str]
+    """Where each was asked for: what a variant says is stronger than what the base does."""
     notes: tuple[str, ...] = ()
     plan: TrainPlan | None = None
 
     @property
     def changes(self) -> str:
-        """What differs from the base, as it would be typed."""
-        return self.variant.words
+        """What differs from the base, as it would be typed; of a tip what it stands for."""
+        tips = [str(each) for each in self.recipe.tips] if TIP in self.variant.values else []
+        return "; ".join([self.variant.words, *tips])
 
 
 @dataclass(frozen=True)
@@ -170,34 +175,23 @@ def _planned(request: AblateRequest, variant: Variant) -> Planned:
     """Return a variant with its recipe; what the base says and its model does not know is left."""
     own = dict(variant.values)
     cls = request.registry.get("model", str(own.pop(MODEL, request.model)))
-    preset, given = own.pop(PRESET, request.preset), PRESET in variant.values
-    tips = [*request.base_tips, *filter(None, str(own.pop(TIP, "")).split(","))]
-    on, notes, shared = own.pop(ON, None), [], dict(request.values)
+    preset, on = own.pop(PRESET, None), own.pop(ON, None)
+    if TIP in own:
+        own[TIPS] = str(own.pop(TIP))
+    shared, notes = dict(request.values), list[str]()
     if cls.name != request.model:
-        schemas = (cls.Params, TrainOptions)
-        fields = {name for each in schemas for name in (*each.model_fields, *each.renamed())}
-        lost = [key for key in shared if key not in fields]
-        shared = {key: value for key, value in shared.items() if key in fields}
+        shared, lost = _known_to(cls, shared)
         notes += [f"{cls.name} has no {key}: left out" for key in lost]
-        if preset not in (None, "none", "best") and not given:
-            try:
-                preset_layer(cls, preset, request.registry)
-            except NotFoundError:
-                notes.append(f"{cls.name} has no preset {preset}: its own values are used")
-                preset = "none"
-    values = {**shared, **_of_tips(request, cls, tips), **own}
+    if preset is None:
+        preset = request.preset
+        if cls.name != request.model and not _has_preset(cls, preset, request):
+            notes.append(f"{cls.name} has no preset {preset}: its own values are used")
+            preset = "none"
     origins = {**request.origins, **dict.fromkeys(own, f"variant {variant.name}")}
-    recipe = make_recipe(
-        cls.name,
-        request.registry,
-        preset=preset,
-        config_file=request.config,
-        values=values,
-        origins=origins,
-    )
-    if on is not None:
-        values["data"] = _cleaned_or_raw(recipe.options.data, on)
-        recipe = make_recipe(
+    values = {**shared, **own}
+
+    def resolved() -> TrainRecipe:
+        return make_recipe(
             cls.name,
             request.registry,
             preset=preset,
@@ -205,21 +199,30 @@ def _planned(request: AblateRequest, variant: Variant) -> Planned:
             values=values,
             origins=origins,
         )
-    if (
-        request.budget.seconds is not None
-        and getattr(recipe.params, "lr_schedule", "none") != "none"
-    ):
-        raise ConfigError(
-            "lr_schedule needs to know where training ends", "give --steps in place of --seconds"
-        )
-    return Planned(variant, recipe, values, tuple(notes))
+
+    recipe = resolved()
+    if on is not None:
+        values["data"] = _cleaned_or_raw(recipe.options.data, on)
+        recipe = resolved()
+    return Planned(variant, recipe, values, origins, tuple(notes))
 
 
-def _of_tips(request: AblateRequest, cls: Any, tips: Sequence[str]) -> Mapping[str, Any]:
-    """Return the parameters that tips stand for."""
-    if not tips:
-        return {}
-    raise UsageError("--tip is not there yet", "use --axis")
+def _known_to(cls: type[Model], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values that a model knows, and the keys of the others."""
+    schemas = (cls.Params, TrainOptions)
+    fields = {name for each in schemas for name in (*each.model_fields, *each.renamed())} | {TIPS}
+    known = {key: value for key, value in values.items() if key in fields}
+    return known, [key for key in values if key not in known]
+
+
+def _has_preset(cls: type[Model], preset: str | None, request: AblateRequest) -> bool:
+    if preset in (None, "none", "best"):
+        return True
+    try:
+        preset_layer(cls, str(preset), request.registry)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _is_raw(data: str) -> bool:
@@ -240,16 +243,22 @@ def _tried(request: AblateRequest, each: Planned, measure: int) -> Planned:
     """Return a variant that was built once, and timed where that is asked for."""
     recipe = each.recipe
     budget = request.budget
-    plan = plan_training(
-        recipe.model.name,
-        preset=recipe.preset or "none",
-        config=request.config,
-        params={"threads": request.threads, **each.values},
-        device=request.device,
-        steps=budget.steps or 1,
-        registry=request.registry,
-        measure=measure if budget.steps is not None else 0,
-    )
+    timed = budget.steps is not None
+    try:
+        plan = plan_training(
+            recipe.model.name,
+            preset=recipe.preset or "none",
+            config=request.config,
+            params={"threads": request.threads, **each.values},
+            origins=each.origins,
+            device=request.device,
+            registry=request.registry,
+            measure=measure if timed else 0,
+            **({"steps": budget.steps} if timed else {"minutes": 1.0}),
+        )
+    except ConfigError as error:  # of schedules, which --minutes and --seconds alike do not end
+        hint = (error.hint or "").replace("--minutes", "--seconds")
+        raise ConfigError(error.message, hint, code=error.code) from None
     return replace(each, plan=plan)
 
 
@@ -290,6 +299,7 @@ def _trial(request: AblateRequest, each: Planned, seed: int, folder: Path, base:
         seed=seed,
         model=recipe.model.name,
         values=plain(dict(each.values)),
+        origins=dict(each.origins),
         preset=recipe.preset or "none",
         config=None if request.config is None else str(request.config),
         budget=request.budget,

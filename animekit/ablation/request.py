@@ -77,7 +77,6 @@ class AblateRequest:
     preset: str | None = None
     config: Path | str | None = None
     tips: tuple[str, ...] = ()
-    base_tips: tuple[str, ...] = ()
     axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
     grid: bool = False

@@ -107,11 +107,16 @@ class Ablation(Printed):
         return self.outcomes[0]
 
     def difference(self, outcome: Outcome, key: str) -> tuple[float, float] | None:
-        """Return how far a number is from the base's, and the deviation of that."""
+        """Return how far a number is from the base's, and the deviation of that.
+
+        The deviation is 0 where one of both has no spread.
+        """
         one, base = outcome.values.get(key), self.base.values.get(key)
         if one is None or base is None or one.value is None or base.value is None:
             return None
-        return one.value - base.value, math.hypot(one.spread or 0.0, base.spread or 0.0)
+        spreads = one.spread, base.spread
+        known = None not in spreads  # of one seed that was measured once, some numbers have none
+        return one.value - base.value, math.hypot(*spreads) if known else 0.0
 
     def judge(self, outcome: Outcome, key: str) -> Judgement:
         """Say whether a number is better than the base's by over two deviations.
@@ -188,7 +193,10 @@ class Ablation(Printed):
         found = list(self.plan.notes)
         seeds = len(self.plan.request.seeds)
         if seeds == 1:
-            found.append("one seed: the spread is that of measuring alone, not of training")
+            found.append(
+                "one seed: the spread is that of measuring alone, not of training; some numbers"
+                " have one from --repeats 2 on"
+            )
         elif seeds < 5:
             found.append(f"{seeds} seeds: the spread is itself a rough guess")
         for outcome in self.outcomes:

@@ -40,6 +40,7 @@ class Trial:
     seed: int
     model: str
     values: Mapping[str, Any]
+    origins: Mapping[str, str]
     preset: str | None
     config: str | None
     budget: Budget
@@ -206,6 +207,7 @@ def _train(
                 preset=trial.preset,
                 config=trial.config,
                 params={"eval_every": 0, "keep_checkpoints": 1, **every, **trial.values, **own},
+                origins=trial.origins,
                 loggers=[clock],
                 **shared,
             )

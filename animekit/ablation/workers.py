@@ -22,6 +22,7 @@ from animekit.foreign import parse_json
 from animekit.signals import StopSignals
 
 LOOK = 0.5  # seconds between two looks at the processes
+STOPPED, GO_ON = "stopped; every training is saved", "the same command goes on"
 LOG_LINES = 12  # of a process that failed: what is shown
 
 
@@ -38,7 +39,10 @@ def work(plan: AblatePlan, tell: Told) -> None:
     request = plan.request
     for trial in left:
         told = _telling(plan, trial, tell)
-        do(trial, request.registry, told, device=request.device, threads=request.threads)
+        try:
+            do(trial, request.registry, told, device=request.device, threads=request.threads)
+        except Stopped as error:  # which would tell how to go on with this one training
+            raise type(error)(STOPPED, GO_ON) from None
 
 
 def _telling(plan: AblatePlan, trial: Trial, tell: Told) -> Callable[[str, float], None]:
@@ -120,7 +124,7 @@ def _beside(plan: AblatePlan, left: Sequence[Trial], tell: Told) -> None:
                 each.process.kill()
                 each.log.close()
     if signals.received:
-        raise signals.received("stopped; every training is saved", "the same command goes on")
+        raise signals.received(STOPPED, GO_ON)
     if failure is not None:
         raise failure
 

@@ -23,6 +23,8 @@ from animekit.models.base import Model, Need
 from animekit.plugins import Registry
 from animekit.runs.run import Run, load_model
 from animekit.training.recipe import TrainOptions, make_recipe
+from animekit.training.tips import KEY as TIPS
+from animekit.training.tips import sentences
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,14 @@ def explain(
     values = {**(params or {}), **{k: v for k, v in options.items() if v is not None}}
     if data is not None:
         values["data"] = str(data)
+    asked = tips if isinstance(tips, (str, int)) else list(tips)
+    if asked not in ("", []):
+        values = {TIPS: asked, **values}
     known = isinstance(model, str) and registry.find("model", model) is not None
     if known:
-        subject = _of_name(
-            str(model), registry, values, preset, config, _words(tips), origins or {}
-        )
+        subject = _of_name(str(model), registry, values, preset, config, origins or {})
     else:
-        if values or preset is not None or config is not None or _words(tips):
+        if values or preset is not None or config is not None:
             raise UsageError(
                 f"{model} is no name of a model, and weights have their own parameters",
                 f"models: {' '.join(registry.all('model'))}",
@@ -74,18 +77,12 @@ def explain(
     return _explained(subject)
 
 
-def _words(tips: Sequence[str | int] | str | int) -> list[str]:
-    given = [tips] if isinstance(tips, (str, int)) else tips
-    return [part.strip() for each in given for part in str(each).split(",") if part.strip()]
-
-
 def _of_name(
     name: str,
     registry: Registry,
     values: Mapping[str, Any],
     preset: str | None,
     config: Path | str | None,
-    tips: Sequence[str],
     origins: Mapping[str, str],
 ) -> _Subject:
     """Return a new model, as `train` would begin with it."""
@@ -98,8 +95,7 @@ def _of_name(
     model.validate()
     words = f"preset {recipe.preset}" if recipe.preset else "its own values"
     origin = f"As trained with {words}, on images of {recipe.options.size} px."
-    if recipe.choice:
-        origin += f" {recipe.choice}"
+    origin = " ".join([origin, *filter(None, [recipe.choice]), *sentences(recipe.tips)])
     return _Subject(model, recipe.options, origin, recipe.params.model_dump(mode="json"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from animekit.ablation.result import Ablation
-from animekit.errors import UnusableError
+from animekit.errors import Terminated, UnusableError
 from animekit.models.base import Losses
 from animekit.plugins import PluginSource, Registry, load
 from animekit.runs.names import list_runs
@@ -68,6 +70,22 @@ def test_a_variant_that_diverges_is_a_row_and_is_not_tried_again(
     told: list[str] = []
     small(axes={"model": ["wild"]}, progress=lambda words, share: told.append(words), **asked)
     assert told == ["drawing"]
+
+
+def test_a_signal_stops_all_and_the_same_command_goes_on(
+    small: Callable[..., Ablation], tmp_path: Path
+) -> None:
+    def stop(words: str, share: float) -> None:
+        if words.startswith("training model=lsgan"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    asked: dict[str, Any] = {"out": tmp_path / "out", "steps": 3, "axes": {"model": ["lsgan"]}}
+    with pytest.raises(Terminated, match="every training is saved") as caught:
+        small(progress=stop, **asked)
+    assert caught.value.hint == "the same command goes on"
+    told: list[str] = []
+    found = small(progress=lambda words, share: told.append(words), **asked)
+    assert found.failure() is None and not any("base" in words for words in told)
 
 
 def diverging(registry: Registry) -> Registry:

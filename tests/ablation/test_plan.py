@@ -67,8 +67,19 @@ def test_what_is_wrong_with_a_variant_is_said_with_its_name_before_any_training(
         planned(axes={"d_pol": ["max"]})
     with pytest.raises(ConfigError, match="odd one: lr = -1"):
         planned(variants={"odd one": {"lr": -1}})
-    with pytest.raises(ConfigError, match="lr_schedule needs to know where training ends"):
+    with pytest.raises(ConfigError, match="lr_schedule needs to know where training ends") as seen:
         planned(axes={"lr_schedule": ["linear"]}, steps=None, seconds=5.0)
+    assert "--seconds" in str(seen.value.hint)
+
+
+def test_a_tip_is_a_variant_that_is_stronger_than_the_base(planned: Plan) -> None:
+    plan = planned(tips="9,none:5", params={"d_optimizer": "adam"})
+    base, nine, five = plan.variants
+    assert [each.variant.name for each in plan.variants] == ["base", "tip 9", "tip none:5"]
+    optimizers = [each.recipe.params.model_dump()["d_optimizer"] for each in (base, nine, five)]
+    assert optimizers == ["adam", "sgd", "adam"]
+    assert "d_optimizer adam -> sgd" in nine.changes
+    assert five.recipe.params != base.recipe.params
 
 
 def test_time_is_told_where_it_is_the_budget_or_was_measured(planned: Plan) -> None:

@@ -44,6 +44,7 @@ def told(done: Ablation, better: str, base: Value, other: Value, real: float) ->
         ("real", Value(0.5, 0.01), Value(0.4, 0.01), 0.3, "better"),
         ("real", Value(0.31, 0.01), Value(0.1, 0.01), 0.3, "worse"),
         ("lower", Value(5.0), Value(4.0), 0.0, "unknown"),
+        ("lower", Value(5.0, 0.1), Value(4.0), 0.0, "unknown"),
         ("lower", Value(5.0, 0.1), Value(None), 0.0, "unknown"),
     ],
 )

@@ -31,6 +31,7 @@ def make(pictures: Path, tmp_path: Path) -> Callable[..., Trial]:
             seed=3,
             model="gan",
             values={**VALUES, "data": str(pictures), **values},
+            origins={},
             preset=None,
             config=None,
             budget=budget,

@@ -65,6 +65,12 @@ def test_a_preset_changes_what_is_said(registry: Registry) -> None:
     assert plain.networks != seed.networks
 
 
+def test_a_tip_is_explained_with_what_it_changes(registry: Registry) -> None:
+    found = explain("gan", registry=registry, tips="9", **NARROW)
+    assert found.updates[0].optimizer.startswith("SGD")
+    assert "tip 9" in found.origin and "d_optimizer" in found.origin
+
+
 def test_a_model_that_says_nothing_is_explained_by_its_terms(registry: Registry) -> None:
     gan = registry.get("model", "gan")
 
