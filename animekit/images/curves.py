@@ -156,6 +156,8 @@ def _draw(axes: Axes, panel: Panel, smooth: float, *, first: bool) -> None:
     axes.set_ylabel(panel.ylabel)
     if panel.xlabel == "step":
         _count_steps(axes, panel.curves)
+    else:
+        axes.locator_params(axis="x", nbins=5)
     if axes.get_legend_handles_labels()[1]:
         shares: dict[str, Any] = {"loc": "lower left", "ncols": 3, "frameon": True}
         axes.legend(**(shares if panel.kind == "shares" else {"loc": "best"}))

@@ -18,7 +18,7 @@ from animekit.models.base import Losses, Model, Phase, falls_on
 from animekit.models.compatibility import refuse_unfit
 from animekit.models.formulas import penalties
 from animekit.models.penalties import penalty_terms
-from animekit.models.scores import ACCURACY, asked_scores, kept_scores
+from animekit.models.scores import ACCURACY, asked_scores, keep_scores, kept_scores
 from animekit.models.tips import adversarial_tip
 from animekit.nn import accuracy, losses
 from animekit.nn.architectures import ARCHITECTURES, Shape
@@ -262,13 +262,9 @@ class AdversarialModel(Model):
         assert batch.fake is not None
         real = self._seen(batch, batch.images, batch.labels)
         fake = self._seen(batch, *self.shown(batch.fake.detach(), batch.target))
-        terms, more = (
-            self.d_loss(real, fake),
-            penalty_terms(self.params, self.critic, batch, real, fake),
-        )
-        for name, side in (("on_real", real), ("on_fake", fake)):
-            if side.scores is not None:
-                batch.kept[name] = side.scores
+        terms = self.d_loss(real, fake)
+        more = penalty_terms(self.params, self.critic, batch, real, fake)
+        keep_scores(batch, real, fake)
         if self.augmentation.adapts and falls_on(batch, ADAPT_EVERY * self.params.n_gen):
             with torch.no_grad():
                 on_real = self.critic(batch.target)(real.images)

@@ -17,6 +17,13 @@ Scores = tuple[Tensor, Tensor]
 """Logits of real and of fake images."""
 
 
+def keep_scores(batch: Batch, real: Batch, fake: Batch) -> None:
+    """Keep with a batch what D said of its real and fake images, if an objective left it."""
+    for name, side in (("on_real", real), ("on_fake", fake)):
+        if side.scores is not None:
+            batch.kept[name] = side.scores
+
+
 def kept_scores(batch: Batch) -> Scores | None:
     """Return what the objective kept of this update, if it kept anything."""
     real, fake = batch.kept.get("on_real"), batch.kept.get("on_fake")

@@ -136,24 +136,25 @@ class Reporter:
         """Write how the weights of each phase are spread."""
         weights_log.append(self.run.path, step, {each.name: each.parameters() for each in phases})
 
-    def curves(self, *, now: bool = True) -> None:
-        """Draw what was reported so far; a run never dies of it.
+    def curves(self, *, now: bool = True) -> bool:
+        """Draw what was reported so far, if there is anything; a run never dies of it.
 
         Without `now`, only where enough time went by for the drawing to take no part of it: at
         checkpoints that come quickly not every picture is drawn.
         """
         start = time.monotonic()
         if self._undrawn or (not now and start < self._drawn + self._took / DRAWING):
-            return
+            return False
         try:
             drawn = write_curves(self.run)
         except Exception as error:
             self._undrawn = True
             self.note(0, "warning", f"the curves cannot be drawn: {error!r}")
-            return
+            return False
         if drawn:
             self._drawn = time.monotonic()
             self._took = self._drawn - start
+        return drawn
 
     def close(self, error: BaseException | None = None) -> None:
         """End every logger; log.txt says of a training that gave up, and why."""

@@ -23,7 +23,7 @@ from animekit.seeds import derive_seed
 from animekit.training.ema import Average
 from animekit.training.engine import LocalEngine
 from animekit.training.fitting import check_counters, fitted_states, phases_of
-from animekit.training.tally import Clock, Stats
+from animekit.training.tally import Stats, Stopwatch
 
 MEASURED = 10  # of so many updates of a phase one is measured, the first behind each report
 CRITIC = "/wasserstein"  # a term of this name is minus the estimate of the distance
@@ -58,7 +58,7 @@ class Stepper:
                 group["initial_lr"] = group["lr"]
         self.average = Average(model, ema)
         self._begin_report()
-        self.clock = Clock(engine.device)
+        self.clock = Stopwatch(engine.device)
         self.seed, self.total = seed, total
         self.done, self.images, self.updates = 0, 0, 0
         self.partial: set[str] = set()  # phases in which a parameter once had no gradient

@@ -13,7 +13,7 @@ from torch import Tensor
 from animekit.models.base import Losses
 
 
-class Clock:
+class Stopwatch:
     """Adds up the time of named parts between two reports.
 
     What a GPU does is timed there, by events in its own queue, so that no step waits: its parts and

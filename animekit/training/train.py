@@ -289,7 +289,8 @@ class Trainer:
         self.reporter.weights(self.stepper.done, self.stepper.phases)
         if self.stepper.done:
             self.reporter.note(self.stepper.done, "checkpoint", f"saved step {self.stepper.done}")
-            self.reporter.curves(now=False)
+            if self.reporter.curves(now=False):
+                self._report_clock()  # which is no speed of the training
 
     def _restore(self, folder: Path) -> None:
         state = checkpoint.read_state(folder)

@@ -1,4 +1,4 @@
-"""The clock: which share of the time each part takes."""
+"""The stopwatch: which share of the time each part takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from animekit.training.tally import Clock
+from animekit.training.tally import Stopwatch
 
 
 def test_parts_are_shares_of_the_time_since_the_last_report(
@@ -15,7 +15,7 @@ def test_parts_are_shares_of_the_time_since_the_last_report(
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    clock = Clock(torch.device("cpu"))
+    clock = Stopwatch(torch.device("cpu"))
     for name, seconds in (("data", 1.0), ("d", 4.0), ("data", 2.0)):
         with clock.part(name, on_device=name == "d"):
             now[0] += seconds
@@ -27,7 +27,7 @@ def test_parts_are_shares_of_the_time_since_the_last_report(
 
 
 def test_a_part_that_fails_is_counted_and_raises() -> None:
-    clock = Clock(torch.device("cpu"))
+    clock = Stopwatch(torch.device("cpu"))
     with pytest.raises(ValueError, match="no"), clock.part("data"):
         raise ValueError("no")
     assert clock.shares()["data"] > 0
