@@ -74,6 +74,7 @@ class Author:
             add("text", f"Objective of {phase}, the sum of:")
             self.blocks.bullets([f"{term}: {said}" for term, said in found.objective_rows(phase)])
         if found.legend():
+            add("text", "In them,")
             self.blocks.bullets([f"{letters} is {words}" for letters, words in found.legend()])
         add("code", "\n".join(found.code))
         for network in found.networks:
