@@ -43,7 +43,7 @@ def card(run: Run, config: dict[str, Any], found: RunSummary) -> Section:
         "device": _device(resolved),
         "seed": config.get("options", {}).get("seed"),
         "animekit": config.get("animekit"),
-        "on disk": f"{size(found.bytes)}, last written {age(found.age)} ago",
+        "on disk": f"{size(found.bytes)}, last written {_ago(found.age)}",
     }
     section.values = {
         "id": run.id,
@@ -144,6 +144,11 @@ def hashes(run: Run) -> list[tuple[str, str]]:
         if path.is_file():
             found.append((path.relative_to(run.path).as_posix(), sha256_of(path)))
     return found
+
+
+def _ago(seconds: float) -> str:
+    words = age(seconds)
+    return "just now" if words == "now" else f"{words} ago"
 
 
 def _rank(item: tuple[str, Any]) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from animekit.comparison.numbers import gather, shown
 from animekit.comparison.same_noise import same_noise
 from animekit.config import show
 from animekit.errors import AnimekitError
+from animekit.explanation.explain import explain
+from animekit.explanation.result import COLUMNS
 from animekit.images.figures import curve_images, read
 from animekit.images.layout import grid
 from animekit.plugins import Registry
@@ -58,31 +59,32 @@ class Author:
         add("box", "describe the model in your own words: generator, discriminator, objectives.")
 
     def _describe(self, run: Run) -> None:
-        """Write the objective, networks and parameters of a run's model."""
+        """Write what a run's model minimises, how it learns, its layers and its parameters."""
         add, config = self.blocks.add, run.config
         name = str(config.get("model"))
-        model = self.registry.find("model", name)
         preset = f", preset {config['preset']}" if config.get("preset") else ""
-        add("text", f"Model {name}{preset}" + (f": {model.summary()}" if model else "."))
-        if model is not None and model.notes:
-            add("text", f"Losses: {model.notes}")
-        params = config.get("params", {})
-        rows = [(key, show(value)) for key, value in params.items() if value not in (None, [], "")]
-        self.blocks.table([("parameter", "value"), *rows])
         try:
-            loaded = Drawing(run, self.registry, self.checkpoint, self.threads).loaded
+            found = explain(run, registry=self.registry)
         except AnimekitError as error:
-            add("text", f"Networks: not shown ({error.message}).")
+            add("text", f"Model {name}{preset}.")
+            self._missing(f"objectives and layers of {run.id}: {error.message}")
             return
-        for title, network in loaded.model.named_children():
-            layers = [
-                (place or title, type(each).__name__, f"{_count(each):,}")
-                for place, each in network.named_modules()
-                if not list(each.children())
-            ]
-            if _count(network):
-                add("h3", f"{title}: {_count(network):,} parameters")
-                self.blocks.table([("layer", "kind", "parameters"), *layers])
+        add("text", f"Model {name}{preset}: {found.summary}")
+        for phase in found.objectives:
+            add("text", f"Objective of {phase}, the sum of:")
+            self.blocks.bullets([f"{term}: {said}" for term, said in found.objective_rows(phase)])
+        if found.legend():
+            add("text", "In them,")
+            self.blocks.bullets([f"{letters} is {words}" for letters, words in found.legend()])
+        add("code", "\n".join(found.code))
+        for network in found.networks:
+            add("h3", f"{network.name}: {network.parameters:,} parameters")
+            self.blocks.table([COLUMNS, *found.layer_rows(network)])
+        if found.notes:
+            add("text", f"How to read its losses: {found.notes}")
+        if found.paper is not None:
+            paper = found.paper
+            add("text", f"{paper.authors}, {paper.year}: {paper.title}. {paper.link}")
 
     def _results(self) -> None:
         add, main = self.blocks.add, self.group.main
@@ -265,7 +267,3 @@ class Author:
         """Say in the text and to whoever writes it what is still to be made."""
         self.blocks.add("text", f"Missing: {words}.")
         self.open_points.append(words)
-
-
-def _count(network: Any) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

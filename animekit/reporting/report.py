@@ -9,6 +9,7 @@ from typing import Any
 
 from animekit import plugins
 from animekit.errors import AnimekitError, CheckpointError, UsageError
+from animekit.explanation.explain import explain
 from animekit.files import write_atomic
 from animekit.images.figures import PageFigure, read
 from animekit.images.page import may_replace_page, render
@@ -126,7 +127,7 @@ class _Writer:
         run, config, registry = self.run, self.config, self.drawing.registry
         self.tell("reading the run")
         sections = [
-            card(run, config, self.summary),
+            self._once("card", self._card),
             self._once("faces", self._faces),
             stored.timeline(run, longest, frames),
             self._once("curves", lambda: stored.curves(run, config, registry)),
@@ -147,6 +148,16 @@ class _Writer:
             self.tell(f"drawing {name}")
             self.drawn[name] = make()
         return self.drawn[name]
+
+    def _card(self) -> Section:
+        """Return the card, with what the model minimises and its layers."""
+        section = card(self.run, self.config, self.summary)
+        section.attempt(
+            "model",
+            lambda: explain(self.run, registry=self.drawing.registry),
+            "objectives and layers",
+        )
+        return section
 
     def _faces(self) -> Section:
         """Return the first 25 seeds beside real images, or what a translator made."""

@@ -12,6 +12,7 @@ from animekit.comparison.compare import Comparison, choose, compare
 from animekit.errors import UnusableError, UsageError
 from animekit.plugins import Registry
 from animekit.runs.run import Run
+from tests.browser import seen_at
 from tests.html_page import HtmlPage
 
 Tiny = Callable[..., Run]
@@ -66,6 +67,11 @@ def test_the_page_needs_nothing_from_elsewhere(compared: Comparison) -> None:
     assert page.all("img")
     assert all(str(each["src"]).startswith("data:image/webp;base64,") for each in page.all("img"))
     compared.save()  # over its own page
+
+
+def test_the_page_of_a_comparison_fits_a_phone(compared: Comparison, tmp_path: Path) -> None:
+    page = compared.save(tmp_path / "c.html")
+    assert seen_at(page, 390, tmp_path) == (True, 2)  # a timeline each
 
 
 def test_two_to_twelve_runs_are_compared(tiny: Tiny, registry: Registry, tmp_path: Path) -> None:

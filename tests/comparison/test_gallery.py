@@ -11,6 +11,7 @@ import pytest
 from animekit.comparison.gallery import gallery
 from animekit.errors import NotFoundError
 from animekit.runs.run import Run
+from tests.browser import seen_at
 from tests.html_page import HtmlPage
 
 
@@ -24,6 +25,7 @@ def test_every_run_has_a_card_a_damaged_one_too(tiny: Callable[..., Run], tmp_pa
     assert page.text.index("0002-gan-spoilt") < page.text.index(run.id)
     assert "damaged" in page.text and "compare-0001-0002.html" in page.text
     assert len(page.all("img")) == 2
+    assert seen_at(runs / "index.html", 390, tmp_path)[0]
     elsewhere = gallery(runs, tmp_path / "else" / "g.html", states=["finished"])
     assert "0002-gan-spoilt" not in elsewhere.read_text("utf-8")
     with pytest.raises(NotFoundError, match="in this state"):

@@ -65,6 +65,8 @@ def test_all_headings_of_the_course_stand_in_both_forms(
     for path in pictures:
         assert f"(figures/{path.name})" in text.read_text("utf-8")
     assert "25 images of 0001-gan-discs32" in read.text
+    assert "real: -E[log s(D(x))]" in read.text  # the objective, as `explain` says it
+    assert "| layer | kernel | stride | output | parameters |" in text.read_text("utf-8")
 
 
 def test_a_students_own_words_are_never_lost(written: Assignment, tmp_path: Path) -> None:

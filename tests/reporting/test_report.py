@@ -78,8 +78,8 @@ def test_what_a_folder_lacks_is_said_and_spoils_nothing_else(
     run = copied("plain")
     for name in ("checkpoints", "samples"):
         shutil.rmtree(run.path / name)
-    for name in ("weights.jsonl", "times.jsonl"):
-        (run.path / name).unlink()
+    for path in run.path.glob("*.jsonl"):
+        path.unlink()
     (run.path / "metrics.jsonl").write_text('{"step": 1, "seconds": 2.0}\n')
     (run.path / "log.txt").write_text("2026-01-01 00:00:00 step 3 rollback: not finite\n")
     found = report(run, registry=registry)
