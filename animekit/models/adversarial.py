@@ -214,10 +214,7 @@ class AdversarialModel(Model):
         return (images, labels) if self.memory is None else self.memory.exchange(images, labels)
 
     def told_of_real(self, real: Batch, fake: Batch) -> Tensor | None:
-        """Return the labels beside which D sees real images.
-
-        They are those that this step asks for; past fakes have others.
-        """
+        """Return the labels beside which D sees real images: past fakes have others."""
         return fake.labels if real.target is None else real.target
 
     def critic(self, labels: Tensor | None) -> losses.Discriminator:

@@ -55,6 +55,8 @@ class Watch:
         self.score: float | None = None
         self.told: set[str] = set()
         for row in rows:
+            if "step" not in row:
+                continue  # of another program, which may hold anything
             self._count(row)
             self.told |= {key.removeprefix(ALARM) for key in row if key.startswith(ALARM)}
 

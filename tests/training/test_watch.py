@@ -73,7 +73,8 @@ def test_a_watch_made_from_the_reports_goes_on_as_the_one_that_wrote_them() -> N
         first = Watch(3)
         written: list[dict[str, float]] = []
         for row, said in zip(rows[:cut], verdicts[:cut], strict=True):
-            written.append({**row, **{each.key: 1.0 for each in first.read(row, said)}})
+            alarms = {each.key: 1.0 for each in first.read(row, said)}
+            written += [{"step": 1.0, **row, **alarms}, {"of": "another program"}]  # type: ignore[dict-item]
         again = Watch(3, written)
         rest = [again.read(r, v) for r, v in zip(rows[cut:], verdicts[cut:], strict=True)]
         assert rest == straight[cut:]

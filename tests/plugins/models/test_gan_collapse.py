@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import animekit
 from animekit import plugins
 from animekit.models.adversarial_params import AdversarialParams
+from animekit.models.collapse import Verdict
 from animekit.training.recipe import make_recipe, presets_of
 from animekit_plugins.models.gan import GAN
 
@@ -43,3 +46,25 @@ def test_a_cure_keeps_networks_rates_and_steps(cure: str) -> None:
     assert changed == CURES[cure]
     assert not changed & RECORDED
     assert sick.keys() >= RECORDED and sick["steps"] is not None
+
+
+def verdict_of(preset: str, data: str | Path, seed: int, runs: Path) -> Verdict:
+    run = animekit.train("gan", data, preset=preset, seed=seed, threads=1, runs=runs)
+    found = animekit.evaluate(run, metrics=["ms_ssim", "ndb"], num=500, repeats=1, threads=1)
+    (verdict,) = found.verdicts.values()
+    return verdict
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_it_collapses_on_drawn_faces(seed: int, tmp_path: Path) -> None:
+    verdict = verdict_of("collapse", "synthetic:4000", seed, tmp_path)
+    assert verdict.level == "collapse", verdict.text
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_it_collapses_on_real_faces(seed: int, shared_data: Path, tmp_path: Path) -> None:
+    verdict = verdict_of("collapse", shared_data / "mlds_faces" / "faces", seed, tmp_path)
+    assert verdict.level == "collapse", verdict.text
