@@ -114,9 +114,9 @@ class Ablation(Printed):
         one, base = outcome.values.get(key), self.base.values.get(key)
         if one is None or base is None or one.value is None or base.value is None:
             return None
-        spreads = one.spread, base.spread
-        known = None not in spreads  # of one seed that was measured once, some numbers have none
-        return one.value - base.value, math.hypot(*spreads) if known else 0.0
+        if one.spread is None or base.spread is None:  # of one seed that was measured once
+            return one.value - base.value, 0.0
+        return one.value - base.value, math.hypot(one.spread, base.spread)
 
     def judge(self, outcome: Outcome, key: str) -> Judgement:
         """Say whether a number is better than the base's by over two deviations.
