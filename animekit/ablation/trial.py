@@ -197,7 +197,7 @@ def _train(
             return
         every: dict[str, Any] = _every(_whole(state, budget, target))
         shared: dict[str, Any] = {**machine, "registry": registry, "runs": trial.runs}
-        clock = Stopwatch(trial, state, tell)
+        clock = Clock(trial, state, tell)
         if run is not None:
             train(trial.model, resume=run.path, steps=target, loggers=[clock], **every, **shared)
         else:
@@ -282,7 +282,7 @@ def _measured(trial: Trial, registry: Registry, machine: Mapping[str, Any]) -> d
     }
 
 
-class Stopwatch(Logger):
+class Clock(Logger):
     """Counts the seconds of the processor, and keeps them by checkpoint.
 
     A GPU works while the processor waits: there the seconds are those of the clock on the wall.

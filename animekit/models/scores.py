@@ -18,7 +18,7 @@ Scores = tuple[Tensor, Tensor]
 
 
 def keep_scores(batch: Batch, real: Batch, fake: Batch) -> None:
-    """Keep with a batch what D said of its real and fake images, if an objective left it."""
+    """Keep with a batch what D said of real and fake, if an objective left it."""
     for name, side in (("on_real", real), ("on_fake", fake)):
         if side.scores is not None:
             batch.kept[name] = side.scores

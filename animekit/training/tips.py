@@ -20,7 +20,7 @@ OPPOSITE = "none:"
 
 @dataclass(frozen=True)
 class TipChange:
-    """One parameter of a tip: what it was, what it becomes, and whether something kept it."""
+    """One parameter of a tip: what it was, what it becomes, what kept it."""
 
     tip: str
     title: str
@@ -94,7 +94,7 @@ def tip_params(
 def with_tips(
     model: type[Model], layers: Sequence[Layer]
 ) -> tuple[list[Layer], tuple[TipChange, ...]]:
-    """Return layers with those of the tips that the strongest names, and what they change.
+    """Return layers with those of the tips that the strongest names, and the changes.
 
     Tips stand right under the layer that names them: what a user sets beside them is stronger.
     """

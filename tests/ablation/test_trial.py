@@ -13,7 +13,7 @@ import pytest
 from animekit.ablation import trial as trials
 from animekit.ablation.request import Budget, Measure
 from animekit.ablation.result import Ablation
-from animekit.ablation.trial import State, Stopwatch, Trial, do, is_done
+from animekit.ablation.trial import State, Clock, Trial, do, is_done
 from animekit.errors import CheckpointError, Stopped, UnusableError
 from animekit.plugins import Registry
 from animekit.runs.checkpoint import steps_of
@@ -71,7 +71,7 @@ def test_a_larger_budget_goes_on_and_another_measure_trains_nothing(
     assert told == ["measuring"] and state.measured["n"] == 10
 
 
-class _Cut(Stopwatch):
+class _Cut(Clock):
     """A clock that stops its training at a step, as a signal would."""
 
     def log(self, step: int, stats: dict[str, float]) -> None:
@@ -96,7 +96,7 @@ def test_what_was_cut_goes_on_where_it_was_to_the_same_end(
     do(whole, registry)
     trial = make(Budget(steps=4))
     with monkeypatch.context() as patch:
-        patch.setattr(trials, "Stopwatch", _Cut)
+        patch.setattr(trials, "Clock", _Cut)
         with pytest.raises(Stopped):
             do(trial, registry)
     state = State.of(trial)
@@ -125,7 +125,7 @@ def test_seconds_of_the_processor_end_a_training(
 def test_the_clock_goes_on_from_the_checkpoint_that_is_gone_on_from(done: Ablation) -> None:
     trial = done.plan.trials[0]
     state = replace(State.of(trial), clock={"1": 5.0, "3": 50.0, "9": 500.0})
-    clock = Stopwatch(trial, state, lambda words, share: None)
+    clock = Clock(trial, state, lambda words, share: None)
     clock.start(trial.run(), trial.run().config)
     assert 50.0 <= state.seconds < 60.0, "step 3 is the newest checkpoint there is"
     assert isinstance(clock, Logger)
