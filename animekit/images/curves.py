@@ -40,7 +40,10 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
-    "legend.frameon": False,
+    "legend.frameon": True,
+    "legend.framealpha": 0.8,
+    "legend.edgecolor": "none",
+    "legend.facecolor": "white",
     "legend.fontsize": 7.5,
     "svg.hashsalt": "animekit",
 }
@@ -159,7 +162,7 @@ def _draw(axes: Axes, panel: Panel, smooth: float, *, first: bool) -> None:
     else:
         axes.locator_params(axis="x", nbins=5)
     if axes.get_legend_handles_labels()[1]:
-        shares: dict[str, Any] = {"loc": "lower left", "ncols": 3, "frameon": True}
+        shares: dict[str, Any] = {"loc": "lower left", "ncols": 3}
         axes.legend(**(shares if panel.kind == "shares" else {"loc": "best"}))
 
 

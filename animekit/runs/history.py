@@ -88,7 +88,7 @@ def read_history(run: Run) -> History:
         for key, value in row.items():
             if key.startswith(FLOOR):
                 floors[key.removeprefix(FLOOR)] = value
-            elif key != "step" and not key.startswith(ALARM):
+            elif ("/" in key and not key.startswith(ALARM)) or key in COUNTED:
                 points.setdefault(key.removeprefix(EVALUATION), {})[step] = float(value)
     series = {
         key: Series(*zip(*sorted(found.items()), strict=True)) for key, found in points.items()

@@ -71,7 +71,7 @@ def test_a_run_without_files_has_an_empty_history(tmp_path: Path) -> None:
 
 
 def test_lines_of_strangers_are_passed_over(tmp_path: Path) -> None:
-    odd = [{"lr": 3}, {"step": "x", "d/adv": 1}, {"step": 1, "d/adv": 2.0}]
+    odd = [{"lr": 3}, {"step": "x", "d/adv": 1}, {"step": 1, "d/adv": 2.0, "lr": 3}]
     huge = "2026-01-01 10:00:00 step " + "9" * 5000 + " resume: no\n\xff\n"
     history = read_history(run_of(tmp_path, [dict(row) for row in odd], huge))
     assert history.series == {"d/adv": Series((1,), (2.0,))} and history.marks == ()
