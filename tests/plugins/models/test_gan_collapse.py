@@ -56,13 +56,15 @@ def verdict_of(preset: str, data: str | Path, seed: int, runs: Path) -> Verdict:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_collapses_on_drawn_faces(seed: int, tmp_path: Path) -> None:
-    verdict = verdict_of("collapse", "synthetic:4000", seed, tmp_path)
+    verdict = verdict_of("collapse", "synthetic:1200", seed, tmp_path)
     assert verdict.level == "collapse", verdict.text
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.data
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_collapses_on_real_faces(seed: int, shared_data: Path, tmp_path: Path) -> None:
