@@ -117,7 +117,7 @@ def gather(runs: Sequence[Run]) -> Numbers:
         folder for run in runs for folder in (run.path / "eval").glob("[0-9][0-9][0-9][0-9]*")
     ]
     folders.sort(key=_age)
-    found = [[next(read_record(folder, run.id), None) for run in runs] for folder in folders]
+    found = [[next(read_record(folder, run), None) for run in runs] for folder in folders]
     together = [row for row in found if all(each is not None for each in row)]
     chosen: list[Record | None]
     if together:

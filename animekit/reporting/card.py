@@ -65,7 +65,9 @@ def data(run: Run, config: dict[str, Any]) -> Section:
     section, facts = Section("data"), config.get("data", {})
     skipped = facts.get("skipped")
     reasons = Counter(
-        str(each[1]) for each in skipped or () if isinstance(each, list) and len(each) == 2
+        str(each[1])
+        for each in (skipped if isinstance(skipped, list) else ())
+        if isinstance(each, list) and len(each) == 2
     )
     section.values = {
         "facts": {

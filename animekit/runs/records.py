@@ -70,15 +70,17 @@ class Record:
 def records(run: Run) -> list[Record]:
     """Return what evaluations stored of a run, the newest last."""
     folders = sorted((run.path / "eval").glob("[0-9][0-9][0-9][0-9]*"))
-    return [each for folder in folders for each in read_record(folder, run.id)]
+    return [each for folder in folders for each in read_record(folder, run)]
 
 
-def read_record(folder: Path, run: str) -> Iterator[Record]:
+def read_record(folder: Path, run: Run) -> Iterator[Record]:
     """Yield what the record in a folder says of a run, if it does."""
     try:
         found = read_json(folder / RECORD, "record of an evaluation")
         columns = found["columns"]
-        place = next(i for i, each in enumerate(columns) if i and each.get("run") == run)
+        own = folder.parent.parent == run.path  # whose first contender it is, by whatever name
+        named = (i for i, each in enumerate(columns) if i and each.get("run") == run.id)
+        place = next(named, 1 if own else len(columns))
         record = found["provenance"]
         real = record["real"]
         shared = f"{real.get('fingerprint') or real.get('name')}, {record['size']} px"

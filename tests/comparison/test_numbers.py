@@ -78,6 +78,13 @@ def test_an_evaluation_of_all_goes_before_a_newer_one_of_each(tmp_path: Path) ->
     assert [record.numbers["swd"].value for record in records(one)] == [1.0, 2.0]
 
 
+def test_a_run_that_was_renamed_keeps_its_numbers(tmp_path: Path) -> None:
+    run = Run.create("gan", "a", {"model": "gan"}, tmp_path)
+    evaluation(run.path / "eval" / "0001", 10, **{run.id: 1.0})
+    renamed = Run(run.path.rename(tmp_path / "0009-gan-mine"))
+    assert [record.numbers["swd"].value for record in records(renamed)] == [1.0]
+
+
 def test_what_was_not_measured_alike_is_said(tmp_path: Path) -> None:
     one, two = (Run.create("gan", name, {"model": "gan"}, tmp_path) for name in "ab")
     (note,) = gather([one, two]).notes

@@ -91,6 +91,19 @@ def test_what_a_folder_lacks_is_said_and_spoils_nothing_else(
     assert [each["id"] for each in HtmlPage(found.html).all("section")] == list(TITLES)
 
 
+def test_odd_values_of_a_run_are_no_bug(copied: Callable[[str], Run], registry: Registry) -> None:
+    import json
+
+    run = copied("plain")
+    config = {**run.config, "spec": {"size": "x"}, "data": {"skipped": 5, "used": "a"}}
+    for key in ("resolved", "environment", "origins", "preset"):
+        config.pop(key)
+    config["options"].pop("steps")
+    (run.path / "config.json").write_text(json.dumps(config))
+    found = report(run, registry=registry)
+    assert found.summary.state == "damaged" and len(found.sections) == len(TITLES)
+
+
 def test_hostile_values_of_a_run_are_text(copied: Callable[[str], Run], registry: Registry) -> None:
     import json
 
