@@ -140,7 +140,7 @@ def make_plan(request: AblateRequest, *, timed: bool = False) -> AblatePlan:
     planned = []
     for variant in variants:
         with _naming(variant):
-            each = base if not variant.values else _planned(request, variant)
+            each = base if not variant.values else _noted(_planned(request, variant), base)
             planned.append(_tried(request, each, TIMED if timed else 0))
     folder = request.out or FOLDER / _folder_name(base)
     trials = tuple(
@@ -205,6 +205,16 @@ def _planned(request: AblateRequest, variant: Variant) -> Planned:
         values["data"] = _cleaned_or_raw(recipe.options.data, on)
         recipe = resolved()
     return Planned(variant, recipe, values, origins, tuple(notes))
+
+
+def _noted(each: Planned, base: Planned) -> Planned:
+    """Return a variant with a word where it is what the base is."""
+    if identity_of(each.recipe) != identity_of(base.recipe):
+        return each
+    note = "it changes nothing of this base"
+    if TIP in each.variant.values:
+        note += f", which follows it already; --tip none:{each.variant.values[TIP]} is the opposite"
+    return replace(each, notes=(*each.notes, note))
 
 
 def _known_to(cls: type[Model], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -82,6 +82,14 @@ def test_a_tip_is_a_variant_that_is_stronger_than_the_base(planned: Plan) -> Non
     assert five.recipe.params != base.recipe.params
 
 
+def test_a_tip_that_the_base_follows_is_named(planned: Plan) -> None:
+    plan = planned(tips="3,9")
+    assert plan.notes == (
+        "tip 3: it changes nothing of this base, which follows it already; --tip none:3 is the"
+        " opposite",
+    )
+
+
 def test_time_is_told_where_it_is_the_budget_or_was_measured(planned: Plan) -> None:
     axes = {"gp_weight": [1.0]}
     assert planned(axes=axes, steps=None, seconds=5.0, seeds="0,1").seconds == 20.0
