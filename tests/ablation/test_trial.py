@@ -13,7 +13,7 @@ import pytest
 from animekit.ablation import trial as trials
 from animekit.ablation.request import Budget, Measure
 from animekit.ablation.result import Ablation
-from animekit.ablation.trial import State, Clock, Trial, do, is_done
+from animekit.ablation.trial import Clock, State, Trial, do, is_done
 from animekit.errors import CheckpointError, Stopped, UnusableError
 from animekit.plugins import Registry
 from animekit.runs.checkpoint import steps_of
