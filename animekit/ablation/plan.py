@@ -20,11 +20,12 @@ from animekit.ablation.variants import (
     RAW,
     TIP,
     Variant,
+    cleaned_or_raw,
     expand,
+    is_raw,
 )
 from animekit.config import show
-from animekit.data.manifest import newest_manifest
-from animekit.errors import AnimekitError, ConfigError, NotFoundError, UsageError
+from animekit.errors import AnimekitError, ConfigError, NotFoundError
 from animekit.files import cores
 from animekit.foreign import parse_json
 from animekit.models.base import Model
@@ -135,7 +136,7 @@ def make_plan(request: AblateRequest, *, timed: bool = False) -> AblatePlan:
     base = _planned(request, Variant("base"))
     known = {**base.recipe.params.model_dump(), **base.recipe.options.model_dump()}
     known |= {MODEL: base.recipe.model.name, PRESET: base.recipe.preset}
-    known |= {ON: RAW if _is_raw(base.recipe.options.data) else CLEANED}
+    known |= {ON: RAW if is_raw(base.recipe.options.data) else CLEANED}
     variants = expand(request.tips, request.axes, request.variants, known, grid=request.grid)
     planned = []
     for variant in variants:
@@ -202,7 +203,7 @@ def _planned(request: AblateRequest, variant: Variant) -> Planned:
 
     recipe = resolved()
     if on is not None:
-        values["data"] = _cleaned_or_raw(recipe.options.data, on)
+        values["data"] = cleaned_or_raw(recipe.options.data, on)
         recipe = resolved()
     return Planned(variant, recipe, values, origins, tuple(notes))
 
@@ -233,20 +234,6 @@ def _has_preset(cls: type[Model], preset: str | None, request: AblateRequest) ->
     except NotFoundError:
         return False
     return True
-
-
-def _is_raw(data: str) -> bool:
-    return data.startswith(f"{RAW}:")
-
-
-def _cleaned_or_raw(data: str, on: str) -> str:
-    """Return the data with what their cleaning rejected, or without it."""
-    place = data.removeprefix(f"{RAW}:")
-    if newest_manifest(place) is None:
-        raise UsageError(
-            f"{place} was never cleaned: raw and cleaned are the same", f"animekit clean {place}"
-        )
-    return f"{RAW}:{place}" if on == RAW else place
 
 
 def _tried(request: AblateRequest, each: Planned, measure: int) -> Planned:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
 from animekit.config import Params, parse_value, show
+from animekit.data.manifest import newest_manifest
 from animekit.errors import UsageError
 
 BASE = "base"
@@ -152,3 +153,18 @@ def fields_of(*schemas: type[Params]) -> dict[str, Any]:
         for name, each in schema.model_fields.items():
             found.setdefault(name, each)
     return found
+
+
+def is_raw(data: str) -> bool:
+    """Say whether data are named as they were before cleaning."""
+    return data.startswith(f"{RAW}:")
+
+
+def cleaned_or_raw(data: str, on: str) -> str:
+    """Return the data with what their cleaning rejected, or without it."""
+    place = data.removeprefix(f"{RAW}:")
+    if newest_manifest(place) is None:
+        raise UsageError(
+            f"{place} was never cleaned: raw and cleaned are the same", f"animekit clean {place}"
+        )
+    return f"{RAW}:{place}" if on == RAW else place

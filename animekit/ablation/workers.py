@@ -122,6 +122,7 @@ def _beside(plan: AblatePlan, left: Sequence[Trial], tell: Told) -> None:
         finally:
             for each in going:  # a second Ctrl-C
                 each.process.kill()
+                each.process.wait()
                 each.log.close()
     if signals.received:
         raise signals.received(STOPPED, GO_ON)
