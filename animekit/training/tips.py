@@ -8,10 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from animekit.config import Layer, Params, resolve, show
 from animekit.errors import ConfigError
-from animekit.models.tips import TIPS
 
 if TYPE_CHECKING:
     from animekit.models.base import Model
+
+TIPS = {
+    1: "pixels in [-1, 1], and tanh at the end of G",
+    2: "a generator's loss that does not saturate",
+    3: "z from a sphere: normal, not uniform",
+    4: "batch norm, and real and fake images in batches of their own",
+    5: "no sparse gradients: leaky ReLU, no max pools",
+    6: "soft and noisy labels in D",
+    9: "Adam in G, SGD in D",
+    13: "noise on D's inputs, fading, and in G's layers",
+    14: "more updates of D than of G",
+    17: "dropout in G, in training and in pictures",
+}
+"""What each of the tips says, by its number in the list."""
 
 KEY = "tips"
 """The key that names tips in a file, in the environment and behind --set."""

@@ -58,6 +58,10 @@ class TwoStage(Model):
         for stage in (self.grey, self.colour):
             stage.validate()
 
+    def cautions(self) -> list[str]:
+        """Return what a user should know of either stage."""
+        return list(dict.fromkeys((*self.grey.cautions(), *self.colour.cautions())))
+
     def phases(self) -> list[Phase]:
         """Return "d" and "g" of the grey stage, "cd" and "cg" of the colour stage."""
         every = self.params.c_every

@@ -64,6 +64,16 @@ COMMANDS = [
     "evaluate faces --swd --ref faces --compare @",
     "reconstruct @",
     "reconstruct vae @",
+    "ablate gan --data @ --axis n_critic=1,2 --steps 1 -n",
+    "ablate gan --data faces --axis n_critic=1,2 --steps 1 -n --out @",
+    "explain @",
+    "explain gan --config @",
+    "explain gan --out @",
+    "report @",
+    "report --runs @",
+    "runs compare @ @",
+    "runs rm @",
+    "runs restore @",
     "transfer cyclegan @ faces",
     "transfer stargan hair @",
     "transfer @ hair faces",
@@ -131,6 +141,13 @@ def test_every_command_is_tried() -> None:
 
 
 CALLS: dict[str, Callable[[Any], Any]] = {
+    "ablate": lambda name: animekit.ablate("gan", name, steps=1, axes={"n_critic": [1, 2]}),
+    "plan_ablate": lambda name: animekit.plan_ablate(
+        "gan", name, steps=1, axes={"n_critic": [1, 2]}
+    ),
+    "compare": lambda name: animekit.compare([name, name]),
+    "explain": lambda name: animekit.explain(name),
+    "report": lambda name: animekit.report(name),
     "clean": lambda name: animekit.clean(name),
     "crop": lambda name: animekit.crop(name, "out"),
     "demo": lambda name: animekit.demo(f"file/{name}"),

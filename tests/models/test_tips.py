@@ -9,8 +9,8 @@ import pytest
 from animekit import plugins
 from animekit.errors import ConfigError
 from animekit.models.adversarial_params import AdversarialParams
-from animekit.models.tips import TIPS
 from animekit.testing.tiny import small_params, tiny_model, tiny_stepper
+from animekit.training.tips import TIPS
 
 MODELS = plugins.load().all("model")
 ADVERSARIAL = [name for name, cls in MODELS.items() if issubclass(cls.Params, AdversarialParams)]
