@@ -51,12 +51,16 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """Values against steps, under a name; `floor` is what they can reach at best."""
+    """Values against steps, under a name; `floor` is what they can reach at best.
+
+    `place` numbers its colour, by default its place in the panel.
+    """
 
     label: str
     steps: Sequence[float]
     values: Sequence[float]
     floor: float | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,8 @@ def _draw(axes: Axes, panel: Panel, smooth: float, *, first: bool) -> None:
 
 def _draw_lines(axes: Axes, panel: Panel, smooth: float) -> None:
     for number, curve in enumerate(panel.curves):
-        color = COLORS[number % len(COLORS)]
+        place = number if curve.place is None else curve.place
+        color = COLORS[place % len(COLORS)]
         few = len(curve.steps) <= FEW
         strong: dict[str, Any] = {"color": color, "linewidth": 1.5, "label": curve.label}
         if few or not smooth:
@@ -176,11 +181,18 @@ def _draw_lines(axes: Axes, panel: Panel, smooth: float) -> None:
             axes.plot(curve.steps, curve.values, **strong, **dots)
         else:
             axes.plot(curve.steps, curve.values, color=color, linewidth=0.7, alpha=0.3)
-            axes.plot(curve.steps, smoothed(curve.values, smooth), **strong)
+            axes.plot(curve.steps, _smooth_line(curve.values, smooth, log=panel.log), **strong)
     if panel.log:
         axes.set_yscale("log")
     elif panel.limits is None:
         _leave_out_outliers(axes, panel)
+
+
+def _smooth_line(values: Sequence[float], smooth: float, *, log: bool) -> np.ndarray:
+    """Return smoothed values, along the axis on which they are drawn."""
+    if log and min(values) > 0:
+        return np.exp(smoothed(np.log(values).tolist(), smooth))
+    return smoothed(values, smooth)
 
 
 def _leave_out_outliers(axes: Axes, panel: Panel) -> None:

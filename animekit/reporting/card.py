@@ -169,7 +169,8 @@ def _data_words(found: RunSummary, facts: dict[str, Any]) -> str:
 def _device(resolved: dict[str, Any]) -> str:
     words = [str(resolved[key]) for key in ("device", "precision") if resolved.get(key)]
     if resolved.get("threads"):
-        words.append(f"{resolved['threads']} threads")
+        count = resolved["threads"]
+        words.append(f"{count} thread" if count == 1 else f"{count} threads")
     return ", ".join(words)
 
 

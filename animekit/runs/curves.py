@@ -142,13 +142,16 @@ def _of_several(histories: Mapping[str, History]) -> list[Panel]:
     def keys(kind: str) -> dict[str, None]:
         return dict.fromkeys(key for each in histories.values() for key in getattr(each, kind))
 
+    places = {label: place for place, label in enumerate(histories)}  # a run keeps its colour
     wanted = [*keys("metrics"), *keys("losses"), *keys("measures")]
     found = []
     for key in wanted:
         if key.startswith(TIME):
             continue
         having = {label: each for label, each in histories.items() if key in each.series}
-        curves = [Curve(label, *each.series[key]) for label, each in having.items()]
+        curves = [
+            Curve(label, *each.series[key], place=places[label]) for label, each in having.items()
+        ]
         floors = {each.floors[key] for each in having.values() if key in each.floors}
         floor = floors.pop() if len(floors) == 1 else None
         found.append(Panel(key, curves, log=is_wide(curves), floor=floor))

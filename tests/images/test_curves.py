@@ -108,3 +108,10 @@ def test_matplotlib_is_imported_only_to_draw() -> None:
     code = "import sys, animekit.images.curves, animekit.cli; print('matplotlib' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"
+
+
+def test_what_is_drawn_by_powers_is_smoothed_by_powers() -> None:
+    values = [10.0**-power for power in range(9, -1, -1)]
+    figure = draw_curves([Panel("x", [Curve("a", range(10), values)], log=True)], smooth=0.2)
+    line = figure.axes[0].lines[-1].get_ydata()
+    assert np.allclose(line, values) and min(line) > 0  # a mean would lie far above, its ends below

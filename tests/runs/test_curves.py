@@ -86,3 +86,12 @@ def test_where_the_time_goes_is_shares_with_reports_on_top() -> None:
     parts = {f"time/{part}": Series((1,), (0.2 + n,)) for n, part in enumerate(("reports", "d"))}
     found = panels({"a": History({"d/grad": Series((1,), (1.0,)), **parts})})[-1]
     assert found.kind == "shares" and [curve.label for curve in found.curves] == ["d", "reports"]
+
+
+def test_a_run_keeps_its_colour_in_panels_that_not_all_have() -> None:
+    series = Series((1, 2, 3), (1.0, 2.0, 3.0))
+    one = History({"d/adv": series}, (), {})
+    other = History({"d/adv": series, "d/gp": series}, (), {})
+    found = {panel.title: panel.curves for panel in panels({"one": one, "other": other})}
+    assert [curve.place for curve in found["d/adv"]] == [0, 1]
+    assert [curve.place for curve in found["d/gp"]] == [1]
