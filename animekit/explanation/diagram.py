@@ -34,6 +34,8 @@ CELL = (1.75, 2.6)  # inches of a box with its words
 TALLEST, WIDEST = 1.15, 1.05  # inches of a box
 LINES = 5  # of words below a box
 LETTERS = 23  # in a line of words
+STAMPS = {".png": "Software\0animekit", ".svg": "<dc:title>animekit</dc:title>"}
+"""What near the top of a drawing says that animekit made it."""
 
 
 @dataclass(frozen=True)

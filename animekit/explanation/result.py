@@ -8,20 +8,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from animekit.errors import UnusableError, UsageError
-from animekit.explanation.diagram import save_diagram
+from animekit.errors import UsageError
+from animekit.explanation.diagram import STAMPS, save_diagram
 from animekit.explanation.layers import Network, by
 from animekit.explanation.rule import Update
 from animekit.files import write_atomic
+from animekit.images.page import refuse_others
 from animekit.images.write import write_errors
 from animekit.models.base import Paper
 from animekit.models.formulas import LEGEND
 from animekit.text import Printed
 
 COLUMNS = ("layer", "kernel", "stride", "output", "parameters")
-SUFFIXES = (".md", ".png", ".svg")
 MADE = "<!-- animekit explain -->"
 """First line of a Markdown file that animekit made."""
+MARKS = {".md": MADE, **STAMPS}
+"""What each kind of file begins with, so that it may be written again."""
 
 
 @dataclass(frozen=True)
@@ -145,24 +147,10 @@ class Explanation(Printed):
 
 def refuse(path: Path, *, overwrite: bool) -> None:
     """Refuse another ending, a folder, and a file that animekit did not make."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"{path} ends in none of {' '.join(SUFFIXES)}", "name it model.md, or .png"
-        )
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder", "name a file in it")
-    if path.exists() and not overwrite and not _is_ours(path):
-        raise UnusableError(
-            f"{path} exists and animekit did not make it",
-            "--yes replaces it; --out writes elsewhere",
-            code="file.exists",
-        )
-
-
-def _is_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(4096)
-    return MADE.encode() in head or b"animekit" in head
+    mark = MARKS.get(path.suffix.lower())
+    if mark is None:
+        raise UsageError(f"{path} ends in none of {' '.join(MARKS)}", "name it model.md, or .png")
+    refuse_others(path, mark, overwrite=overwrite)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ def test_a_file_of_somebody_else_and_another_ending_are_refused(
     found: Explanation, tmp_path: Path
 ) -> None:
     theirs = tmp_path / "notes.md"
-    theirs.write_text("mine", encoding="utf-8")
+    theirs.write_text("what I noted while I tried animekit", encoding="utf-8")
     picture = tmp_path / "photo.png"
     Image.new("RGB", (8, 8)).save(picture)
     for path in (theirs, picture):
