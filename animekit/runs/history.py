@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from animekit.foreign import BadLine, iterate_jsonl
 from animekit.runs import weights_log
-from animekit.runs.reports import ALARM, read_reports
+from animekit.runs.reports import ALARM, EVALUATION, FLOOR, read_reports
 from animekit.runs.run import Run
 from animekit.runs.weights_log import Histogram
 
-EVALUATION, FLOOR, TIME = "eval/", "floor/", "time/"
-"""How keys of metrics.jsonl begin that are a metric, what real images get, a share of the time."""
+TIME = "time/"
+"""How keys begin that are a share of the time."""
 TIMES = "times.jsonl"
 """The file of the shares of the time, which begin with TIME."""
 COUNTED = ("seconds", "images", "generator_updates", "img_s", "mem_gb", "epoch")

@@ -11,8 +11,8 @@ from typing import Any
 from animekit.foreign import BadLine, iterate_jsonl
 
 Report = dict[str, Any]
-ALARM = "alarm/"
-"""How the key of an alarm begins, which is 1 in a report in which it holds."""
+EVALUATION, FLOOR, ALARM = "eval/", "floor/", "alarm/"
+"""How keys begin of a metric, of what real images get, of an alarm (1 where it holds)."""
 
 
 @dataclass

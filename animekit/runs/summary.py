@@ -14,7 +14,7 @@ from typing import Any
 from animekit.errors import AnimekitError, UsageError
 from animekit.foreign import BadLine, iterate_jsonl
 from animekit.runs.names import RUNS, list_runs, number_of
-from animekit.runs.reports import Report, last_with
+from animekit.runs.reports import EVALUATION, FLOOR, Report, last_with
 from animekit.runs.run import Run
 from animekit.text import did_you_mean
 
@@ -176,12 +176,12 @@ def best_of(run: Run, rows: Iterable[Report]) -> dict[str, Best]:
     for row in rows:
         if "step" not in row:  # of another program, which may hold anything
             continue
-        floors |= {key[6:]: value for key, value in row.items() if key.startswith("floor/")}
-        last |= {k[5:]: (v, row["step"]) for k, v in row.items() if k.startswith("eval/")}
-        key = f"eval/{BEST}"
+        floors |= _named(row, FLOOR)
+        last |= {key: (value, row["step"]) for key, value in _named(row, EVALUATION).items()}
+        key = EVALUATION + BEST
         if key in row and row[key] < lowest.get(key, math.inf):
             lowest = row
-    last |= {k[5:]: (v, lowest["step"]) for k, v in lowest.items() if k.startswith("eval/")}
+    last |= {key: (value, lowest["step"]) for key, value in _named(lowest, EVALUATION).items()}
     for name, (value, step) in last.items():
         found[name] = Best(float(value), floors.get(name), step)
     for line in iterate_jsonl(run.path / "evaluations.jsonl", "evaluations"):
@@ -195,6 +195,11 @@ def best_of(run: Run, rows: Iterable[Report]) -> dict[str, Best]:
                 place = at if isinstance(at, int) else None
                 found[name] = Best(float(value), floor, place, "evaluate")
     return found
+
+
+def _named(row: Report, head: str) -> dict[str, Any]:
+    """Return the values of a report whose keys begin so, by the rest of the key."""
+    return {key.removeprefix(head): row[key] for key in row if key.startswith(head)}
 
 
 def is_held(run: Run) -> bool:

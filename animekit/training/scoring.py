@@ -9,7 +9,7 @@ from functools import cached_property
 from animekit.errors import AlarmError, AnimekitError, Stopped, UnusableError
 from animekit.models.collapse import YOUNG, Training, Verdict
 from animekit.plugins import Registry
-from animekit.runs.history import FLOOR
+from animekit.runs.reports import FLOOR
 from animekit.seeds import derive_seed
 from animekit.training import samples
 from animekit.training.job import TrainJob

@@ -17,9 +17,9 @@ from animekit.files import Progress
 from animekit.models import weights
 from animekit.plugins import Registry
 from animekit.runs import checkpoint
-from animekit.runs.history import EVALUATION
 from animekit.runs.lock import lock
 from animekit.runs.names import RUNS
+from animekit.runs.reports import EVALUATION
 from animekit.runs.run import Run, write_config
 from animekit.signals import StopSignals
 from animekit.training import samples

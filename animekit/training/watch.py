@@ -11,8 +11,8 @@ import numpy as np
 from animekit.images.look import Look
 from animekit.models.collapse import Training, Verdict, collapse
 from animekit.plugins import Registry
-from animekit.runs.reports import ALARM
-from animekit.training.judge import JudgeMetric
+from animekit.runs.reports import ALARM, EVALUATION, FLOOR
+from animekit.training.judge import KEY, JudgeMetric
 from animekit.training.reporter import rounded
 
 Trouble = Literal["collapse", "sure", "worse"]
@@ -24,7 +24,7 @@ SURE = 0.999
 """Accuracy of the discriminator from which it is called always right."""
 RISES = 3
 """Evaluations in a row, each worse than the one before, that are an alarm."""
-SCORE = "eval/swd_avg"
+SCORE = EVALUATION + KEY
 METRIC = "ms_ssim"
 
 
@@ -128,5 +128,7 @@ class Lookout:
             self.real, {}, numbers, {}, look=look, real_look=self.look, training=training
         )
         assert verdict is not None  # since MS-SSIM tells
-        row = {f"eval/{METRIC}": numbers[METRIC], "eval/twins": look.beside(self.look).twins}
-        return {**row, f"floor/{METRIC}": self.real[METRIC], "floor/twins": 1.0}, verdict
+        found = {METRIC: numbers[METRIC], "twins": look.beside(self.look).twins}
+        real = {METRIC: self.real[METRIC], "twins": 1.0}
+        row = {EVALUATION + key: value for key, value in found.items()}
+        return row | {FLOOR + key: value for key, value in real.items()}, verdict

@@ -15,8 +15,8 @@ from animekit.cli._console import Screen
 from animekit.cli._preview import preview
 from animekit.cli._progress import Beat, bar, moving_bar, time_left
 from animekit.config import Layer, resolve
-from animekit.runs.history import EVALUATION, FLOOR, TIME
-from animekit.runs.reports import ALARM
+from animekit.runs.history import TIME
+from animekit.runs.reports import ALARM, EVALUATION, FLOOR
 from animekit.text import number, sparkline
 from animekit.training.logger import Logger
 from animekit.training.recipe import TrainOptions
