@@ -15,18 +15,17 @@ from animekit.runs.run import Run
 OBJECTIVES = ("wgangp", "wgan", "lsgan", "gan")
 """What the course compares with, the first choice first."""
 TIPS = {
-    "output": 1,
+    "g_output": 1,
     "g_loss": 2,
     "z": 3,
     "d_norm": 4,
-    "mixed_batch": 4,
+    "d_batches": 4,
     "g_activation": 5,
     "d_activation": 5,
     "d_pool": 5,
     "g_upsample": 5,
     "real_label": 6,
     "fake_label": 6,
-    "soft_labels": 6,
     "label_flip": 6,
     "optimizer": 9,
     "d_optimizer": 9,
