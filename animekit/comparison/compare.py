@@ -22,7 +22,7 @@ from animekit.images.page import may_replace_page, refuse_others
 from animekit.images.write import write_errors
 from animekit.plugins import Registry
 from animekit.runs.history import History, read_history
-from animekit.runs.names import RUNS
+from animekit.runs.names import RUNS, list_runs
 from animekit.runs.run import Run
 from animekit.runs.summary import BEST, RunSummary, summary
 from animekit.text import Printed, duration
@@ -244,8 +244,6 @@ def _draw(found: Comparison, seeds: str | Sequence[int], **asked: Any) -> None:
 
 def choose(runs: Sequence[Run | Path | str], folder: Path = RUNS) -> list[Run]:
     """Return the runs that are meant, each once; the two newest where none is named."""
-    from animekit.runs.names import list_runs
-
     given = list(runs) or [Run(path) for path in list_runs(folder)[-2:]]
     found = [each if isinstance(each, Run) else Run(each, folder) for each in given]
     found = list({run.path.resolve(): run for run in found}.values())

@@ -16,6 +16,8 @@ BOOKKEEPING = frozenset(
     | {"log_every", "sample_every", "save_every", "keep_checkpoints", "eval_every", "eval_num"}
 )
 """Options that change no picture, or stand among the facts of data and machine."""
+RESOLVED = ("device", "precision", "threads", "compile")
+"""Options that count as what the machine made of them."""
 KINDS = ("recipe", "data", "parameter", "machine", "bookkeeping", "off")
 """What a key is of, what matters first.
 
@@ -70,12 +72,12 @@ def _values(config: Mapping[str, Any], registry: Registry | None) -> dict[tuple[
     }
     for key, value in _current(config.get("options", {}), TrainOptions).items():
         found["bookkeeping" if key in BOOKKEEPING else "recipe", key] = value
-    for key in ("data", "tags", "device", "threads", "precision", "compile"):
+    for key in ("data", "tags", *RESOLVED):
         found.pop(("bookkeeping", key), None)  # as they were resolved, below
     params = _schema(config, registry)
     for key, value in _current(config.get("params", {}), params).items():
         found["parameter", key] = value
-    for key in ("device", "precision", "threads", "compile"):
+    for key in RESOLVED:
         found["machine", key] = resolved.get(key)
     for key in ("torch", "cpu_capability"):
         found["machine", key] = machine.get(key)
