@@ -13,7 +13,8 @@ import numpy as np
 from animekit.ablation.plan import AblatePlan, Planned
 from animekit.ablation.trial import State, Trial
 from animekit.errors import PartialError
-from animekit.evaluation.result import CLOSE, Row, Value
+from animekit.evaluation.result import Row, Value
+from animekit.runs.records import CLOSE
 from animekit.text import Printed, number
 
 Judgement = Literal["better", "worse", "alike", "unknown"]

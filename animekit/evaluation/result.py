@@ -18,6 +18,7 @@ from animekit.evaluation.metric import SPREADS, Exhibit
 from animekit.files import write_atomic
 from animekit.gates import parse_gate
 from animekit.images.write import write_png
+from animekit.runs.records import is_apart
 from animekit.text import Printed
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FACES = ("faces_figure", "faces_own")  # of 25; the course's count goes before our own
 FOLDER = Path("evaluations")  # of the records of what is no run
-CLOSE = 2.0  # combined standard deviations under which a difference says nothing
 FROM_REAL = "_from_real"  # end of a gate's key: how far a number is from that of real images
 NO_NUMBER = "the metric gave no such number"
 Numbers = dict[str, float] | UnusableError
@@ -200,8 +200,7 @@ class Evaluation(Printed):
         one, two = (self.columns[each].values[key] for each in (first, second))
         if one.value is None or two.value is None:
             return None
-        spread = math.hypot(one.spread or 0.0, two.spread or 0.0)
-        return abs(one.value - two.value) > CLOSE * spread if spread else None
+        return is_apart(one.value - two.value, one.spread, two.spread)
 
     def reasons(self) -> list[str]:
         """Return a line for each reason for which numbers are undefined."""

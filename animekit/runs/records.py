@@ -16,6 +16,12 @@ RECORD = "evaluation.json"
 CLOSE = 2.0  # combined standard deviations under which a difference says nothing
 
 
+def is_apart(difference: float, one: float | None, two: float | None) -> bool | None:
+    """Say whether a difference is over two deviations; None without any spread."""
+    spread = math.hypot(one or 0.0, two or 0.0)
+    return abs(difference) > CLOSE * spread if spread else None
+
+
 @dataclass(frozen=True)
 class Measured:
     """One number of a run as an evaluation stored it.
@@ -41,8 +47,7 @@ class Measured:
             return None
         if self.value == other.value:
             return False
-        spread = math.hypot(self.spread or 0.0, other.spread or 0.0)
-        return abs(self.value - other.value) > CLOSE * spread if spread else None
+        return is_apart(self.value - other.value, self.spread, other.spread)
 
 
 @dataclass(frozen=True)
