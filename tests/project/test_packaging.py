@@ -55,6 +55,17 @@ def test_the_environment_has_the_pinned_torch() -> None:
     assert f"torch=={metadata.version('torch').partition('+')[0]}" in PINS
 
 
+def test_every_package_is_named_so_that_a_wheel_has_it() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    setuptools = tomllib.loads(text)["tool"]["setuptools"]
+    found = {
+        ".".join([name, *init.parent.relative_to(ROOT / folder).parts])
+        for name, folder in setuptools["package-dir"].items()
+        for init in (ROOT / folder).rglob("__init__.py")
+    }
+    assert sorted(found) == setuptools["packages"]
+
+
 def test_the_changelog_has_its_sections() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     unreleased = text.partition("## [Unreleased]\n")[2].partition("\n## ")[0]
