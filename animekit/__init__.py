@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from animekit.generation.reproduce import remake, reproduce
     from animekit.reporting.report import report
     from animekit.runs.run import Run
+    from animekit.setup.doctor import doctor
     from animekit.training.plan import plan
     from animekit.training.train import train
     from animekit.translation.transfer import transfer
@@ -47,6 +48,7 @@ _HOMES = {
     "compare": "animekit.comparison.compare",
     "crop": "animekit.cleaning.crop",
     "demo": "animekit.demonstration",
+    "doctor": "animekit.setup.doctor",
     "evaluate": "animekit.evaluation.evaluate",
     "explain": "animekit.explanation.explain",
     "generate": "animekit.generation.generate",
@@ -75,6 +77,7 @@ __all__ = [
     "compare",
     "crop",
     "demo",
+    "doctor",
     "evaluate",
     "explain",
     "generate",

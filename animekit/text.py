@@ -120,15 +120,16 @@ def sparkline(values: Sequence[float], width: int = 40, marks: str = "▁▂▃�
     return "".join(marks[round((value - least) * steps)] for value in values)
 
 
-def install_hint(extra: str) -> str:
-    """Return what to type for an optional part of animekit.
+def install_hint(extra: str = "") -> str:
+    """Return what to type for animekit's packages, with those of an optional part.
 
     The name on the package index is not ours: it is installed from its own folder.
 
     >>> install_hint("maps")
     'pip install -e ".[maps]" in the folder of animekit, where its pyproject.toml lies'
     """
-    return f'pip install -e ".[{extra}]" in the folder of animekit, where its pyproject.toml lies'
+    what = f'".[{extra}]"' if extra else "."
+    return f"pip install -e {what} in the folder of animekit, where its pyproject.toml lies"
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from animekit.cli import _failures, config, data, demo, models, plugins
+from animekit.cli import _failures, config, data, demo, doctor, models, plugins
 from animekit.cli._commands import Group
 from animekit.cli._console import Screen
 from animekit.cli._options import Session
@@ -44,6 +44,7 @@ COMMANDS = (
     models,
     config,
     plugins,
+    doctor,
 )  # in the order of the help
 LONG = 20.0  # seconds of a command, from which on a person asks what took so long
 TELL_THEMSELVES = ("train", "demo")  # while they work, what other programs take

@@ -12,8 +12,8 @@ from animekit.errors import UsageError
 
 GENERAL = "General"
 """The panel of what many commands share: the last one of every help."""
-
-
+OWN_SEEDS = "seeds"
+"""What `generate --interpolate` means without a value: the seeds of --seeds."""
 Valued = Mapping[str, tuple[str, str]]
 """Flags that may be typed with a value: the option that takes it, and a pattern of its values."""
 
@@ -168,4 +168,26 @@ class DefaultGroup(Group):
             known = {item.value for item in found}
             more = first.shell_complete(first.make_context(None, [], ctx, obj=ctx.obj), incomplete)
             found += [item for item in more if item.value not in known]
+        return found
+
+
+class OpenGroup(DefaultGroup):
+    """A group whose first command takes a word that is none: `plugins wgangp`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the first command's name before a word that is none."""
+        known = not args or args[0].startswith("-") or args[0] in self.commands
+        if not known and not (ctx.resilient_parsing and len(args) == 1):
+            args = [next(iter(self.commands)), *args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer what the first command takes, too."""
+        found = super().shell_complete(ctx, incomplete)
+        if not incomplete.startswith("-"):
+            first = next(iter(self.commands.values()))
+            context = first.make_context(None, [], ctx, obj=ctx.obj, resilient_parsing=True)
+            for each in first.get_params(context):
+                if each.param_type_name == "argument":
+                    found += each.shell_complete(context, incomplete)
         return found

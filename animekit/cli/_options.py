@@ -130,8 +130,6 @@ CONSENT = in_panel(
         option("no_input", bool, help="Never ask; fail instead."),
     ],
 )
-OWN_SEEDS = "seeds"
-"""What `generate --interpolate` means without a value: the seeds of --seeds."""
 SHARED = {parameter.name for parameter in (*CHANCE, *SETTINGS, *CONSENT)}
 Body = Callable[..., Any]
 
@@ -335,12 +333,13 @@ def command(
     body: Body,
     *own: Parameter,
     of: str = "",
+    title: str = "",
     cls: type[Command] = Command,
     renamed: Renamed | None = None,
     flags: PluginFlags | None = None,
 ) -> None:
-    """Register a function as a command of `app`; its docstring is the help."""
-    title = f"{of}.{name}" if of else name
+    """Register a function as a command of `app`; JSON answers call it `title`."""
+    title = title or f"{of}.{name}".lstrip(".")
     if flags is not None:
         TAKEN[flags.kind] = {flag for each in (*own, *EVERYWHERE) for flag in flags_of(each)}
         make = functools.partial(make_command, title, body, own, flags)

@@ -1,29 +1,48 @@
-"""`animekit plugins`: what is installed, what each part can be told, and what failed."""
+"""`animekit plugins`: what is installed, what each part can be told, what failed; new ones."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from animekit.cli._commands import OpenGroup
 from animekit.cli._console import Screen
-from animekit.cli._options import Common, argument, command, option
-from animekit.errors import NotFoundError
+from animekit.cli._options import CONSENT, Common, argument, command, option
+from animekit.errors import NotFoundError, PluginError
 
 if TYPE_CHECKING:
     from animekit.plugins import Component, PluginFailure, Registry
 
 OWN = [
     argument("name", help="Show what this plugin can be told."),
-    option("kind", str, metavar="KIND", help="Only model, dataset, check, metric or logger."),
+    option("kind", str, metavar="KIND", help="Only this kind: model, dataset, check, ..."),
     option("failures", bool, help="Only what failed, with its trace."),
+]
+NEW = [
+    argument("name", required=True, help="Its name, as people will type it: mean-colour."),
+    option("kind", str, metavar="KIND", help="What it is.", default="model"),
+    option("out", Path, "--out", "-o", metavar="DIR", help="Its folder (my_plugins)."),
+]
+CHECKED = [
+    argument("name", required=True, help="The plugin that is held to its contract."),
+    OWN[1],
+    option("where", str, metavar="WHERE", help="What a data set is opened with.", default=""),
 ]
 COLUMNS = ("name", "kind", "from", "state", "what it is")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command to the root."""
-    command(app, "plugins", plugins, *OWN)
+    """Add the group to the root; `animekit plugins NAME` shows one of them."""
+    group = typer.Typer(
+        cls=OpenGroup,
+        help="List the plugins and what they can be told, check them, begin a new one.",
+    )
+    command(group, "ls", plugins, *OWN, title="plugins")
+    command(group, "check", check, *CHECKED, of="plugins")
+    command(group, "new", new, *NEW, CONSENT[0], of="plugins")
+    app.add_typer(group, name="plugins")
 
 
 def plugins(
@@ -39,12 +58,58 @@ def plugins(
     registry = common.session.registry()
     if failures:
         return [_failure(common.screen, failure) for failure in registry.failures]
-    if name not in (None, "ls"):
+    if name is not None:
         return [_details(common.screen, registry, *one) for one in _find(registry, name, kind)]
     rows = [_row(registry, *one) for one in _all(registry, kind)]
     rows += [] if kind else [_broken(failure) for failure in registry.failures]
     common.screen.table(COLUMNS, [_cells(row) for row in rows])
     return rows
+
+
+def check(common: Common, name: str, kind: str | None, where: str) -> list[dict[str, Any]]:
+    """Hold a plugin to the contract of its kind, on drawn faces, as its tests would.
+
+    Examples
+      animekit plugins check wgangp
+      animekit plugins check mean-colour --plugins-dir my_plugins
+      animekit plugins check folder --where data/faces
+    """
+    from animekit.testing import check_plugin
+
+    registry, rows = common.registry(), []
+    for each, component in _find(registry, name, kind):
+        with common.screen.busy(f"checking {component.name}"):
+            try:
+                check_plugin(component, registry=registry, where=where)
+            except AssertionError as error:
+                hint = f"mend it in {registry.sources[component].module}; it is a {each}"
+                raise PluginError(str(error), hint, code="plugin.contract") from error
+        common.screen.say(f"{component.name}  {each}  keeps the contract")
+        rows.append(_row(registry, each, component))
+    return rows
+
+
+def new(common: Common, name: str, kind: str, out: Path | None) -> dict[str, Any]:
+    """Begin a plugin: a file that works, to be changed, and a test that passes.
+
+    Examples
+      animekit plugins new mean-colour --kind metric
+      animekit plugins new margin --kind model -o my_plugins
+      animekit plugins new pale --kind check -n
+    """
+    from animekit.setup.scaffold import FOLDER, new_plugin
+
+    folder = out or FOLDER
+    made = new_plugin(name, kind, folder, registry=common.registry(), dry_run=common.dry_run)
+    for path, words in zip(made, (f"a {kind} that works", "its contract, for pytest"), strict=True):
+        if common.dry_run:
+            common.screen.say(f"would write {path}  {words}")
+        else:
+            common.screen.made(path, "plugin", words)
+    if not common.dry_run:
+        common.screen.note(f"next: animekit plugins ls {name} --plugins-dir {folder}")
+        common.screen.note(f"      animekit plugins check {name} --plugins-dir {folder}")
+    return {"name": name, "kind": kind, "files": [str(path) for path in made]}
 
 
 def _all(registry: Registry, kind: str | None) -> list[tuple[str, type[Component]]]:

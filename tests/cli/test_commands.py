@@ -46,7 +46,12 @@ LEAVES = {
     "models import": CONSENT,
     "config show": SETTINGS,
     "config presets": [],
-    "plugins": [],
+    "config init": CONSENT,
+    "config validate": [],
+    "plugins ls": [],
+    "plugins check": [],
+    "plugins new": CONSENT[:1],
+    "doctor": [],
 }
 
 
@@ -78,6 +83,7 @@ def test_bare_animekit_prints_short_help_and_succeeds() -> None:
         "models",
         "config",
         "plugins",
+        "doctor",
     ]
 
 

@@ -15,6 +15,8 @@ from tests.support import call, keeps_its_schema
     [
         *("generate --num 2", "generate --each d --num 2", "runs", "runs show 1", "plugins"),
         *("plugins gan", "config show gan", "config presets", "runs show 9", "generate --nope"),
+        *("plugins check own", "plugins new mine --kind metric", "doctor", "config init gan"),
+        *("config init gan -n", "config validate runs/1/config.json"),
     ],
 )
 def test_json_answers_keep_the_schemas_of_the_package(words: str) -> None:

@@ -32,7 +32,8 @@ LAYERS: dict[str, int] = {
     # 7 and 8 are for rooms that stand on several verbs
     **dict.fromkeys(("comparison", "explanation"), 7),
     **dict.fromkeys(("ablation", "reporting"), 8),
-    **dict.fromkeys(("", "demonstration", "testing"), 9),  # "" is animekit/__init__.py
+    # "" is animekit/__init__.py
+    **dict.fromkeys(("", "demonstration", "setup", "testing"), 9),
     **dict.fromkeys(("__main__", "cli"), 10),
 }
 """How high each room and ground module of animekit/ stands; an import goes down, or stays."""

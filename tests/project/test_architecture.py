@@ -40,6 +40,7 @@ OTHER_VERBS = {  # public names that are no file of their own: what they belong 
     "remake": "generation/reproduce.py",  # names of version 0.1.0
     "like": "generation/recipe.py",
     "demo": "demonstration.py",
+    "doctor": "setup/doctor.py",
 }
 
 SCREEN = {"typer", "rich", "click"}

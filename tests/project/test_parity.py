@@ -28,12 +28,13 @@ from animekit.explanation.result import Explanation
 from animekit.generation.request import GenerateRequest
 from animekit.generation.result import Generated
 from animekit.reporting.report import Report
+from animekit.setup.doctor import Diagnosis
 from animekit.training.recipe import TrainOptions
 from animekit.translation.request import TransferRequest
 from tests.project.house import ROOT
 
 VERBS = (
-    *("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "demo"),
+    *("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "demo", "doctor"),
     *("ablate", "explain", "report"),
 )
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
@@ -46,6 +47,7 @@ RESULTS = {
     "report": Report,
     "ablate": Ablation,
     "explain": Explanation,
+    "doctor": Diagnosis,
     "make_reference": Reference,
 }
 OPEN: dict[str, Any] = {  # what calls take by way of **keywords

@@ -7,11 +7,10 @@ from typing import Any
 
 import typer
 
-from animekit.cli._commands import Command
+from animekit.cli._commands import OWN_SEEDS, Command
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
-    OWN_SEEDS,
     Common,
     argument,
     command,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animekit.cli._options import OWN_SEEDS, checkpoint_of
+from animekit.cli._commands import OWN_SEEDS
+from animekit.cli._options import checkpoint_of
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.recipe import check_pixels

@@ -1,0 +1,1 @@
+"""What is set up for a person: settings, new plugins, and a look at the machine."""
