@@ -19,6 +19,8 @@ from animekit.text import align, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+SHOWN = (".html", ".htm", ".png", ".svg", ".gif", ".jpg", ".jpeg", ".webp", ".mp4")
+"""Of what a browser shows, the first sort first."""
 WIDE = 1000  # columns of a pipe: nothing may be cut or wrapped there
 
 
@@ -105,6 +107,19 @@ class Screen:
         path = Path(path)
         sha256 = sha256_of(path) if path.is_file() else None  # a folder has none
         self.artifacts.append({"kind": kind, "path": str(path), "sha256": sha256})
+
+    def open_made(self) -> None:
+        """Open the page that was made in the browser, else the first picture or film."""
+        import webbrowser
+
+        paths = [Path(made["path"]) for made in self.artifacts]
+        shown = [path for path in paths if path.suffix.lower() in SHOWN and path.is_file()]
+        if not shown:
+            self.warn("there is nothing to open: no page or picture was made", "open")
+            return
+        first = min(shown, key=lambda path: SHOWN.index(path.suffix.lower()))
+        if not webbrowser.open(first.absolute().as_uri()):
+            self.warn(f"no browser was found to open {first}", "open")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write a table: aligned for people, a tab-separated record a line if plain."""

@@ -90,12 +90,7 @@ EVERYWHERE = in_panel(
         option("verbose", bool, "--verbose", "-v", help="Print the traces of failures too."),
         option("plain", bool, help="No escape codes, no boxes, tabs between columns."),
         option("no_color", bool, help="No colour."),
-        option(
-            "plugins_dir",
-            Path,
-            metavar="DIR",
-            help="Load the plugins in this folder too, as ANIMEKIT_PLUGINS_DIR does.",
-        ),
+        option("plugins_dir", Path, metavar="DIR", help="Load the plugins in this folder as well."),
     ],
 )
 CHANCE = in_panel(
@@ -130,7 +125,8 @@ CONSENT = in_panel(
         option("no_input", bool, help="Never ask; fail instead."),
     ],
 )
-SHARED = {parameter.name for parameter in (*CHANCE, *SETTINGS, *CONSENT)}
+OPEN = option("open", bool, panel=GENERAL, help="Open the page or picture in the browser.")
+SHARED = {"open", *(parameter.name for parameter in (*CHANCE, *SETTINGS, *CONSENT))}
 Body = Callable[..., Any]
 
 
@@ -169,6 +165,7 @@ class Common:
     dry_run: bool = False
     yes: bool = False
     no_input: bool = False
+    open: bool = False
 
     def may_ask(self) -> bool:
         """Say whether a question would reach a person."""
@@ -259,7 +256,10 @@ def share(
         if flags is not None:
             chosen = [each for each in summaries or () if values.pop(flags.parameter(each))]
             values[flags.kind + "s"] = chosen
-        return body(Common(session, screen, **common), **values)
+        answer = body(Common(session, screen, **common), **values)
+        if common.get("open") and not common.get("dry_run"):
+            screen.open_made()
+        return answer
 
     listed = list(own)
     if flags is not None:

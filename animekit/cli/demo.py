@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import CHANCE, CONSENT, Common, command, option
+from animekit.cli._options import CHANCE, CONSENT, OPEN, Common, command, option
 from animekit.text import printable
 
 OWN = [
@@ -19,7 +19,7 @@ OWN = [
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "demo", demo, *OWN, *CHANCE, *CONSENT)
+    command(app, "demo", demo, *OWN, *CHANCE, *CONSENT, OPEN)
 
 
 def demo(common: Common, minutes: float | None, out: Path) -> Any:

@@ -19,7 +19,7 @@ from animekit.errors import DataError, Stopped
 from animekit.plugins import Registry
 from animekit.runs.run import Run
 from animekit.training.recipe import TrainOptions
-from tests.support import problems
+from tests.support import call, problems
 
 ALIASES = {"d/wasserstein": "-w_est", "d/gp": "gp"}
 
@@ -328,3 +328,41 @@ def test_a_schema_of_answers_can_be_broken() -> None:
         "$[1]: True is not of type 'integer'"
     ]
     assert problems("models.ls", {}) != []
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Take note of what the browser is told to open."""
+    found: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: bool(found.append(url)) or True)
+    return found
+
+
+def test_open_shows_the_page_before_the_pictures(opened: list[str], tmp_path: Path) -> None:
+    screen = Screen(quiet=True)
+    for name in ("a.csv", "b.png", "c d.html", "e.gif"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+        screen.record(tmp_path / name, "thing")
+    screen.open_made()
+    assert opened == [(tmp_path / "c d.html").as_uri()]
+
+
+def test_open_is_an_option_of_a_command_and_not_of_its_dry_run(opened: list[str]) -> None:
+    words = ("generate", "faces64", "--num", "2", "-o", "new.png", "--open")
+    assert call(*words, "-n").exit_code == 0 and not opened
+    assert call(*words).exit_code == 0
+    assert opened == [Path("new.png").absolute().as_uri()]
+
+
+def test_nothing_to_open_and_no_browser_are_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
+    screen = Screen()
+    screen.open_made()
+    assert "there is nothing to open" in capsys.readouterr().err
+    (tmp_path / "a.png").write_text("x", encoding="utf-8")
+    screen.record(tmp_path / "a.png", "picture")
+    screen.open_made()
+    assert [each["code"] for each in screen.warnings] == ["open", "open"]
+    assert "no browser was found to open" in capsys.readouterr().err

@@ -61,7 +61,7 @@ OPEN: dict[str, Any] = {  # what calls take by way of **keywords
     "explain": TrainOptions.model_fields,
     "crop": inspect.signature(animekit.crop).parameters,
 }
-SHARED = {"--seed", "--device", *(each.default.param_decls[0] for each in CONSENT)}
+SHARED = {"--seed", "--device", "--open", *(each.default.param_decls[0] for each in CONSENT)}
 
 
 def options_of(verb: str) -> set[str]:

@@ -10,6 +10,7 @@ import typer
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
+    OPEN,
     SETTINGS,
     Common,
     argument,
@@ -81,7 +82,7 @@ DEVICE = [each for each in CHANCE if each.name == "device"]
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "ablate", ablate, *OWN, *DEVICE, *SETTINGS, *CONSENT)
+    command(app, "ablate", ablate, *OWN, *DEVICE, *SETTINGS, *CONSENT, OPEN)
 
 
 def ablate(common: Common, **options: Any) -> Any:

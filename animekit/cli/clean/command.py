@@ -9,7 +9,7 @@ import typer
 
 from animekit.cli import _commands
 from animekit.cli._commands import Command
-from animekit.cli._options import CONSENT, SETTINGS, Common, argument, option, share
+from animekit.cli._options import CONSENT, OPEN, SETTINGS, Common, argument, option, share
 
 CHECKS, RESULT, CROPS = "Checks", "Result", "Crops"
 OWN = [
@@ -99,7 +99,7 @@ NOTHING = "(?!)"  # matches no word
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    own = [*OWN, *WORK, *SETTINGS, *CONSENT]
+    own = [*OWN, *WORK, *SETTINGS, *CONSENT, OPEN]
     app.command("clean", cls=CleanCommand)(share("clean", clean, own))
 
 

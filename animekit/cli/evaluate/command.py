@@ -10,6 +10,7 @@ import typer
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
+    OPEN,
     SETTINGS,
     Common,
     PluginFlags,
@@ -45,7 +46,7 @@ RENAMED = {"--vs": "--compare", "--trunc": "--truncation"}
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    own = [*OWN, *CHANCE, *SETTINGS, *CONSENT]
+    own = [*OWN, *CHANCE, *SETTINGS, *CONSENT, OPEN]
     flags = PluginFlags("metric", METRICS)
     command(app, "evaluate", evaluate, *own, flags=flags, renamed=RENAMED)
 

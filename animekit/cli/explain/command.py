@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import CONSENT, SETTINGS, Common, argument, command, option
+from animekit.cli._options import CONSENT, OPEN, SETTINGS, Common, argument, command, option
 
 OWN = [
     argument("model", help="A model, or a run, a checkpoint or weights of one.", required=True),
@@ -29,7 +29,7 @@ OWN = [
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "explain", explain, *OWN, *SETTINGS, *CONSENT)
+    command(app, "explain", explain, *OWN, *SETTINGS, *CONSENT, OPEN)
 
 
 def explain(common: Common, **options: Any) -> Any:

@@ -11,6 +11,7 @@ from animekit.cli._commands import OWN_SEEDS, Command
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
+    OPEN,
     Common,
     argument,
     command,
@@ -105,7 +106,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
     parts = [("What", ASKED), ("Interpolation", PATH), ("Output", OUTPUT)]
     panels = [each for panel, options in parts for each in in_panel(panel, options)]
-    options = [*OWN, *panels, *CHANCE, *CONSENT]
+    options = [*OWN, *panels, *CHANCE, *CONSENT, OPEN]
     command(app, "generate", generate, *options, cls=GenerateCommand, renamed=RENAMED)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
+from animekit.cli._options import CHANCE, CONSENT, OPEN, Common, argument, command, option
 
 MAP = "Map of the codes"
 OWN = [
@@ -30,7 +30,7 @@ RENAMED = {"--attribute": "--attr", "--tile": "--image-size"}
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "reconstruct", reconstruct, *OWN, *CHANCE, *CONSENT, renamed=RENAMED)
+    command(app, "reconstruct", reconstruct, *OWN, *CHANCE, *CONSENT, OPEN, renamed=RENAMED)
 
 
 def reconstruct(common: Common, **options: Any) -> Any:

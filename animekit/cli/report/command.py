@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import CONSENT, Common, command, option
+from animekit.cli._options import CONSENT, OPEN, Common, command, option
 
 RUNS = Parameter(
     "names",
@@ -30,7 +30,6 @@ OWN = [
     option("checkpoint", str, metavar="best|last|N", help="Which one draws.", default="best"),
     option("runs", Path, metavar="DIR", help="The folder of the runs.", default=Path("runs")),
     option("threads", int, metavar="N", help="CPU threads."),
-    option("open", bool, help="Show the page in a browser."),
     option(
         "out",
         Path,
@@ -44,7 +43,7 @@ OWN = [
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "report", report, *OWN, *CONSENT)
+    command(app, "report", report, *OWN, *CONSENT, OPEN)
 
 
 def report(common: Common, **options: Any) -> Any:

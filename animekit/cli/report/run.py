@@ -21,7 +21,6 @@ def run(
     template: str,
     runs: Path,
     out: Path | None,
-    open: bool,
     **how: Any,
 ) -> dict[str, Any]:
     """Write the report; return the data of the JSON answer."""
@@ -47,10 +46,6 @@ def run(
     asked = {**how, "checkpoint": checkpoint_of(how["checkpoint"]), "folder": runs}
     write = _assignment if homework else _report
     facts, page = write(common, [found, *given[1:]], target, asked)
-    if open:
-        import webbrowser
-
-        webbrowser.open(page.resolve().as_uri())
     return {**facts, "page": str(page)}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from animekit.cli._commands import DefaultGroup
-from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
+from animekit.cli._options import CHANCE, CONSENT, OPEN, Common, argument, command, option
 from animekit.files import is_file
 
 FOLDER = option("runs", Path, metavar="DIR", help="The folder of the runs.", default=Path("runs"))
@@ -81,7 +81,7 @@ def add_to(app: typer.Typer) -> None:
     everything = option("all", bool, help="Every value, not only those that are not the preset's.")
     command(group, "show", show, run, everything, FOLDER, of="runs")
     device = [each for each in CHANCE if each.name == "device"]
-    command(group, "compare", compare, *COMPARE, *device, *CONSENT, of="runs")
+    command(group, "compare", compare, *COMPARE, *device, *CONSENT, OPEN, of="runs")
     undo = option("undo", bool, help="Bring back what was removed last, or the runs named.")
     gone = _several("Ids, numbers or folders of the runs.")
     command(group, "rm", rm, gone, undo, FOLDER, *DRY, of="runs")
@@ -89,7 +89,7 @@ def add_to(app: typer.Typer) -> None:
     command(group, "restore", restore, back, FOLDER, *DRY, of="runs")
     newest = option("sort", str, metavar="KEY", help="As of ls; the newest first.", default="-id")
     page = option("out", Path, "--out", "-o", metavar="FILE", help="The page (runs/index.html).")
-    command(group, "gallery", gallery, newest, STATE, FOLDER, page, *CONSENT, of="runs")
+    command(group, "gallery", gallery, newest, STATE, FOLDER, page, *CONSENT, OPEN, of="runs")
     app.add_typer(group, name="runs")
 
 

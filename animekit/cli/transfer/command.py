@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
+from animekit.cli._options import CHANCE, CONSENT, OPEN, Common, argument, command, option
 
 INPUT = Parameter(
     "inputs",
@@ -93,7 +93,7 @@ RENAMED = {"--known": "--source-attr"}
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "transfer", transfer, *OWN, *CHANCE, *CONSENT, renamed=RENAMED)
+    command(app, "transfer", transfer, *OWN, *CHANCE, *CONSENT, OPEN, renamed=RENAMED)
 
 
 def transfer(common: Common, **options: Any) -> Any:
