@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from animekit.evaluation.make_reference import make_reference
     from animekit.evaluation.reconstruct import reconstruct
     from animekit.explanation.explain import explain
+    from animekit.exporting.export import export, plan_export
     from animekit.generation.generate import generate, interpolate, plan_generate
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
@@ -51,6 +52,7 @@ _HOMES = {
     "doctor": "animekit.setup.doctor",
     "evaluate": "animekit.evaluation.evaluate",
     "explain": "animekit.explanation.explain",
+    "export": "animekit.exporting.export",
     "generate": "animekit.generation.generate",
     "interpolate": "animekit.generation.generate",
     "like": "animekit.generation.recipe",
@@ -58,6 +60,7 @@ _HOMES = {
     "merge": "animekit.cleaning.clean",
     "plan": "animekit.training.plan",
     "plan_ablate": "animekit.ablation.ablate",
+    "plan_export": "animekit.exporting.export",
     "plan_generate": "animekit.generation.generate",
     "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
@@ -80,6 +83,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "explain",
+    "export",
     "generate",
     "interpolate",
     "like",
@@ -87,6 +91,7 @@ __all__ = [
     "merge",
     "plan",
     "plan_ablate",
+    "plan_export",
     "plan_generate",
     "plugins",
     "read_recipe",

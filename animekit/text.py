@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import html
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # not the ends of lines, and no tabs
 LONGEST = 200  # letters of a word that may be a slip of the pen
 
 
@@ -18,6 +20,15 @@ def printable(name: str) -> str:
     ('a\\\\x1b[31m.png', 'a\\\\nb\\\\u202egnp.png')
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def harmless(text: str) -> str:
+    """Return lines of text in which nothing is left that a terminal obeys.
+
+    >>> harmless("a\\x1b[31m.png\\nb\\tc")
+    'a\\\\x1b[31m.png\\nb\\tc'
+    """
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def clipped(text: str, most: int = 60) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from animekit.cli import _failures, config, data, demo, doctor, models, plugins
+from animekit.cli import _failures, config, data, demo, doctor, export, models, plugins
 from animekit.cli._commands import Group
 from animekit.cli._console import Screen
 from animekit.cli._options import Session
@@ -40,6 +40,7 @@ COMMANDS = (
     explain,
     runs,
     report,
+    export,
     data,
     models,
     config,

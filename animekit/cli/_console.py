@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from animekit.errors import AnimekitError, Stopped
 from animekit.files import sha256_of
-from animekit.text import align, printable
+from animekit.text import align, harmless, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,12 +74,12 @@ class Screen:
     def say(self, text: str, style: str | None = None) -> None:
         """Write a line of the answer."""
         if not (self.quiet or self.as_json):
-            self.out.print(text, style=style)
+            self.out.print(harmless(text), style=style)
 
     def note(self, text: str, style: str | None = None) -> None:
         """Write a word on the way."""
         if not self.quiet:
-            self.err.print(text, style=style)
+            self.err.print(harmless(text), style=style)
 
     def warn(self, text: str, code: str = "warning") -> None:
         """Write a warning; it is kept for the JSON answer."""
@@ -100,7 +100,8 @@ class Screen:
         """Write the path of a result; the only thing that is left with --quiet."""
         self.record(path, kind)
         if not self.as_json:
-            self.out.print(f"{path}  {words}" if words and not self.quiet else str(path))
+            line = f"{path}  {words}" if words and not self.quiet else str(path)
+            self.out.print(harmless(line))
 
     def record(self, path: Path | str, kind: str) -> None:
         """Name a result in the JSON answer alone."""

@@ -9,7 +9,6 @@ from typing import Any
 import typer
 
 from animekit.cli._options import CHANCE, CONSENT, OPEN, Common, command, option
-from animekit.text import printable
 
 OWN = [
     option("minutes", float, metavar="M", help="Train so long, and not until faces are seen."),
@@ -38,9 +37,7 @@ def demo(common: Common, minutes: float | None, out: Path) -> Any:
     goal = f"{demonstration.STEPS} steps, {demonstration.LIMIT:g} min at most"
     goal = goal if minutes is None else f"{minutes:g} min"
     if common.dry_run:
-        screen.say(
-            f"would draw faces, train {demonstration.MODEL} for {goal}, fill {printable(str(out))}"
-        )
+        screen.say(f"would draw faces, train {demonstration.MODEL} for {goal}, fill {out}")
         return {"model": demonstration.MODEL, "minutes": minutes, "folder": str(out)}
     if minutes is None:
         screen.note(f"training for {goal}: a minute or a few without other work")

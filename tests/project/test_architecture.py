@@ -40,13 +40,15 @@ OTHER_VERBS = {  # public names that are no file of their own: what they belong 
     "remake": "generation/reproduce.py",  # names of version 0.1.0
     "like": "generation/recipe.py",
     "demo": "demonstration.py",
+    "export": "exporting/export.py",
+    "plan_export": "exporting/export.py",
     "doctor": "setup/doctor.py",
 }
 
 SCREEN = {"typer", "rich", "click"}
 SCREEN_MODULES = ("animekit.cli", "animekit.cli._console")
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image"}
-OPTIONAL = {"tensorboard", "sklearn"}  # found out at run time, inside a function
+OPTIONAL = {"tensorboard", "sklearn", "onnxruntime"}  # found out at run time, inside a function
 FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch.hub")
 
 

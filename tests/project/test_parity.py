@@ -25,6 +25,7 @@ from animekit.evaluation.reference import Reference
 from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import Evaluation
 from animekit.explanation.result import Explanation
+from animekit.exporting.export import Exported
 from animekit.generation.request import GenerateRequest
 from animekit.generation.result import Generated
 from animekit.reporting.report import Report
@@ -35,7 +36,7 @@ from tests.project.house import ROOT
 
 VERBS = (
     *("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "demo", "doctor"),
-    *("ablate", "explain", "report"),
+    *("ablate", "explain", "report", "export"),
 )
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
@@ -48,6 +49,7 @@ RESULTS = {
     "ablate": Ablation,
     "explain": Explanation,
     "doctor": Diagnosis,
+    "export": Exported,
     "make_reference": Reference,
 }
 OPEN: dict[str, Any] = {  # what calls take by way of **keywords

@@ -1,0 +1,1 @@
+"""Exporting: a trained model in forms that other programs read."""

@@ -1,0 +1,286 @@
+"""Export: a model as files for other programs, each held against the model itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from animekit import plugins
+from animekit.errors import CheckpointError, UnusableError, UsageError
+from animekit.exporting.formats import Run, need_onnx, write_onnx, write_torchscript
+from animekit.exporting.graph import Graph, graphs_of
+from animekit.files import move, refuse_unwritable, sha256_of, write_atomic
+from animekit.labels import prompt as reading
+from animekit.models import weights
+from animekit.models.blueprint import averaged
+from animekit.models.sampling import attributes_of, own_truncation
+from animekit.runs.run import Loaded, load_model
+from animekit.text import Printed, did_you_mean, size
+
+if TYPE_CHECKING:
+    from animekit.plugins import Registry
+    from animekit.runs.run import Run as RunFolder
+
+FOLDER = Path("exports")
+SUFFIXES = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors"}
+WRITERS: dict[str, Callable[[Graph, Path], Run]] = {
+    "onnx": write_onnx,
+    "torchscript": write_torchscript,
+}
+CLOSE = 1 / 255
+"""Half a level of 256 in [-1, 1]: a difference below it changes no pixel by more than one."""
+AXES = {0: "batch", 2: "height", 3: "width"}
+COUNTS = (1, 5)  # images of a batch with which a file is tried
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file, and how far it is from the model: the largest difference of any output.
+
+    None for weights alone, which are compared bit for bit.
+    """
+
+    format: str
+    path: Path
+    sha256: str
+    difference: float | None
+
+
+@dataclass(frozen=True)
+class Exported(Printed):
+    """What was written: the files, and the description beside them."""
+
+    name: str
+    files: tuple[ExportedFile, ...]
+    description: Path
+    facts: dict[str, Any] = field(repr=False)
+
+    def as_table(self) -> list[Sequence[str]]:
+        """Return each file with its size and its largest difference."""
+        rows = [
+            (str(file.path), size(file.path.stat().st_size), _spelled(file.difference))
+            for file in self.files
+        ]
+        return [("file", "size", "largest difference"), *rows]
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """What would be written: each file with the graph in it, None for weights alone."""
+
+    loaded: Loaded
+    targets: dict[Path, Graph | None]
+    description: Path
+    prompts: dict[str, list[float]]
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files, the description last."""
+        return [*self.targets, self.description]
+
+
+def export(
+    model: str | Path | RunFolder | None = None,
+    out: str | Path = FOLDER,
+    *,
+    formats: Sequence[str] = (),
+    prompts: Sequence[str] = (),
+    checkpoint: str | int = "best",
+    registry: Registry | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Write a model as ONNX, TorchScript or safetensors, and a description beside it.
+
+    `out` is a folder, or a file whose ending says the format; `formats` are by default that one,
+    or ONNX. Every file is read back by the program that it is for, and run on batches of one and
+    five images (a translator on other sizes too): one that differs from the model by more than a
+    level of 256 is not kept. The description (JSON) has names and shapes of inputs, how z is drawn,
+    the labels, and the vectors of `prompts`.
+
+    Raises UsageError for an unknown format, UnusableError for a model that no graph holds, where
+    packages are missing or a file is in the way, CheckpointError where a file is not the model.
+    """
+    plan = plan_export(
+        model,
+        out,
+        formats=formats,
+        prompts=prompts,
+        checkpoint=checkpoint,
+        registry=registry,
+        overwrite=overwrite,
+    )
+    plan.description.parent.mkdir(parents=True, exist_ok=True)
+    made = [
+        _weights(plan.loaded, path) if graph is None else _graph(graph, path)
+        for path, graph in plan.targets.items()
+    ]
+    graph = next(graphs_of(plan.loaded.model))
+    facts = _describe(plan.loaded, graph, made)
+    facts |= {"prompts": plan.prompts} if plan.prompts else {}
+    write_atomic(plan.description, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    return Exported(plan.loaded.name, tuple(made), plan.description, facts)
+
+
+def plan_export(
+    model: str | Path | RunFolder | None = None,
+    out: str | Path = FOLDER,
+    *,
+    formats: Sequence[str] = (),
+    prompts: Sequence[str] = (),
+    checkpoint: str | int = "best",
+    registry: Registry | None = None,
+    overwrite: bool = False,
+) -> ExportPlan:
+    """Return what `export` would write; raise what it would raise before it writes."""
+    out = Path(out)
+    formats = _formats(out, formats)
+    folder = out.parent if out.suffix in SUFFIXES.values() else out
+    if "onnx" in formats:
+        need_onnx()
+    refuse_unwritable(folder)
+    loaded = load_model(model, registry or plugins.load(), checkpoint=checkpoint)
+    stem = loaded.name if folder is out else out.stem
+    targets = _targets(folder, stem, formats, list(graphs_of(loaded.model)))
+    plan = ExportPlan(loaded, targets, folder / f"{stem}.json", _vectors(loaded, prompts))
+    for path in plan.paths:
+        if path.is_dir() or (path.exists() and not overwrite):
+            hint = "--yes replaces it; -o writes elsewhere"
+            raise UnusableError(f"{path} is there already", hint, code="file.exists")
+    return plan
+
+
+def _formats(out: Path, formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats that are asked for, that of a file's ending alone."""
+    for name in formats:
+        if name not in SUFFIXES:
+            near = did_you_mean(name, SUFFIXES)
+            raise UsageError(f'no format "{name}".{near}', "formats: " + " ".join(SUFFIXES))
+    meant = next((name for name, ending in SUFFIXES.items() if out.suffix == ending), None)
+    if meant is None:
+        return tuple(dict.fromkeys(formats)) or ("onnx",)
+    if set(formats) - {meant}:
+        raise UsageError(f"{out} can be {meant} alone", "give a folder for several formats")
+    return (meant,)
+
+
+def _targets(
+    folder: Path, stem: str, formats: Sequence[str], graphs: Sequence[Graph]
+) -> dict[Path, Graph | None]:
+    """Return each file that is to be written, and the graph in it; None for weights alone."""
+    found: dict[Path, Graph | None] = {}
+    for name in formats:
+        if name == "safetensors":
+            found[folder / f"{stem}{SUFFIXES[name]}"] = None
+            continue
+        for graph in graphs:
+            way = f"-{graph.direction}" if graph.direction else ""
+            found[folder / f"{stem}{way}{SUFFIXES[name]}"] = graph
+    return found
+
+
+def _graph(graph: Graph, path: Path) -> ExportedFile:
+    """Write one graph under another name, run it, and give it its name if it is the model."""
+    name = next(each for each, ending in SUFFIXES.items() if ending == path.suffix)
+    fresh = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        try:
+            run = WRITERS[name](graph, fresh)
+        except Exception as error:  # an exporter has its own errors for each layer that it lacks
+            first = next(
+                filter(None, map(str.strip, str(error).splitlines())), type(error).__name__
+            )
+            raise UnusableError(
+                f"{graph.model.name} cannot be written as {name}: {first}",
+                "--safetensors holds its weights, for animekit itself",
+                code="export.failed",
+            ) from error
+        difference = max(_differences(graph, run))
+        if not difference <= CLOSE:
+            raise CheckpointError(
+                f"{name} of {graph.model.name} differs from it by {difference:.2g} in [-1, 1]",
+                "--safetensors holds its weights, for animekit itself",
+            )
+        path.unlink(missing_ok=True)
+        move(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return ExportedFile(name, path, sha256_of(path), difference)
+
+
+def _differences(graph: Graph, run: Run) -> Iterator[float]:
+    """Yield the largest difference between a file and its model, batch by batch."""
+    for number, count in enumerate(COUNTS):
+        given = graph.examples(count, seed=number + 1, larger=bool(number))
+        with torch.inference_mode():
+            wanted = graph.network(*given).numpy()
+        found = run(given)
+        yield float(np.abs(found - wanted).max()) if found.shape == wanted.shape else float("inf")
+
+
+def _weights(loaded: Loaded, path: Path) -> ExportedFile:
+    """Write the averaged weights of a model, as bundled ones are."""
+    about = {**(loaded.config or {}), "part": "average"}
+    write_atomic(path, weights.to_bytes(averaged(loaded.model), about))
+    return ExportedFile("safetensors", path, sha256_of(path), None)
+
+
+def _vectors(loaded: Loaded, prompts: Sequence[str]) -> dict[str, list[float]]:
+    """Return the label vector of each prompt."""
+    if not prompts:
+        return {}
+    vocabulary = attributes_of(loaded.model).vocabulary  # type: ignore[arg-type]
+    return {text: reading.parse(text, vocabulary)[0].astype(float).tolist() for text in prompts}
+
+
+def _describe(loaded: Loaded, graph: Graph, files: Sequence[ExportedFile]) -> dict[str, Any]:
+    """Return what another program has to know to use the files."""
+    model: Any = loaded.model
+    shapes = [
+        [AXES[place] if place in free else side for place, side in enumerate(each.shape)]
+        for each, free in zip(graph.examples(1), graph.free, strict=True)
+    ]
+    facts: dict[str, Any] = {
+        "schema": "animekit.export/1",
+        "model": model.name,
+        "does": graph.kind,
+        "weights": {"name": loaded.name, "step": loaded.step, "sha256": loaded.sha256},
+        "inputs": [
+            {"name": name, "type": "float32", "shape": shape}
+            for name, shape in zip(graph.inputs, shapes, strict=True)
+        ],
+        "output": graph.output,
+        "images": {
+            "size": model.spec.size,
+            "channels": model.spec.channels,
+            "layout": "batch, channels (RGB), height, width",
+            "range": [-1, 1],
+            "multiple": graph.multiple,
+        },
+        "labels": list(model.spec.labels),
+        "groups": list(model.spec.groups),
+        "files": [
+            {"format": file.format, "file": file.path.name, "sha256": file.sha256}
+            | ({} if file.difference is None else {"largest_difference": file.difference})
+            for file in files
+        ],
+    }
+    if graph.kind == "generate":
+        facts["z"] = {
+            "distribution": getattr(model.params, "z", "normal"),
+            "std": getattr(model.params, "z_std", 1.0),
+            "truncation": own_truncation(model),
+            "codes": list(getattr(model, "codes", ())),
+        }
+        known = attributes_of(model)
+        facts["attributes"] = {name: known.values(name) for name in known.names}
+    return facts
+
+
+def _spelled(difference: float | None) -> str:
+    return "the weights, bit for bit" if difference is None else f"{difference:.1e}"
