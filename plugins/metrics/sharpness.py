@@ -23,8 +23,8 @@ class Sharpness(Metric):
     Gives `sharpness`, the mean over pictures of the standard deviation of the Laplacian of the grey
     picture over that of the picture itself, as `animekit clean` has it, so that a pale picture is
     not called blurred; its standard error; and `sharpness_laplacian`, the mean variance of the
-    Laplacian, which contrast raises too. Real pictures are not looked at: give them as `fake`. Below
-    theirs pictures are blurred, above it they are noisy. Comparable at one side in pixels only.
+    Laplacian, which contrast raises too. Real pictures are not looked at: give them as `fake`.
+    Below theirs pictures are blurred, above it they are noisy. Comparable at one side only.
     """
 
     name = "sharpness"
