@@ -137,12 +137,12 @@ def seed000_discriminator(shape: Shape) -> Discriminator:
 
 
 def table_one_generator(shape: Shape) -> Generator:
-    """Return the generator of seed 000, table I, whose last column is read as the kernel."""
+    """Return the generator of seed 000, table I: its last column is the kernel."""
     return _seed000_generator(shape, norm=auto(shape.norm, "none"), kernels=(2, 2))
 
 
 def table_one_discriminator(shape: Shape) -> Discriminator:
-    """Return the discriminator of seed 000, table I: its last kernel is 4 in place of 3."""
+    """Return the discriminator of seed 000, table I: its last kernel is 4, not 3."""
     return _seed000_discriminator(shape, kernels=(8, 6, 4, 4))
 
 
