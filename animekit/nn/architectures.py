@@ -20,6 +20,8 @@ from animekit.nn.convnets import (
     resnet_generator,
     seed000_discriminator,
     seed000_generator,
+    table_one_discriminator,
+    table_one_generator,
 )
 from animekit.nn.fastgan import fastgan_discriminator, fastgan_generator
 from animekit.nn.infogan_nets import infogan_discriminator, infogan_generator
@@ -82,6 +84,15 @@ ARCHITECTURES = {
             init="default",
             power_of_two=False,
             autos=_autos("batch", "selu", "relu", d_pool="avg", g_upsample="transposed"),
+        ),
+        Architecture(
+            "seed000-i",
+            "MLDS 2018 group report, table I",
+            table_one_generator,
+            table_one_discriminator,
+            init="default",
+            power_of_two=False,
+            autos=_autos("none", "selu", "relu", d_pool="avg", g_upsample="transposed"),
         ),
         Architecture(
             "resnet",

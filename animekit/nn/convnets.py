@@ -128,24 +128,45 @@ def course_discriminator(shape: Shape) -> Discriminator:
 
 def seed000_generator(shape: Shape) -> Generator:
     """Return the generator of seed 000, table III, in its repaired reading."""
-    norm, act = auto(shape.norm, "batch"), auto(shape.activation, "selu")
+    return _seed000_generator(shape, norm=auto(shape.norm, "batch"), kernels=(16, 4))
+
+
+def seed000_discriminator(shape: Shape) -> Discriminator:
+    """Return the discriminator of seed 000, table III: each layer with a pool."""
+    return _seed000_discriminator(shape, kernels=(8, 6, 4, 3))
+
+
+def table_one_generator(shape: Shape) -> Generator:
+    """Return the generator of seed 000, table I: its last column is the kernel."""
+    return _seed000_generator(shape, norm=auto(shape.norm, "none"), kernels=(2, 2))
+
+
+def table_one_discriminator(shape: Shape) -> Discriminator:
+    """Return the discriminator of seed 000, table I: its last kernel is 4, not 3."""
+    return _seed000_discriminator(shape, kernels=(8, 6, 4, 4))
+
+
+def _seed000_generator(shape: Shape, *, norm: str, kernels: tuple[int, int]) -> Generator:
+    act = auto(shape.activation, "selu")
     side, wide, narrow = shape.size // 4, 2 * shape.width, shape.width
     up = auto(shape.upsample, "transposed")
+
+    def doubled(first: int, last: int, kernel: int) -> list[nn.Module]:
+        if up != "transposed":
+            return doubling(up, first, last, bias=True)
+        return [nn.ConvTranspose2d(first, last, kernel, 2, kernel // 2 - 1)]
+
     layers: list[nn.Module] = [
         nn.Linear(shape.inputs, wide * side * side),
         activation_layer(act),
         nn.Unflatten(1, (wide, side, side)),
         *norm_layer(norm, wide),
-        *(
-            [nn.ConvTranspose2d(wide, wide, 16, 2, 7)]
-            if up == "transposed"
-            else doubling(up, wide, wide, bias=True)
-        ),
+        *doubled(wide, wide, kernels[0]),
         activation_layer(act),
         Same(4),
         nn.Conv2d(wide, wide, 4),
         activation_layer(act),
-        *doubling(up, wide, narrow, bias=True),
+        *doubled(wide, narrow, kernels[1]),
         activation_layer(act),
         *norm_layer(norm, narrow),
     ]
@@ -154,13 +175,12 @@ def seed000_generator(shape: Shape) -> Generator:
     return Generator(nn.Sequential(*layers), spatial=False)
 
 
-def seed000_discriminator(shape: Shape) -> Discriminator:
-    """Return the discriminator of seed 000, table III: each layer with a pool."""
+def _seed000_discriminator(shape: Shape, kernels: tuple[int, ...]) -> Discriminator:
     norm, act = auto(shape.norm, "none"), auto(shape.activation, "relu")
     pool = auto(shape.pool, "avg")
     layers: list[nn.Module] = []
     last, side = shape.channels, shape.size
-    for kernel, factor in ((8, 1), (6, 1), (4, 2), (3, 4)):
+    for kernel, factor in zip(kernels, (1, 1, 2, 4), strict=True):
         width = shape.width * factor
         stride = 2 if pool == "stride" else 1
         layers += [Same(kernel), nn.Conv2d(last, width, kernel, stride)]

@@ -14,28 +14,6 @@ from animekit.runs.run import Run
 
 OBJECTIVES = ("wgangp", "wgan", "lsgan", "gan")
 """What the course compares with, the first choice first."""
-TIPS = {
-    "g_output": 1,
-    "g_loss": 2,
-    "z": 3,
-    "d_norm": 4,
-    "d_batches": 4,
-    "g_activation": 5,
-    "d_activation": 5,
-    "d_pool": 5,
-    "g_upsample": 5,
-    "real_label": 6,
-    "fake_label": 6,
-    "label_flip": 6,
-    "optimizer": 9,
-    "d_optimizer": 9,
-    "instance_noise": 13,
-    "g_noise": 13,
-    "n_critic": 14,
-    "n_gen": 14,
-    "g_dropout": 17,
-}
-"""Tips of soumith/ganhacks by the parameter that is one."""
 MOST_TIPS = 3
 COLLAPSE = "collapse"
 KEPT = ("architecture", "lr", "d_lr", "steps", "g_channels", "d_channels")
@@ -83,8 +61,9 @@ def grouped(main: Run, others: Sequence[Run], registry: Registry) -> Cast:
             wanted = _model(run) in OBJECTIVES or named
             if wanted and (found.other is None or _rank(run) < _rank(found.other)):
                 found.other = run
-        elif len(found.tips) < MOST_TIPS and changed(main, run, registry):
+        elif changed(main, run, registry):
             found.tips.append(run)
+    found.tips = sorted(found.tips, key=lambda run: not new_tips(main, run))[:MOST_TIPS]
     return found
 
 
@@ -94,10 +73,22 @@ def changed(main: Run, run: Run, registry: Registry) -> list[Difference]:
     return [each for each in found if each.kind in ("recipe", "parameter")]
 
 
-def tip_words(found: Sequence[Difference]) -> str:
-    """Return the numbers of the tips among some differences, as "tip 5" or ""."""
-    numbers = sorted({TIPS[each.key] for each in found if each.key in TIPS})
-    return f"tip {', '.join(map(str, numbers))}" if numbers else ""
+def new_tips(main: Run, run: Run) -> dict[str, str]:
+    """Return the tips that a run follows and the main one does not, by their names.
+
+    They are what `config.json` records, as {"none:4": "batch norm, ..."}; nothing is guessed of
+    runs without the record, or whose parameters were set one by one.
+    """
+    before = _tips(main)
+    return {name: title for name, title in _tips(run).items() if name not in before}
+
+
+def _tips(run: Run) -> dict[str, str]:
+    recorded = run.config.get("tips")
+    if not isinstance(recorded, list):
+        return {}
+    rows = [row for row in recorded if isinstance(row, dict) and "tip" in row]
+    return {str(row["tip"]): str(row.get("title", "")) for row in rows}
 
 
 def _cures(preset: str) -> bool:

@@ -15,7 +15,7 @@ from animekit.images.layout import grid
 from animekit.plugins import Registry
 from animekit.reporting.blocks import Blocks
 from animekit.reporting.card import train_command
-from animekit.reporting.cast import KEPT, Cast, changed, tip_words
+from animekit.reporting.cast import KEPT, Cast, changed, new_tips
 from animekit.reporting.drawing import Drawing
 from animekit.reporting.stored import newest_records
 from animekit.runs.curves import panels
@@ -23,6 +23,7 @@ from animekit.runs.history import read_history
 from animekit.runs.run import Run
 from animekit.runs.summary import summary
 from animekit.text import duration
+from animekit.training.tips import OPPOSITE
 
 SEEDS = "0-7"
 TEN = "1, 2, 3, 4, 5, 6, 9, 13, 14, 17"  # the tips that the course takes
@@ -131,20 +132,23 @@ class Author:
         add("h2", "4. Training tips")
         add("text", f"Three of the tips {TEN} of soumith/ganhacks, one change at a time.")
         for run in self.group.tips:
-            found = changed(main, run, self.registry)
-            title = tip_words(found) or ", ".join(each.key for each in found[:3])
-            add("h3", title[:1].upper() + title[1:])
+            found, tips = changed(main, run, self.registry), new_tips(main, run)
+            keys = ", ".join(each.key for each in found[:3])
+            add("h3", f"Tip {', '.join(tips)}" if tips else keys[:1].upper() + keys[1:])
+            for name, title in tips.items():
+                opposite = " (the opposite)" if name.startswith(OPPOSITE) else ""
+                add("text", f"Tip {name.removeprefix(OPPOSITE)}: {title}{opposite}.")
             rows = [("changed", main.id, run.id), *(each.cells() for each in found)]
             self.blocks.table(rows)
-            add("box", "which tip is it, and how is it implemented?")
+            add("box", f"{'' if tips else 'which tip is it, and '}how is it implemented?")
             self._side_by_side({"without": main, "with": run})
             self._numbers([main, run])
             add("box", "what did it change, and why?")
         lacking = 3 - len(self.group.tips)
         if lacking > 0:
             self._missing(
-                f"{lacking} more runs that differ from {main.id} in one tip: the same command"
-                f" with --tip N: {train_command(main.config)}"
+                f"{lacking} more run{'s' * (lacking > 1)}, {main.id} and one tip each: the same"
+                f" command with --tip N: {train_command(main.config)}"
             )
 
     def _collapse(self) -> None:

@@ -95,7 +95,7 @@ def test_no_option_crashes_where_its_value_is_asked_for(registry: Registry) -> N
     [
         ("animekit tra", "train transfer"),
         ("animekit train wg", "wgan wgangp"),
-        ("animekit train wgangp --preset ", "course cpu demo resnet seed000"),
+        ("animekit train wgangp --preset ", "course cpu demo resnet seed000-i seed000"),
         ("animekit config show wgangp --preset c", "course cpu"),
         ("animekit train gan --resume ", "0003-gan-c 0001-gan-a"),
         ("animekit train gan --lr 3 --steps 5 --resume 0001", "0001-gan-a"),

@@ -305,7 +305,7 @@ class TestDrawingConditionalPicturesAgain:
         assert "\n" not in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["gan.png", "cgan_original.png"])
+@pytest.mark.parametrize("name", ["gan.png", "gan_original.png", "cgan_original.png"])
 def test_the_pictures_of_version_0_1_0_come_out_the_same(tmp_path: Path, name: str) -> None:
     picture = Path(__file__).parents[2] / "samples" / name
     again = reproduce(picture, registry=REGISTRY)

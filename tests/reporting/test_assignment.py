@@ -32,6 +32,7 @@ def written(
     main = trained(runs, "gan", steps=3)
     trained(runs, "lsgan", steps=2)
     trained(runs, "gan", steps=3, params={"fake_label": "0,0.3", **_SMALL})
+    trained(runs, "gan", steps=3, tips="6,none:4", params=_SMALL)
     trained(runs, "gan", steps=2, data="synthetic:8")
     return assignment([main], registry=registry)
 
@@ -44,12 +45,22 @@ def test_runs_beside_it_serve_where_they_fit(written: Assignment) -> None:
     assert parts == {
         "model": "0001-gan-discs32",
         "comparison": "0002-lsgan-discs32",
-        "tip 1": "0003-gan-discs32",
+        "tip 1": "0004-gan-discs32",
+        "tip 2": "0003-gan-discs32",
     }
     text = written.markdown()
-    assert "### Tip 6" in text and "| fake_label | 0.0,0.0 | 0.0,0.3 |" in text
-    assert any("2 more runs" in line for line in written.open_points)
+    assert "### Tip 6, none:4" in text and "| fake_label | 0.0,0.0 | 0.0,0.3 |" in text
+    assert "Tip 6: soft and noisy labels in D." in text
+    assert "batches of their own (the opposite)." in text
+    assert any("1 more run, " in line for line in written.open_points)
     assert any("--preset collapse" in line for line in written.open_points)
+
+
+def test_what_was_not_recorded_as_a_tip_is_not_called_one(written: Assignment) -> None:
+    text = written.markdown()
+    assert text.count("### Tip") == 1 and "### Fake_label" in text
+    assert "which tip is it" in text.partition("### Fake_label")[2]
+    assert "which tip is it" not in text.partition("### Fake_label")[0]
 
 
 def test_all_headings_of_the_course_stand_in_both_forms(
