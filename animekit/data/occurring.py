@@ -73,6 +73,17 @@ def chosen(pack: Pack, names: Sequence[str]) -> Pack:
     return replace(pack, spec=spec, labels=labels, mask=mask)
 
 
+def named(pack: Pack, attributes: str) -> Pack:
+    """Return a pack with the labels of named attributes alone, as in "hair, smile"; "" keeps all.
+
+    Raises ConfigError for a name that the data do not have.
+    """
+    columns = pack.spec.columns(attributes)
+    if len(columns) == len(pack.spec.labels):
+        return pack
+    return chosen(pack, [pack.spec.labels[column] for column in columns])
+
+
 def label_counts(pack: Pack, rows: np.ndarray | None = None) -> dict[str, dict[str, int]]:
     """Return how many images have each label, and on how many it is known.
 

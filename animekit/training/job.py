@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from animekit.data.dataset import open_dataset
-from animekit.data.occurring import chosen, occurring
+from animekit.data.occurring import chosen, named, occurring
 from animekit.data.pack import Pack, pack
 from animekit.data.sampler import Loader
 from animekit.data.spec import ImageSpec
@@ -284,8 +284,10 @@ def with_data(
             )
         if labels is not None:
             packed = chosen(packed, labels)
-        elif not recipe.model.keeps_all_labels:
-            packed, notes = occurring(packed)
+        else:
+            packed = named(packed, getattr(recipe.params, "attributes", ""))
+            if not recipe.model.keeps_all_labels:
+                packed, notes = occurring(packed)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
         use = dataset.label_use
         if use is not None and use.unmatched.count:
