@@ -105,7 +105,7 @@ def _spec(recipe: TrainRecipe, registry: Registry, values: Mapping[str, Any]) ->
     if "data" in values:
         where = find_domains(options.data)[0] if cls.data is Need.UNPAIRED else options.data
         tags = Path(options.tags) if options.tags else None
-        found = open_dataset(where, registry, tags).spec(options.size)
+        found = open_dataset(where, registry, tags, options.labels).spec(options.size)
         if cls.data is not Need.LABELLED:
             return ImageSpec(options.size, found.channels)
         if not found.labels:
