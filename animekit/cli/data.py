@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SEED = CHANCE[0]
 PATH = argument("path", help="Folder or .zip of pictures, or synthetic:N; left out, data/faces.")
 TAGS = option("tags", Path, metavar="FILE", help="Labels: a file, or a folder of captions.")
+LABELS = option(
+    "labels", str, metavar="WORDS", help='Words to count: "hair,long hair|short hair,smile".'
+)
 SIZE = option("size", int, metavar="PX", help="Side of the pictures.", default=64)
 SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
 NUMBER = option("num", int, metavar="N", help="How many pictures.", default=1000)
@@ -26,6 +29,7 @@ TABLE = [
     option("images", Path, metavar="DIR", help="Pictures to compare the ids with and to show."),
     option("export", Path, metavar="CSV", help="Write the simple form: 0,blue hair red eyes."),
     option("strict", bool, help="Export only rows with one hair and one eye colour."),
+    option("top", int, metavar="N", help="List the N commonest tags of any kind instead."),
 ]
 PLACE = option("out", Path, "--out", "-o", metavar="DIR", help="New folder; left out, data/NAME.")
 ROW = {
@@ -45,7 +49,7 @@ ROW = {
 def add_to(app: typer.Typer) -> None:
     """Add the group to the root; `animekit data` alone describes data/faces."""
     group = typer.Typer(cls=DefaultGroup, help="Look into a data set, pack it, draw or get one.")
-    command(group, "info", info, PATH, TAGS, of="data")
+    command(group, "info", info, PATH, TAGS, LABELS, of="data")
     command(group, "pack", pack, PATH, SIZE, TAGS, *CONSENT, of="data")
     out = argument("out", required=True, help="New folder for the pictures.")
     command(group, "synth", synth, out, NUMBER, SIZE, SEED, *CONSENT, of="data")
@@ -56,7 +60,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="data")
 
 
-def info(common: Common, path: str | None, tags: Path | None) -> dict[str, Any]:
+def info(common: Common, path: str | None, tags: Path | None, labels: str | None) -> dict[str, Any]:
     """Say what a data set holds: counts, sizes, labels, copies, its manifest.
 
     Examples
@@ -71,7 +75,9 @@ def info(common: Common, path: str | None, tags: Path | None) -> dict[str, Any]:
 
     where = path or _default()
     with counting(common.screen, "reading") as progress:
-        found = describe(where, tags=tags, registry=common.registry(), progress=progress)
+        found = describe(
+            where, tags=tags, labels=labels, registry=common.registry(), progress=progress
+        )
     common.screen.say(f"{where}  {found.description}")
     common.screen.table(("what", "seen"), rows_of(found))
     unread = [*found.skipped, *(Skipped(name, why) for name, why in found.reasons.items())]
@@ -162,6 +168,7 @@ def tags(
     images: Path | None,
     export: Path | None,
     strict: bool,
+    top: int | None,
 ) -> dict[str, Any]:
     """Count the hair and eye colours of a tag file, and what was passed over.
 
@@ -169,13 +176,24 @@ def tags(
       animekit data tags data/faces
       animekit data tags tags_clean.csv -o tags.png --images data/faces
       animekit data tags tags_clean.csv --export tags.csv --strict
+      animekit data tags tags_clean.csv --top 50    what --labels could learn
     """
+    from animekit.data.tag_counts import tag_counts
     from animekit.data.tag_picture import save_table
     from animekit.data.tag_report import export_simple, tag_table
     from animekit.errors import UsageError
 
     if strict and export is None:
         raise UsageError("--strict is about what is exported", "add --export tags.csv")
+    if top is not None:
+        if out or images or export:
+            raise UsageError("--top lists words, and draws or exports nothing", "give it alone")
+        with common.screen.busy("reading"):
+            found = tag_counts(path, top)
+        head, *lines = found.as_table()
+        common.screen.say(f"{path}  {found.rows:,} rows with tags, {found.words:,} words")
+        common.screen.table(head, lines)
+        return found.facts()
     with common.screen.busy("reading"):
         table = tag_table(path, images)
     show_tags(common.screen, table)

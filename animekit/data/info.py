@@ -73,29 +73,31 @@ def describe(
     where: Path | str,
     *,
     tags: Path | None = None,
+    labels: str | None = None,
     registry: Registry | None = None,
     progress: Progress | None = None,
 ) -> DataInfo:
     """Look at every file of a data set and say what is there.
 
     Sizes are read from the headers of the files; pictures are decoded only where they have labels.
-    `animekit clean` is what finds damaged ones. Raises as `open_dataset`.
+    `animekit clean` is what finds damaged ones. `labels` are words to count in place of those that
+    the data have, as `train` learns them. Raises as `open_dataset`.
     """
     registry = plugins.load() if registry is None else registry
-    dataset = open_dataset(str(where), registry, tags)
+    dataset = open_dataset(str(where), registry, tags, labels)
     info = DataInfo(str(where), dataset.description, len(dataset), skipped=list(dataset.skipped))
     info.rows, info.notes = dataset.label_use, list(dataset.label_notes)
     vocabulary = dataset.spec(SIDES[0]).labels
-    labels = np.zeros(len(vocabulary), np.int64)
+    counts = np.zeros(len(vocabulary), np.int64)
     looks = list(_looks(dataset, progress or (lambda done, total: None)))
     if any(look.is_file for look in looks):
         _count(info, looks)
         for look in looks:
-            labels += 0 if look.labels is None else look.labels
+            counts += 0 if look.labels is None else look.labels
         info.labelled = sum(look.labels is not None for look in looks)
     known = info.labelled is not None
     info.labels = {
-        name: int(count) if known else None for name, count in zip(vocabulary, labels, strict=True)
+        name: int(count) if known else None for name, count in zip(vocabulary, counts, strict=True)
     }
     info.manifest = _manifest(Path(dataset.where))
     info.fingerprint = dataset.fingerprint()

@@ -83,7 +83,8 @@ def find(
     if tags is None and where == options.get("data") and options.get("tags"):
         tags = Path(options["tags"])
     spec = loaded.model.spec
-    dataset = open_dataset(where, registry, tags)
+    labels = options.get("labels") if where == options.get("data") else None
+    dataset = open_dataset(where, registry, tags, labels)
     packed = pack(dataset, spec.size + options.get("crop", 0), progress=progress)
     if packed.spec.channels != spec.channels:
         raise UnusableError(

@@ -75,13 +75,15 @@ def open_images(
     registry: Registry,
     labels_file: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    labels: str | None = None,
 ) -> ImageSet:
     """Read a folder, a zip or another data set as images of one size.
 
-    Without `size`, that of the images, which must then be square and of one size. Raises
-    NotFoundError and DataError that say what was seen.
+    `labels` are words as `open_dataset` takes them. Without `size`, that of the images, which must
+    then be square and of one size. Raises NotFoundError and DataError that say what was seen.
     """
-    dataset = open_dataset(where, registry, labels_file)
+    dataset = open_dataset(where, registry, labels_file, labels)
     kinds = Counter(dataset.header(index) for index in range(len(dataset)))
     sizes = Counter[tuple[int, int]]()
     for kind, count in kinds.items():
@@ -89,7 +91,7 @@ def open_images(
             sizes[kind.width, kind.height] += count
     side = size or _side(where, sizes)
     packed = pack(dataset, side, progress=progress)
-    names, labels, mask = packed.spec.labels, packed.labels, packed.mask
+    names, known, mask = packed.spec.labels, packed.labels, packed.mask
     facts = {
         "path": where,
         "fingerprint": packed.fingerprint,
@@ -104,13 +106,13 @@ def open_images(
     return ImageSet(
         name=where,
         images=np.asarray(packed.images),
-        labels=None if labels is None else known_colours(labels, names),
+        labels=None if known is None else known_colours(known, names),
         facts=facts,
         oddities=(
             *(Oddity("data.repacked", note) for note in packed.notes),
             *_oddities(where, side, sizes, kinds, len(packed.skipped)),
         ),
-        given=None if labels is None or mask is None else LabelTable(names, labels, mask),
+        given=None if known is None or mask is None else LabelTable(names, known, mask),
     )
 
 

@@ -29,6 +29,7 @@ class RealPlace(NamedTuple):
 
     where: str
     tags: Path | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,14 @@ class EvaluateOutline:
         """
         request, contenders, real = self.request, self.contenders, self.real
         if isinstance(real, RealPlace):
-            real = open_images(real.where, contenders[0].size, self.registry, real.tags, reading)
+            real = open_images(
+                real.where,
+                contenders[0].size,
+                self.registry,
+                real.tags,
+                reading,
+                labels=real.labels,
+            )
         side: RealSide
         if isinstance(real, Reference):
             side = RealReference.open(real, self.metrics, contenders, request.num)
@@ -200,14 +208,16 @@ def find_real(
     """
     if isinstance(ref, (ImageSet, Reference)):
         return ref
+    run = first.run if isinstance(first, ModelContender) else None
+    options = options_of(run)
+    labels = options.get("labels")
     if ref is not None:
         if str(ref).endswith(".safetensors") or str(ref) in bundled():
             return named(str(ref))
-        return RealPlace(str(ref), tags)
+        return RealPlace(str(ref), tags, labels)
     looked = []
     if isinstance(first, ModelContender):
         if first.run is not None:
-            options = options_of(first.run)
             tags = tags or (Path(options["tags"]) if options.get("tags") else None)
             looked += [options["data"]] if "data" in options else []
         found = of_data((first.loaded.config or {}).get("data", {}), first.size)
@@ -215,7 +225,7 @@ def find_real(
             return found
     for where in [*looked, DEFAULT_DATA]:
         if Path(where).exists() or ":" in where:
-            return RealPlace(where, tags)
+            return RealPlace(where, tags, labels)
     raise NotFoundError(
         f"no real images to compare {first.name} with: looked for"
         f" {', '.join([*looked, DEFAULT_DATA])}",

@@ -22,7 +22,7 @@ from animekit.labels.tags import EYES, HAIR
 from animekit.models.base import Model, Need
 from animekit.plugins import Registry
 from animekit.runs.run import Run, load_model
-from animekit.training.recipe import TrainOptions, make_recipe
+from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
 from animekit.training.tips import KEY as TIPS
 from animekit.training.tips import sentences
 
@@ -91,7 +91,7 @@ def _of_name(
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = recipe.model(recipe.params, _spec(recipe.model, recipe.options, registry, values))
+        model = recipe.model(recipe.params, _spec(recipe, registry, values))
     model.validate()
     words = f"preset {recipe.preset}" if recipe.preset else "its own values"
     origin = f"As trained with {words}, on images of {recipe.options.size} px."
@@ -99,14 +99,13 @@ def _of_name(
     return _Subject(model, recipe.options, origin, recipe.params.model_dump(mode="json"))
 
 
-def _spec(
-    cls: type[Model], options: TrainOptions, registry: Registry, values: Mapping[str, Any]
-) -> ImageSpec:
+def _spec(recipe: TrainRecipe, registry: Registry, values: Mapping[str, Any]) -> ImageSpec:
     """Return what a model sees: the labels of data that were named, else usual ones."""
+    cls, options = recipe.model, recipe.options
     if "data" in values:
         where = find_domains(options.data)[0] if cls.data is Need.UNPAIRED else options.data
         tags = Path(options.tags) if options.tags else None
-        found = open_dataset(where, registry, tags).spec(options.size)
+        found = open_dataset(where, registry, tags, options.labels).spec(options.size)
         if cls.data is not Need.LABELLED:
             return ImageSpec(options.size, found.channels)
         if not found.labels:
@@ -114,7 +113,7 @@ def _spec(
                 f"model {cls.name} needs labels, and {options.data} has none",
                 "give --tags FILE, or leave --data out",
             )
-        return found
+        return found.only(found.columns(getattr(recipe.params, "attributes", "")))
     if cls.data is not Need.LABELLED:
         return ImageSpec(options.size)
     labels = (*(f"{word} hair" for word in HAIR), *(f"{word} eyes" for word in EYES))

@@ -7,24 +7,27 @@ import io
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-import numpy as np
-
 from animekit.errors import AnimekitError, DataError, NotFoundError
 from animekit.foreign import parse_json
+from animekit.labels.asked import of_rows, of_sheet, of_table, parse_asked
+from animekit.labels.classes import MAX_CLASSES, read_classes
+from animekit.labels.plan import LabelPlan
 from animekit.labels.rows import (
     MAX_BYTES,
     MAX_LINE,
     MAX_ROWS,
+    Sheet,
     TagRow,
     numbered,
     sheet_of,
     too_large,
 )
-from animekit.labels.tables import MAX_CELLS, AttributeTable, labels_of, parse_labels, read_labels
-from animekit.labels.tags import SkippedRow, Tags, decoded, tags_of
+from animekit.labels.tables import AttributeTable, labels_of, parse_labels
+from animekit.labels.tags import SkippedRow, Tags, decoded, read_text, tags_of
 from animekit.labels.words import shown
 
 TAG_FILE = "tags.csv"
@@ -33,11 +36,15 @@ METADATA = ("metadata.jsonl", "metadata.csv")
 CLASSES = "dataset.json"
 """What StyleGAN calls its labels."""
 CAPTION = ".txt"
-MAX_CLASSES = 1000
 ORDER = f"{TAG_FILE}, {METADATA[0]}, {METADATA[1]}, {CLASSES}, a {CAPTION} beside each picture"
 UNREAD = (".caption", ".json", ".xml", ".npz")
 """Files beside pictures that others take labels from, and animekit does not."""
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+Found = Tags | AttributeTable
+Read = Callable[[LabelPlan | None], Found]
+"""Reads labels: those of a plan, or hair and eye colours, or all that are there."""
 
 
 class Place(Protocol):
@@ -59,17 +66,21 @@ class Source:
     """
 
     name: str
-    read: Callable[[], Tags | AttributeTable]
+    reader: Read
     below: str = ""
     exactly: bool = False
     is_all: bool = False
+
+    def read(self, plan: LabelPlan | None = None) -> Found:
+        """Return the labels: those of a plan, else hair and eye colours or named columns."""
+        return self.reader(plan)
 
 
 def inside(place: Place, pictures: Collection[str], where: str) -> list[Source]:
     """Return the places of labels in a folder, the first to be tried first."""
     found = []
     for name, read in (
-        (TAG_FILE, parse_labels),
+        (TAG_FILE, _read_file),
         (METADATA[0], _read_lines),
         (METADATA[1], _read_table),
         (CLASSES, _read_classes),
@@ -83,14 +94,15 @@ def inside(place: Place, pictures: Collection[str], where: str) -> list[Source]:
     captions = _captions(place, pictures)
     if captions:
         words = f"{len(captions):,} {CAPTION} beside the pictures"
-        found.append(Source(words, lambda: _read_captions(place, captions, words), exactly=True))
+        read = partial(_read_captions, place, captions, words)
+        found.append(Source(words, read, exactly=True))
     return found
 
 
 def beside(folder: Path) -> list[Source]:
     """Return the tags.csv that lies beside a folder, if there is one."""
     path = folder.absolute().parent / TAG_FILE
-    return [Source(TAG_FILE, lambda: read_labels(path))] if path.is_file() else []
+    return [_of_path(path)] if path.is_file() else []
 
 
 def label_files(folder: Path, pictures: Collection[str]) -> list[str]:
@@ -112,14 +124,14 @@ def given(path: Path) -> Source:
         texts = [name for name in place.others if name.endswith(CAPTION)]
         if texts and not found:
             words = f"{len(texts):,} {CAPTION} in {path}"
-            return Source(words, lambda: _read_captions(place, texts, words))
+            return Source(words, partial(_read_captions, place, texts, words))
         if not found:
             raise NotFoundError(f"no labels in {path}", f"looked for {ORDER}; or name a file in it")
         return found[0]
     if path.suffix.lower() == ".jsonl" or path.name == CLASSES:
         read = _read_classes if path.name == CLASSES else _read_lines
         return _one(_Folder(path.parent), path.name, str(path.parent), read)
-    return Source(path.name, lambda: read_labels(path))
+    return _of_path(path)
 
 
 def files_of(folder: Path) -> Place:
@@ -137,7 +149,7 @@ def tags_of_folder(folder: Path, pictures: Collection[str] | None = None) -> tup
     if pictures:
         found = inside(_Folder(folder), pictures, str(folder))
         source = found[0] if found else source
-    tags = source.read()
+    tags = source.read(None)
     if isinstance(tags, Tags):
         return tags, source
     raise DataError(
@@ -181,14 +193,18 @@ class _Folder:
             raise DataError(f"cannot read {self.top / name}: {error.strerror}") from None
 
 
+def _of_path(path: Path) -> Source:
+    return Source(path.name, lambda plan: _read_file(str(path), read_text(path), plan))
+
+
 def _one(
-    place: Place, name: str, where: str, read: Callable[[str, str], Tags | AttributeTable]
+    place: Place, name: str, where: str, read: Callable[[str, str, LabelPlan | None], Found]
 ) -> Source:
     file = f"{where}/{name}"
     below = name[: len(name) - len(PurePosixPath(name).name)]
     return Source(
         name,
-        lambda: read(file, decoded(file, place.read(name))),
+        lambda plan: read(file, decoded(file, place.read(name)), plan),
         below,
         exactly=read is _read_classes,
         is_all=True,
@@ -196,7 +212,7 @@ def _one(
 
 
 def _several(files: list[str]) -> Source:
-    def refuse() -> Tags:
+    def refuse(plan: LabelPlan | None) -> Tags:
         raise DataError(
             f"{len(files)} files may hold the labels: {', '.join(files[:3])}",
             f"open one of the folders, or join them into one {TAG_FILE} at the top",
@@ -215,10 +231,21 @@ def _captions(place: Place, pictures: Collection[str]) -> list[str]:
     return [name for name in place.others if name.endswith(CAPTION) and name[:-4] in names]
 
 
-def _read_captions(place: Place, names: list[str], words: str) -> Tags:
-    """Read hair and eye tags out of a text a picture, as kohya's scripts write them."""
-    found = tags_of(words, (_caption(place, *each) for each in enumerate(names, start=1)))
-    return replace(found, words=words)
+def _read_file(where: str, text: str, plan: LabelPlan | None) -> Found:
+    """Read a tag file, CelebA's list or a table."""
+    return parse_labels(where, text) if plan is None else parse_asked(where, text, plan)
+
+
+def _of_sheet(sheet: Sheet, plan: LabelPlan | None) -> Found:
+    return labels_of(sheet) if plan is None else of_sheet(sheet, plan)
+
+
+def _read_captions(place: Place, names: list[str], words: str, plan: LabelPlan | None) -> Found:
+    """Read tags out of a text a picture, as kohya's scripts write them."""
+    rows = (_caption(place, *each) for each in enumerate(names, start=1))
+    if plan is not None:
+        return of_rows(words, rows, plan, words)
+    return replace(tags_of(words, rows), words=words)
 
 
 def _caption(place: Place, number: int, name: str) -> TagRow:
@@ -230,7 +257,7 @@ def _caption(place: Place, number: int, name: str) -> TagRow:
     return TagRow(number, name[:-4], ",".join(text.split("\n")))
 
 
-def _read_lines(where: str, text: str) -> Tags | AttributeTable:
+def _read_lines(where: str, text: str, plan: LabelPlan | None) -> Found:
     """Read the lines of metadata.jsonl: objects of one file_name, and what is said of it."""
     rows: list[tuple[int, dict[str, Any]]] = []
     bad: list[SkippedRow] = []
@@ -254,16 +281,21 @@ def _read_lines(where: str, text: str) -> Tags | AttributeTable:
     plain = [key for key in names if all(_is_plain(row.get(key)) for _, row in rows)]
     lines = [(0, _line([" ".join(key.split()) for key in plain]))]
     lines += [(number, _line([_text(row.get(key)) for key in plain])) for number, row in rows]
-    found = labels_of(replace(sheet_of(where, lines), is_metadata=True))
+    found = _of_sheet(replace(sheet_of(where, lines), is_metadata=True), plan)
     found.skipped.extend(bad)
     nested = [shown(key) for key in names if key not in plain]
     words = [found.words, f"{', '.join(nested[:3])} left out" if nested else ""]
     return replace(found, words="; ".join(filter(None, words)))
 
 
-def _read_table(where: str, text: str) -> Tags | AttributeTable:
+def _read_table(where: str, text: str, plan: LabelPlan | None) -> Found:
     """Read metadata.csv: a header with file_name, and a row a picture."""
-    return labels_of(replace(sheet_of(where, numbered(where, text)), is_metadata=True))
+    return _of_sheet(replace(sheet_of(where, numbered(where, text)), is_metadata=True), plan)
+
+
+def _read_classes(where: str, text: str, plan: LabelPlan | None) -> Found:
+    found = read_classes(where, text)
+    return found if plan is None else of_table(found, plan)
 
 
 def _is_plain(value: Any) -> bool:
@@ -285,55 +317,3 @@ def _line(cells: list[str]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow(cells)
     return buffer.getvalue()
-
-
-def _read_classes(where: str, text: str) -> AttributeTable:
-    """Read StyleGAN's dataset.json: a list of a file and its class, or a vector of 0 and 1."""
-    found = parse_json(text, where, kind=DataError)
-    rows = found.get("labels") if isinstance(found, dict) else None
-    if rows is None:
-        raise DataError(f"{where} says that the pictures have no labels", "give --tags FILE")
-    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(map(_is_entry, rows)):
-        raise DataError(f"{where} has no list of a file and its label", '[["0.png", 3], ...]')
-    numbers = {str(name): number for number, (name, _) in enumerate(rows, start=1)}
-    if len(numbers) < len(rows):
-        raise DataError(f"{where} names a picture twice", "keep the row that is right")
-    names, groups, labels = _vectors(where, [label for _, label in rows])
-    known = np.ones(len(names), np.uint8)
-    table = {key: (row, known) for key, row in zip(numbers, labels, strict=True)}
-    words = f"{CLASSES}: " + ("yes or no" if len(groups) > 1 else f"{len(names)} classes")
-    return AttributeTable(names, groups, table, words, numbers)
-
-
-def _is_entry(row: Any) -> bool:
-    return isinstance(row, list) and len(row) == 2 and isinstance(row[0], str)
-
-
-def _vectors(where: str, labels: list[Any]) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray]:
-    """Return names and groups of labels, and uint8 [N, L], of numbers of classes or of vectors."""
-    if all(isinstance(each, list) for each in labels):
-        widths = {len(each) for each in labels}
-        flat = {value for each in labels for value in each if type(value) in (int, float)}
-        if len(widths) == 1 and 0 < max(widths) <= MAX_CLASSES and flat <= {0, 1}:
-            table = np.array(labels, np.uint8)
-            if (table.sum(axis=1) == 1).all():
-                return _classes(where, [int(place) for place in table.argmax(axis=1)])
-            return tuple(f"label {i}" for i in range(table.shape[1])), (1,) * table.shape[1], table
-    elif all(type(each) is int and each >= 0 for each in labels):
-        return _classes(where, labels)
-    raise DataError(
-        f"{where}: its labels are neither numbers of classes nor vectors of 0 and 1",
-        "write them as a table: file,class",
-    )
-
-
-def _classes(where: str, numbers: list[int]) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray]:
-    values = sorted(set(numbers))
-    if not 1 < len(values) <= MAX_CLASSES or len(values) * len(numbers) > 10 * MAX_CELLS:
-        raise DataError(
-            f"{where} has {len(values):,} classes, where 2 to {MAX_CLASSES:,} are read",
-            "a class that all pictures share tells nothing",
-        )
-    names = tuple(f"class {value}" for value in values)
-    table = np.array(values)[None] == np.array(numbers)[:, None]
-    return names, (len(names),), table.astype(np.uint8)

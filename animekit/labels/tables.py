@@ -111,9 +111,8 @@ def parse_labels(where: str, text: str) -> Tags | AttributeTable:
 
 def labels_of(sheet: Sheet) -> Tags | AttributeTable:
     """Return the labels of a sheet: of hair and eye tags, or of named columns."""
-    columns = tag_columns(sheet)
-    if columns is None:
-        return _read_table(sheet)
+    if (columns := tag_columns(sheet)) is None:
+        return table_of(sheet)
     return agreeing(sheet.where, tags_of(sheet.where, tag_rows(sheet, columns), sheet.said))
 
 
@@ -121,11 +120,12 @@ def agreeing(where: str, tags: Tags) -> Tags:
     """Return tags; DataError where two rows of an id contradict each other."""
     wrong = [each for each in tags.doubled if not each.same]
     if wrong:
-        raise _given_twice(where, *wrong)
+        raise given_twice(where, *wrong)
     return tags
 
 
-def _given_twice(where: str, *wrong: Doubled) -> DataError:
+def given_twice(where: str, *wrong: Doubled) -> DataError:
+    """Return the error for rows that contradict an earlier row of their id."""
     first, *others = (
         f'row {each.row}: id "{shown(each.id)}" was already given in row {each.first}'
         for each in wrong
@@ -164,7 +164,7 @@ def _read_celeba(where: str, lines: list[str]) -> AttributeTable:
     return AttributeTable(tuple(names), (1,) * len(names), table, words, numbers, doubled)
 
 
-def _read_table(sheet: Sheet) -> AttributeTable:
+def table_of(sheet: Sheet) -> AttributeTable:
     """Read a header of column names, and rows of an id and a cell for each column."""
     import pandas as pd
 
@@ -242,7 +242,7 @@ def _checked(
         if key in kept:
             each = Doubled(key, number, numbers[key], row == kept[key])
             if not each.same:
-                raise _given_twice(where, each)
+                raise given_twice(where, each)
             doubled.append(each)
             continue
         kept[key] = [words.setdefault(cell, cell) for cell in row]

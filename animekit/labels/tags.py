@@ -64,11 +64,9 @@ NAMES = tuple(f"{colour} hair" for colour in HAIR) + tuple(f"{colour} eyes" for 
 
 _INDEX = {name: i for i, name in enumerate(NAMES)}
 _VOCABULARY = {"hair": HAIR, "eyes": EYES}
-_NOUNS = {"hair": "hair", "eyes": "eyes", "eye": "eyes"}
-# Words that stand beside a colour in real tags without changing what the colour is.
-_QUALIFIERS = frozenset(
-    ("long", "short", "medium", "very", "bicolored", "multicolored", "damage", "pubic")
-)
+NOUNS = {"hair": "hair", "eyes": "eyes", "eye": "eyes"}
+QUALIFIERS = {"long", "short", "medium", "very", "bicolored", "multicolored", "damage", "pubic"}
+"""Words that stand beside a colour in real tags without changing what the colour is."""
 _COUNT = re.compile(r":\d+$")
 _SPACED = re.compile(r"\s\S+_(?:hair|eyes?)(?:\s|$)|^\S+_(?:hair|eyes?)\s", re.IGNORECASE)
 _ONE_HOT = re.compile(r"[01]" + r",[01]" * (len(NAMES) - 1))
@@ -149,7 +147,7 @@ def has_colour(text: str) -> bool:
     >>> has_colour("touhou:17705\tblonde hair:25457"), has_colour("blonde"), has_colour("hair bow")
     (True, False, False)
     """
-    return bool(_labels_of(text, Counter()).any())
+    return bool(labels_in(text, Counter()).any())
 
 
 def known(labels: np.ndarray) -> np.ndarray:
@@ -197,7 +195,7 @@ def tags_of(where: str, rows: Iterable[TagRow], words: str = "") -> Tags:
     unknown: dict[str, str] = {}
     others: dict[str, tuple[str, ...]] = {}
     for number, key, tags, problem, is_header, beside in rows:
-        labels = np.zeros(len(NAMES), np.uint8) if problem else _labels_of(tags, ignored)
+        labels = np.zeros(len(NAMES), np.uint8) if problem else labels_in(tags, ignored)
         if is_header and not labels.any():
             continue
         if key in first and not problem:
@@ -219,12 +217,12 @@ def tags_of(where: str, rows: Iterable[TagRow], words: str = "") -> Tags:
     return Tags(frame, skipped, ignored, first, doubled, words, unknown, others)
 
 
-def tag_columns(sheet: Sheet) -> tuple[int, ...] | None:
+def tag_columns(sheet: Sheet, fewest: int = 1) -> tuple[int, ...] | None:
     """Return the columns of a table that hold tags; None for another table.
 
     () stands for all but the id. A table is one of tags if all its columns hold hair or eye tags in
-    most of their cells, or if the one does that is called tags, text or caption. The last one's
-    tags may be parted by the separator as well.
+    most of their cells, or if the one that is called tags, text or caption does in `fewest`. The
+    last one's tags may be parted by the separator as well.
     """
     if not sheet.header:
         return ()
@@ -242,7 +240,7 @@ def tag_columns(sheet: Sheet) -> tuple[int, ...] | None:
     holding = [j for j in places if 2 * coloured[j] > filled[j] > 0]
     if holding and len(holding) == sum(filled[j] > 0 for j in places):
         return ()
-    texts = [j for j in places if coloured[j] and sheet.header[j].lower() in TEXT_COLUMNS]
+    texts = [j for j in places if coloured[j] >= fewest and sheet.header[j].lower() in TEXT_COLUMNS]
     return (texts[0],) if len(texts) == 1 else None
 
 
@@ -286,17 +284,27 @@ def decoded(where: str, data: bytes) -> str:
         raise DataError(f"{where} is not a text file in UTF-8", _A_TAG_FILE) from None
 
 
-def _labels_of(tags: str, ignored: Counter[str]) -> np.ndarray:
+def tags_in(text: str) -> list[str]:
+    r"""Return the tags of a row in any form, without their counts.
+
+    >>> tags_in("touhou:17705\tblonde hair:25457\t"), tags_in("1girl red_hair solo")
+    (['touhou', 'blonde hair'], ['1girl', 'red_hair', 'solo'])
+    """
+    text = text.strip().strip('"')
+    if _ONE_HOT.fullmatch(text):  # the file has the eye columns first
+        on = np.roll(np.array(text.split(","), dtype=np.uint8), len(HAIR))
+        return [NAMES[place] for place in np.flatnonzero(on)]
+    if _is_spaced(text):
+        return [_COUNT.sub("", tag.strip(' "')) for tag in text.split()]
+    cut = re.split(r"\t" if "\t" in text else "[,;]", text)
+    return [tag for each in cut if (tag := _COUNT.sub("", each.strip(' "')))]
+
+
+def labels_in(tags: str, ignored: Counter[str]) -> np.ndarray:
+    """Return the colours uint8 [23] that a row names; `ignored` counts what is none."""
     labels = np.zeros(len(NAMES), np.uint8)
-    tags = tags.strip().strip('"')
-    if _ONE_HOT.fullmatch(tags):
-        columns = np.array(tags.split(","), dtype=np.uint8)
-        return np.roll(columns, len(HAIR))  # the file has the eye columns first
-    parts = re.split(r"\t" if "\t" in tags else "[,;]", tags)
-    if _is_spaced(tags):
-        parts = tags.split()
-    for tag in parts:
-        positions, unknown = _read_tag(_COUNT.sub("", tag.strip(' "')))
+    for tag in tags_in(tags):
+        positions, unknown = _read_tag(tag)
         labels[list(positions)] = 1
         ignored.update(unknown)
     return labels
@@ -311,7 +319,7 @@ def _is_spaced(tags: str) -> bool:
     if "," in tags or "\t" in tags or not _SPACED.search(tags):
         return False
     words = set(tags.lower().split())  # "long_hair blue eyes" is a sentence
-    return words.isdisjoint((*_NOUNS, *NEGATIONS, "and", *HAIR, *EYES, "dark", "light", "pale"))
+    return words.isdisjoint((*NOUNS, *NEGATIONS, "and", *HAIR, *EYES, "dark", "light", "pale"))
 
 
 @lru_cache(maxsize=65536)
@@ -321,12 +329,12 @@ def _read_tag(tag: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
     unknown: list[str] = []
     phrase: list[str] = []
     for word in words_with_denials(tag):
-        if word not in _NOUNS:
+        if word not in NOUNS:
             phrase.append(word)
             continue
-        noun = _NOUNS[word]
+        noun = NOUNS[word]
         colours = [word for word in phrase if word in _VOCABULARY[noun]]
-        if colours and _QUALIFIERS.issuperset(set(phrase) - set(colours)):
+        if colours and QUALIFIERS.issuperset(set(phrase) - set(colours)):
             positions += [_INDEX[f"{colour} {noun}"] for colour in colours]
         else:
             unknown.append(" ".join([*phrase, noun]))

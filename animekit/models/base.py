@@ -21,6 +21,8 @@ from animekit.plugins import Component
 
 Losses = dict[str, Tensor]
 """Named, already weighted terms; their sum is minimised, each is logged as "phase/term"."""
+ATTRIBUTES = 'attributes of the data to learn, as in "hair" or "male,young" (all)'
+"""What the parameter `attributes` of models with labels does; training leaves the others out."""
 
 
 class Paper(NamedTuple):

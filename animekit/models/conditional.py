@@ -13,7 +13,7 @@ from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.models.adversarial import AdversarialModel, AdversarialParams
-from animekit.models.base import Need
+from animekit.models.base import ATTRIBUTES, Need
 from animekit.nn import losses
 from animekit.nn.architectures import (
     Discriminator,
@@ -25,6 +25,7 @@ from animekit.nn.architectures import (
 class ConditionalParams(AdversarialParams):
     """What every conditional objective can be told."""
 
+    attributes: str = Field("", description=ATTRIBUTES)
     soft_labels: float = Field(
         0.0, ge=0, lt=1, description="conditions are pulled towards 1/2 by this share"
     )

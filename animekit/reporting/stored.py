@@ -152,8 +152,8 @@ def real_images(run: Run, registry: Registry) -> np.ndarray:
     options, config = options_of(run), run.config
     where = str(options.get("data", ""))
     try:
-        tags = options.get("tags")
-        dataset = open_dataset(where, registry, None if tags is None else Path(tags))
+        tags = None if options.get("tags") is None else Path(options["tags"])
+        dataset = open_dataset(where, registry, tags, options.get("labels"))
         size, crop = int(config["spec"]["size"]), int(options.get("crop", 0))
         packed = pack(dataset, size + crop)
     except NotFoundError:

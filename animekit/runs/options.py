@@ -31,7 +31,7 @@ def _is_fit(key: str, value: Any) -> bool:
     """Say whether an option is of its type and range; those that nobody else reads are."""
     if key == "data":
         return isinstance(value, str)
-    if key == "tags":
+    if key in ("tags", "labels"):
         return value is None or isinstance(value, str)
     if key == "crop":
         return type(value) is int and 0 <= value <= LARGEST_CROP

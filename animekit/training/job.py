@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from animekit.data.dataset import open_dataset
-from animekit.data.occurring import chosen, occurring
+from animekit.data.dataset import Dataset, open_dataset
+from animekit.data.occurring import chosen, common, named, occurring, refuse_absent
 from animekit.data.pack import Pack, pack
 from animekit.data.sampler import Loader
 from animekit.data.spec import ImageSpec
@@ -28,6 +28,7 @@ from animekit.device import (
 )
 from animekit.errors import ConfigError, UnusableError
 from animekit.files import Progress, cores
+from animekit.labels.plan import LabelPlan
 from animekit.models.base import Model, Need
 from animekit.plugins import Registry
 from animekit.seeds import derive_seed
@@ -267,7 +268,7 @@ def with_data(
     if recipe.model.data is Need.UNPAIRED:
         return _with_two_domains(recipe, engine, registry, progress, verify=verify)
     tags = Path(options.tags) if options.tags else None
-    dataset = open_dataset(options.data, registry, tags)
+    dataset = open_dataset(options.data, registry, tags, options.labels)
     packed = pack(dataset, options.size + options.crop, progress=progress, verify=verify)
     notes: list[str] = []
     spec = ImageSpec(options.size, packed.spec.channels)
@@ -284,14 +285,31 @@ def with_data(
             )
         if labels is not None:
             packed = chosen(packed, labels)
-        elif not recipe.model.keeps_all_labels:
-            packed, notes = occurring(packed)
+        else:
+            packed, notes = _learned(recipe, packed, dataset)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
         use = dataset.label_use
         if use is not None and use.unmatched.count:
             notes.append(f"rows of {use.file} that name no picture here {use.unmatched}")
     notes = [*packed.notes, *notes]
     return TrainJob(recipe, packed, spec, engine, dataset.description, notes)
+
+
+def _learned(recipe: TrainRecipe, packed: Pack, dataset: Dataset) -> tuple[Pack, list[str]]:
+    """Return a pack with the labels that a model is to learn, and what is to know of others."""
+    options, notes = recipe.options, []
+    if options.labels is not None:
+        refuse_absent(packed, LabelPlan.parse(options.labels), dataset.said)
+    notes += [
+        f"{count:,} rows say several of {words}: there it counts as unknown"
+        for words, count in dataset.clashes.items()
+    ]
+    packed = named(packed, getattr(recipe.params, "attributes", ""))
+    packed, rare = common(packed, options.min_count)
+    if recipe.model.keeps_all_labels:
+        return packed, notes + rare
+    packed, absent = occurring(packed)
+    return packed, [*notes, *rare, *absent]
 
 
 def _with_two_domains(

@@ -42,6 +42,10 @@ class TrainOptions(Params):
 
     data: str = Field("data/faces", description="folder, zip, synthetic:COUNT, or two of them")
     tags: str | None = Field(None, description="tags file of the data")
+    labels: str | None = Field(
+        None, description='words to learn, as in "hair,eyes,long hair|short hair,smile"'
+    )
+    min_count: int = Field(0, ge=0, description="images that a label needs to be learned")
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
     batch_size: int = Field(64, ge=1, le=65_536, description="images in a batch")
     steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
@@ -260,7 +264,7 @@ def best_preset(
     count = None
     with suppress(AnimekitError):  # what is wrong with the data is said when they are opened
         tags = Path(options.tags) if options.tags else None
-        count = len(open_dataset(options.data, registry, tags))
+        count = len(open_dataset(options.data, registry, tags, options.labels))
     suited = [
         each
         for each in found.values()

@@ -17,7 +17,9 @@ from animekit.errors import DataError
 from animekit.hookspecs import hookimpl
 from animekit.images.decode import Header, ImageError, decode, header
 from animekit.labels import sources
+from animekit.labels.asked import AskedTable, of_table
 from animekit.labels.ids import LabelUse, match
+from animekit.labels.plan import LabelPlan
 from animekit.labels.tables import AttributeTable
 from animekit_plugins.datasets._files import Archive, Files, FileSource, is_hashed
 
@@ -47,9 +49,17 @@ class Folder(Dataset):
     """
 
     name = "folder"
+    takes_plan = True
 
-    def __init__(self, where: str, params: Params | None = None, tags: Path | None = None) -> None:
+    def __init__(
+        self,
+        where: str,
+        params: Params | None = None,
+        tags: Path | None = None,
+        plan: LabelPlan | None = None,
+    ) -> None:
         super().__init__(where, params, tags)
+        self.plan = plan
         self.path = Path(where)
         if not self.path.exists():
             raise nothing_at(where)
@@ -171,7 +181,7 @@ class Folder(Dataset):
 
     def _match(self, source: sources.Source) -> Labels:
         """Return the labels of the images that a source names; DataError if it names none."""
-        found = source.read()
+        found = source.read(self.plan)
         below = source.below
         names = [name[len(below) :] for name in self._source.names if name.startswith(below)]
         top = self.path.absolute()
@@ -189,6 +199,8 @@ class Folder(Dataset):
         if not rows:
             raise _no_row(use, names, self)
         words = f", {len(rows):,} with tags" + (f" ({found.words})" if found.words else "")
+        if isinstance(found, AskedTable):
+            self.said, self.clashes = found.counts, found.clashes
         if isinstance(found, AttributeTable):
             words = f", {len(rows):,} with labels ({found.words})"
         return Labels(words, tuple(found.names), tuple(found.groups), rows, use)
@@ -205,7 +217,12 @@ class Folder(Dataset):
         }
         shown = " ".join(classes[:8]) + (" ..." if len(classes) > 8 else "")
         words = f", {len(classes)} classes: {shown}{words}"
-        return Labels(words, tuple(classes), (len(classes),), rows)
+        names, groups = tuple(classes), (len(classes),)
+        if self.plan is None:
+            return Labels(words, names, groups, rows)
+        found = of_table(AttributeTable(names, groups, rows, "class folders"), self.plan)
+        self.said = found.counts
+        return Labels(f"{words} ({found.words})", found.names, found.groups, found.rows)
 
 
 class RawFolder(Folder):

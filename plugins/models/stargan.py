@@ -18,13 +18,12 @@ from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
 from animekit.labels.vocabulary import Vocabulary
 from animekit.models import formulas
-from animekit.models.base import Losses, Model, Need, Paper, Phase
+from animekit.models.base import ATTRIBUTES, Losses, Model, Need, Paper, Phase
 from animekit.models.scores import ACCURACY
 from animekit.nn import losses
 from animekit.nn.accuracy import by_median
 from animekit.nn.schedules import SCHEDULES
 from animekit.nn.translators import LabelPatchDiscriminator, LabelTranslator, TranslatorShape
-from animekit.text import did_you_mean
 
 COLUMNS = 12  # of targets in a sheet
 
@@ -39,9 +38,7 @@ class StarGANParams(config.Params):
         "regularisers": ("gp_weight", "rec_weight"),
     }
 
-    attributes: str = Field(
-        "", description='attributes of the data to learn, as in "hair" or "male,young" (all)'
-    )
+    attributes: str = Field("", description=ATTRIBUTES)
     g_channels: int = Field(64, ge=1, description="width of the translator near the image")
     d_channels: int = Field(64, ge=1, description="width of the discriminator near the image")
     n_blocks: int = Field(6, ge=1, le=32, description="residual blocks")
@@ -94,7 +91,8 @@ class StarGAN(Model):
     )
 
     def __init__(self, params: StarGANParams, spec: ImageSpec) -> None:
-        self.columns, chosen = choose(spec, params.attributes)
+        self.columns = spec.columns(params.attributes)
+        chosen = spec.only(self.columns)
         super().__init__(params, chosen)
         size, labels = chosen.size, len(chosen.labels)
         shape = TranslatorShape(chosen.channels, params.g_channels, params.n_blocks, labels=labels)
@@ -259,32 +257,6 @@ def _measure(batch: Batch, terms: Losses) -> Losses:
     """Return the critic's accuracy."""
     shares = by_median(batch.kept["on_real"], batch.kept["on_fake"])
     return dict(zip(ACCURACY, shares, strict=True))
-
-
-def choose(spec: ImageSpec, words: str) -> tuple[list[int], ImageSpec]:
-    """Return the columns of named attributes and their spec; "" means all.
-
-    Raises ConfigError for a name that the labels do not have.
-    """
-    known = Vocabulary(spec.labels, spec.groups).attributes
-    if not words.strip() or not known:
-        return list(range(len(spec.labels))), spec
-    columns: list[int] = []
-    groups: list[int] = []
-    for word in words.split(","):
-        name = " ".join(word.replace("_", " ").replace("-", " ").lower().split())
-        if name not in known:
-            raise ConfigError(
-                f'the data have no attribute "{word.strip()}".{did_you_mean(name, known)}',
-                f"attributes: {', '.join(known)}",
-            )
-        found = list(range(*known[name].indices(len(spec.labels))))
-        if found[0] in columns:
-            raise ConfigError(f'attribute "{name}" is named twice', "name it once")
-        columns += found
-        groups.append(len(found))
-    labels = tuple(spec.labels[column] for column in columns)
-    return columns, ImageSpec(spec.size, spec.channels, labels, tuple(groups))
 
 
 @hookimpl

@@ -16,7 +16,7 @@ from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
-from animekit.models.base import Losses, Model, Need, Paper, Phase
+from animekit.models.base import ATTRIBUTES, Losses, Model, Need, Paper, Phase
 from animekit.nn.layers import full_precision
 from animekit.nn.losses import attribute_loss
 
@@ -33,6 +33,7 @@ class TaggerParams(Params):
         "regularisers": ("dropout", "smoothing", "augment", "weight_decay"),
     }
 
+    attributes: str = Field("", description=ATTRIBUTES)
     base_channels: int = Field(32, ge=1, description="channels of the first stage; doubled thrice")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the features left out")
     smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing within an attribute")

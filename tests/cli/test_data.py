@@ -510,3 +510,16 @@ def test_the_extra_data_lacks_one_pair_of_colours(shared_data: Path) -> None:
     }
     assert missing == {("purple", "black")}
     assert found.quirks == ["no line end at the end"]
+
+
+def test_the_commonest_tags_are_listed_and_words_are_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "faces", "0.png", "1.png")
+    (tmp_path / "t.csv").write_text("0,smile:9\tlong hair:3\t\n1,smile:9\tshort hair:1\t\n")
+    found = answer("tags", "t.csv", "--top", 2)
+    assert found == {"path": "t.csv", "rows": 2, "words": 3, "top": {"smile": 2, "long hair": 1}}
+    assert "smile" in call("tags", "t.csv", "--top", "2", "--plain").stdout
+    refused = call("tags", "t.csv", "--top", "2", "--export", "x.csv")
+    assert refused.exit_code == 2 and not (tmp_path / "x.csv").exists()
+    labels = answer("info", "faces", "--tags", "t.csv", "--labels", "smile,long hair|short hair")
+    assert labels["labels"] == {"smile": 2, "long hair": 1, "short hair": 1}

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animekit.data.occurring import chosen, label_counts, occurring
+from animekit.data.occurring import chosen, common, label_counts, occurring, refuse_absent
 from animekit.data.pack import Pack
 from animekit.data.sampler import Loader
 from animekit.data.spec import ImageSpec
 from animekit.errors import ConfigError, UnusableError
 from animekit.evaluation.fakes import asked_labels, contender
 from animekit.evaluation.image_set import ImageSet, open_images
+from animekit.labels.plan import LabelPlan
 from animekit.labels.tags import NAMES
 from animekit.models import weights
 from animekit.plugins import Registry
@@ -167,3 +168,30 @@ def test_a_model_is_asked_for_what_the_data_have_by_the_names_of_its_labels(
     assert given is not None
     assert given.names == NAMES
     assert len(given.labels) == 20
+
+
+def test_labels_on_too_few_images_are_left_out_and_unknown_there() -> None:
+    rows = [[1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]
+    found, words = common(labelled(rows, (3, 1)), 2)
+    assert found.spec.labels == ("a", "b", "d") and found.spec.groups == (2, 1)
+    assert found.mask is not None
+    assert found.mask.tolist() == [[1, 1, 1]] * 4 + [[0, 0, 1]]  # it had c, which nobody learns
+    assert words == ["left out, on fewer than 2 images or alone of its kind: c (1)"]
+    whole = labelled(rows, (3, 1))
+    assert common(whole, 0) == (whole, []) and common(whole, 1) == (whole, [])
+    alone, words = common(labelled([[1, 0, 1], [1, 0, 1], [0, 1, 1]], (2, 1)), 2)
+    assert alone.spec.labels == ("c",) and "b (1), a (2)" in words[0]
+    with pytest.raises(UnusableError, match="no label is on 9 images or more.*on 3"):
+        common(whole, 9)
+
+
+def test_a_word_that_no_image_has_is_told_with_the_nearest_that_is_said() -> None:
+    pack = labelled([[1, 0, 0], [1, 0, 0]], (1, 2))
+    plan = LabelPlan.parse("smile,shrot hair|hat")
+    with pytest.raises(UnusableError) as caught:
+        refuse_absent(pack, plan, {"short hair": 1403, "smile": 2, "bow": 1})
+    assert caught.value.message.startswith(
+        'no picture has the label "shrot hair". Did you mean "short hair"? (1,403 pictures)'
+    )
+    assert '"hat"' in caught.value.message and caught.value.exit_code == 4
+    refuse_absent(labelled([[1]], (1,)), LabelPlan.parse("smile"), {})

@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from animekit.models.base import Model
 
 PANELS = {
-    "Data": ("data", "tags", "size", "mirror", "crop"),
+    "Data": ("data", "tags", "labels", "min_count", "size", "mirror", "crop"),
     "Training": ("batch_size", "steps", "epochs", "minutes", "stop_on"),
     "Output": ("name", "log_every", "sample_every", "save_every", "keep_checkpoints"),
 }
 METAVARS = {
     "data": "PATH",
     "tags": "FILE",
+    "labels": "WORDS",
+    "min_count": "N",
     "size": "PX",
     "crop": "PX",
     "epochs": "N",

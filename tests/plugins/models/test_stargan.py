@@ -23,7 +23,7 @@ from animekit.nn.translators import (
 from animekit.testing.check import check_model, tiny_dataset, tiny_model, tiny_stepper
 from animekit.training import samples
 from animekit.training.recipe import presets_of
-from animekit_plugins.models.stargan import StarGAN, StarGANParams, choose
+from animekit_plugins.models.stargan import StarGAN, StarGANParams
 
 CELEBA = ImageSpec(32, 3, ("Black_Hair", "Blond_Hair", "Male", "Young"), (1, 1, 1, 1))
 
@@ -56,22 +56,6 @@ def test_every_label_moves_every_place_of_the_image():
         both = network(image.repeat(2, 1, 1, 1), torch.tensor([[0.0, 0.0], [1.0, 0.0]]))
     assert bool(((zero - one).abs().amax(1) > 1e-6).all())
     assert torch.allclose(both, torch.cat([zero, one]), atol=1e-5)
-
-
-def test_attributes_can_be_picked_by_name_in_any_spelling():
-    spec = tiny_dataset().spec(32)
-    assert choose(spec, "") == (list(range(5)), spec)
-    columns, hair = choose(spec, "hair")
-    assert (columns, hair.labels, hair.groups) == ([0, 1, 2], spec.labels[:3], (3,))
-    assert choose(hair, "hair") == ([0, 1, 2], hair)  # as weights hold it
-    assert choose(CELEBA, "young, BLACK hair")[0] == [3, 0]
-    assert choose(CELEBA, "Male")[1].labels == ("Male",)
-    assert choose(ImageSpec(32), "hair") == ([], ImageSpec(32))  # labels are not read yet
-    with pytest.raises(ConfigError, match='no attribute "hare".* "hair"') as caught:
-        choose(spec, "hare")
-    assert caught.value.hint == "attributes: hair, eyes"
-    with pytest.raises(ConfigError, match="named twice"):
-        choose(spec, "hair,hair")
 
 
 def test_a_model_of_some_attributes_is_saved_and_built_as_such(registry, tmp_path):
