@@ -27,8 +27,8 @@ from animekit.images.layout import grid
 from animekit.images.write import write_png
 from animekit.labels.tags import HAIR
 from animekit.models import tagger
+from animekit.models.targets import targets_of
 from animekit.plugins import Registry
-from animekit.translation.targets import targets_of
 from animekit.translation.translator import Translator, TranslatorOptions
 from animekit.translation.weights import TranslatorWeights, find_weights
 
