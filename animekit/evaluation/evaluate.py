@@ -19,10 +19,12 @@ from animekit.evaluation.fakes import Contender, Drawn, ModelContender
 from animekit.evaluation.image_set import Oddity
 from animekit.evaluation.metric import Exhibit, Metric, MetricContext
 from animekit.evaluation.number_names import number_names
-from animekit.evaluation.plan import EvaluateOutline, EvaluatePlan, outline
+from animekit.evaluation.plan import EvaluateOutline, EvaluatePlan, planned
 from animekit.evaluation.reals import attempt, undefined
 from animekit.evaluation.request import EvaluateRequest, StageProgress
 from animekit.evaluation.result import Column, Evaluation, Numbers, Row, keys_of, summarise
+from animekit.evaluation.translators.plan import TranslatorOutline
+from animekit.evaluation.translators.work import measure_translators
 from animekit.gates import readable
 from animekit.images.look import Look
 from animekit.models import collapse
@@ -36,6 +38,9 @@ def evaluate(
     model: Any = None,
     ref: Any = None,
     *,
+    data: Any = None,
+    direction: str | None = None,
+    attrs: Sequence[str] = (),
     compare: Sequence[Any] = (),
     metrics: Sequence[str] | str | None = None,
     params: Mapping[str, Any] | None = None,
@@ -57,18 +62,18 @@ def evaluate(
     registry: Registry | None = None,
     progress: StageProgress | None = None,
 ) -> Evaluation:
-    """Measure a model or a set of images against real ones.
+    """Measure a model or a set of images against real ones, or a translator.
 
     `model`, and each of those to `compare` it with, is a run, a checkpoint, weights, a folder of
     images, or None for the newest run; `ref` the real images (a folder, a data set, a reference
-    file), by default the model's training data. Without `metrics` those are used that need no
-    download; "all" has those too that say little. `params` are such as {"swd.patches": 64}. `num`
-    images of each side are compared, by default as many as the real ones can give twice, so that
-    the floor of real against real has the same number; `quick` means 1,000, once. `threads` are
-    those of the CPU, one a free core by default. `trust_extractor` agrees to a TorchScript
-    extractor, a program that runs as you. Gates, `fail_if` such as "swd_avg>40" and `min_faces` of
-    25, are told by `failure()` of the result; its `save()` writes the record and the pictures.
+    file), by default the model's training data. A translator takes `data`: two sets "A,B" for one
+    `direction` or both, a folder with labels for `attrs`. Without `metrics` those are used that
+    need no download; "all" has those too that say little. `params` are such as {"swd.patches": 64}.
+    `num` images of each side are compared, else as many as the real ones can give twice; `quick`
+    means 1,000, once. `trust_extractor` agrees to a TorchScript extractor, a program that runs as
+    you. Gates, `fail_if` such as "swd_avg>40" and `min_faces`, are told by `failure()`.
     """
+    which = {"tags": tags, "ref_tags": ref_tags, "checkpoint": checkpoint, "truncation": truncation}
     request = EvaluateRequest.of(
         quick=quick,
         metrics=metrics,
@@ -77,26 +82,27 @@ def evaluate(
         repeats=repeats,
         seed=seed,
         size=size,
-        tags=tags,
-        ref_tags=ref_tags,
-        checkpoint=checkpoint,
-        truncation=truncation,
         device=device,
         threads=threads,
+        **which,
         fail_if=tuple(fail_if),
         min_faces=min_faces,
         illustrate=illustrate,
         trust_extractor=trust_extractor,
     )
-    found = registry if registry is not None else plugins.load()
     report = progress or (lambda words, share: None)
-    reading = counting(report, "reading")
-    return measure(outline([model, *compare], ref, request, found, reading), report)
+    found, reading = registry or plugins.load(), counting(report, "reading")
+    task = {"data": data, "direction": direction, "attrs": attrs}
+    return measure(planned([model, *compare], ref, request, found, reading, **task), report)
 
 
-def measure(found: EvaluateOutline, progress: StageProgress) -> Evaluation:
+def measure(found: EvaluateOutline | TranslatorOutline, progress: StageProgress) -> Evaluation:
     """Measure what an outline says, as `evaluate` does."""
     with devices.threads(found.request.threads):
+        if isinstance(found, TranslatorOutline):
+            return measure_translators(
+                found, lambda plan: Evaluator(plan, progress).run(), progress
+            )
         return Evaluator(found.open(counting(progress, "reading")), progress).run()
 
 

@@ -15,6 +15,11 @@ from animekit.evaluation.reals import RealImages, RealReference, RealSide
 from animekit.evaluation.reference import Reference, bundled, named, of_data
 from animekit.evaluation.request import FACES, EvaluateRequest, MetricRequest, metric_requests
 from animekit.evaluation.result import FROM_REAL
+from animekit.evaluation.translators.plan import (
+    TranslatorOutline,
+    is_translator,
+    translator_outline,
+)
 from animekit.gates import parse_gate
 from animekit.plugins import Registry
 from animekit.runs.names import meanings
@@ -111,6 +116,29 @@ class EvaluatePlan:
     def metrics(self) -> dict[str, MetricRequest]:
         """The metrics that are computed."""
         return {name: each for name, each in self.asked.items() if name not in self.left_out}
+
+
+def planned(
+    contestants: Sequence[Any],
+    ref: Any,
+    request: EvaluateRequest,
+    registry: Registry,
+    reading: Reading | None = None,
+    *,
+    data: Any = None,
+    direction: str | None = None,
+    attrs: Sequence[str] = (),
+) -> EvaluateOutline | TranslatorOutline:
+    """Return what would be measured; what it takes and raises is of `evaluate`."""
+    if data is None and not is_translator(contestants[0], registry):
+        if direction is not None or attrs:
+            raise UsageError("--direction and --attr are for translators", "leave them out")
+        return outline(contestants, ref, request, registry, reading)
+    if ref is not None:
+        raise UsageError("translators are measured on --data, not on --ref", "--data A,B")
+    return translator_outline(
+        contestants, data, request, registry, direction=direction, attrs=attrs
+    )
 
 
 def outline(

@@ -12,12 +12,12 @@ import numpy as np
 
 from animekit.images.decode import ImageError
 from animekit.images.formats import KINDS
+from animekit.models.targets import Target
 from animekit.translation.faces import Part, restored
 from animekit.translation.photo import Photo, write_whole
 from animekit.translation.plan import PlannedFile
 from animekit.translation.result import Item
 from animekit.translation.session import TransferSession
-from animekit.translation.targets import Target
 from animekit.translation.video import Video, VideoFile, encode_animation, read_animation
 
 PART = 8  # frames of a video that are read at a time

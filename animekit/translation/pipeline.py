@@ -14,13 +14,13 @@ from animekit.errors import DataError, UnusableError
 from animekit.files import cores
 from animekit.images.decode import ImageError, read_image_file
 from animekit.images.formats import KINDS
+from animekit.models.targets import Target
 from animekit.translation.faces import Part, restored
 from animekit.translation.film import film
 from animekit.translation.photo import Photo, encode, read_photo, write_whole
 from animekit.translation.plan import PlannedFile
 from animekit.translation.result import Item
 from animekit.translation.session import TransferSession
-from animekit.translation.targets import Target
 
 # pixels of pictures that wait for others of their size
 WAITING_PIXELS = 32_000_000

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from animekit.errors import UnusableError, UsageError
 from animekit.images.formats import KINDS
+from animekit.models.targets import Target
 from animekit.text import apart, one_name
 from animekit.translation.inputs import VIDEOS, InputFile
 from animekit.translation.request import Existing
-from animekit.translation.targets import Target
 
 NAMED = 3  # collisions that an error names
 FOLDER = Path("transfers")  # of results without a place of their own

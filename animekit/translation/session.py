@@ -14,6 +14,7 @@ import torch
 
 from animekit.files import Progress
 from animekit.images.decode import ImageError
+from animekit.models.targets import LabelReader, Target
 from animekit.signals import StopSignals
 from animekit.translation.faces import FaceFinder, Part, restored, whole_part
 from animekit.translation.page import PAGE_FOLDER, ROWS, small_picture
@@ -22,7 +23,6 @@ from animekit.translation.plan import PlannedFile
 from animekit.translation.request import TransferRequest
 from animekit.translation.result import NAMED, FailedFile, Item, Transferred, no_face
 from animekit.translation.sheet import ComparisonSheet
-from animekit.translation.targets import LabelReader, Target
 from animekit.translation.translator import Translator
 
 MUCH = 2  # times the size that weights know of one face: there is more in the picture than that

@@ -13,6 +13,7 @@ from animekit.device import choose_device, choose_precision, threads
 from animekit.errors import DataError, UsageError
 from animekit.files import Progress
 from animekit.models.abilities import Translates
+from animekit.models.targets import BOTH, LabelReader, Target, targets_of
 from animekit.signals import StopSignals
 from animekit.translation.faces import FaceFinder, knows_drawn_faces
 from animekit.translation.finish import finish
@@ -29,7 +30,6 @@ from animekit.translation.plan import (
 from animekit.translation.request import TransferRequest
 from animekit.translation.result import FailedFile, Transferred
 from animekit.translation.session import TransferSession
-from animekit.translation.targets import BOTH, LabelReader, Target, targets_of
 from animekit.translation.translator import Translator, TranslatorOptions
 from animekit.translation.watch import look, watch
 from animekit.translation.weights import ALL, TranslatorWeights, find_weights, own_tests

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from animekit.errors import DataError
+from animekit.models.targets import Target
 from animekit.translation.inputs import InputFile, Inputs, find
 from animekit.translation.pipeline import Pipeline
 from animekit.translation.plan import plan_files
 from animekit.translation.session import TransferSession
-from animekit.translation.targets import Target
 
 # between two looks at a folder; a file is taken when it was alike in both
 WATCH_SECONDS = 1.0

@@ -20,8 +20,8 @@ from animekit.images.decode import decode
 from animekit.images.layout import grid
 from animekit.images.pixels import resize
 from animekit.images.write import write_png
+from animekit.models.targets import targets_of
 from animekit.plugins import Registry
-from animekit.translation.targets import targets_of
 from animekit.translation.translator import Translator, TranslatorOptions
 from animekit.translation.weights import find_weights
 

@@ -23,6 +23,7 @@ METRICS = "Metrics"
 OWN = [
     argument("model", help="Run, weights or a folder of images; left out, the newest run."),
     option("all", bool, help="Every metric that can be computed here.", panel=METRICS),
+    option("data", str, metavar="A,B|DIR", help="Test pictures of a translator.", panel="Data"),
     option("ref", str, metavar="DIR", help="The real images, or a reference file.", panel="Data"),
     option("num", int, metavar="N", help="Images of each side.", panel="Data"),
     option("quick", bool, help="1,000 images, once: rough numbers soon.", panel="Data"),
@@ -30,6 +31,10 @@ OWN = [
     option("size", int, metavar="PX", help="Bring folders to this side.", panel="Data"),
     option("tags", Path, metavar="FILE", help="What the images of a folder are.", panel="Data"),
     option("ref_tags", Path, metavar="FILE", help="Tags of the real images.", panel="Data"),
+    option("direction", str, metavar="a2b|b2a|both", help="Of a translator.", panel="Data"),
+    option(
+        "attr", list[str], metavar="TEXT", help="Attributes to ask for; repeated.", panel="Data"
+    ),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
     option("truncation", float, metavar="F", help="Truncation of z (default: the model's own)."),
     option("threads", int, metavar="N", help="CPU threads."),
@@ -54,10 +59,13 @@ def add_to(app: typer.Typer) -> None:
 def evaluate(common: Common, **options: Any) -> Any:
     """Measure a model, or a folder of images, against real ones.
 
+    A translator is measured on --data: two sets A,B, or a folder of faces.
+
     Examples
       animekit evaluate --ms-ssim --swd
       animekit evaluate 0007 --compare 0005 --fail-if "swd_avg>40"
       animekit evaluate generated --ref data/faces --all
+      animekit evaluate cyclegan-apple2orange --data apples_oranges
     """
     from animekit.cli.evaluate import run
 

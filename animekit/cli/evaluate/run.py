@@ -11,10 +11,11 @@ from animekit.config import Layer, command_tables, parse_set
 from animekit.errors import UsageError
 from animekit.evaluation.evaluate import measure
 from animekit.evaluation.make_reference import make_reference
-from animekit.evaluation.plan import EvaluateOutline, outline
+from animekit.evaluation.plan import EvaluateOutline, planned
 from animekit.evaluation.reference import Reference
 from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import FOLDER, Evaluation
+from animekit.evaluation.translators.plan import TranslatorOutline
 
 # what an evaluation and a reference have in common
 SHARED = ("num", "repeats", "quick", "size", "threads", "trust_extractor")
@@ -42,7 +43,15 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     request = EvaluateRequest.of(**asked)
     contestants = [options["model"], *(options["compare"] or ())]
     with screen.busy("loading"):
-        plan = outline(contestants, options["ref"], request, common.registry())
+        plan = planned(
+            contestants,
+            options["ref"],
+            request,
+            common.registry(),
+            data=options["data"],
+            direction=options["direction"],
+            attrs=options["attr"] or (),
+        )
     screen.note(plan.words)
     if common.dry_run:
         return say_plan(common, plan, options["out"])
@@ -113,8 +122,12 @@ def show(common: Common, found: Evaluation) -> None:
         screen.say(f"gate {gate.expr}: {'FAILED' if gate.failed else 'passed'}{why}")
 
 
-def say_plan(common: Common, plan: EvaluateOutline, out: Path | None) -> dict[str, Any]:
+def say_plan(
+    common: Common, plan: EvaluateOutline | TranslatorOutline, out: Path | None
+) -> dict[str, Any]:
     """Say what would be measured, on how many images, how often, and its place."""
+    if isinstance(plan, TranslatorOutline):
+        return say_translators(common, plan, out)
     runs = [each.run for each in plan.contenders]
     names = [run.id if run else each.name for run, each in zip(runs, plan.contenders, strict=True)]
     asked, real = plan.request, plan.real
@@ -129,6 +142,23 @@ def say_plan(common: Common, plan: EvaluateOutline, out: Path | None) -> dict[st
         f"would measure {what}; {count}, repeats {asked.repeats}; the record goes to {place}"
     )
     return {"would_measure": names[0], "metrics": list(plan.metrics), "words": plan.words}
+
+
+def say_translators(common: Common, plan: TranslatorOutline, out: Path | None) -> dict[str, Any]:
+    """Say on which pictures translators would be measured, and to what."""
+    run, targets = plan.runs[0], [target.name for target in plan.targets]
+    place = out or (run.path / "eval" if run else FOLDER)
+    common.screen.say(
+        f"would translate the pictures in {' and '.join(plan.places)} to {' '.join(targets)} by"
+        f" {', '.join(plan.names)}, and measure them by {' '.join(plan.metrics)} and our own"
+        f" numbers; repeats {plan.request.repeats}; the record goes to {place}"
+    )
+    return {
+        "would_measure": plan.names[0],
+        "metrics": list(plan.metrics),
+        "targets": targets,
+        "words": plan.words,
+    }
 
 
 def _save_reference(

@@ -16,10 +16,10 @@ from animekit.images.decode import decode
 from animekit.images.pixels import to_float
 from animekit.labels.tags import GROUPS, NAMES
 from animekit.models import tagger, weights
+from animekit.models.targets import LabelReader, Target, targets_of
 from animekit.models.weights import BUNDLED
 from animekit.plugins import Registry
 from animekit.translation.result import Transferred
-from animekit.translation.targets import LabelReader, Target, targets_of
 from animekit.translation.transfer import prepare
 from animekit_plugins.models.stargan import StarGAN, StarGANParams
 from tests.translation.models import paint_weights

@@ -1,0 +1,1 @@
+"""Translators in an evaluation: which pictures become what, and what it is worth."""
