@@ -176,7 +176,7 @@ def tags(
       animekit data tags data/faces
       animekit data tags tags_clean.csv -o tags.png --images data/faces
       animekit data tags tags_clean.csv --export tags.csv --strict
-      animekit data tags tags_clean.csv --top 50    what --labels could learn
+      animekit data tags tags_clean.csv --top 50    tags that a model can learn
     """
     from animekit.data.tag_counts import tag_counts
     from animekit.data.tag_picture import save_table

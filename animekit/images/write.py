@@ -86,7 +86,7 @@ def write_gif(path: Path | str, frames: Sequence[np.ndarray], fps: float) -> Non
 
 
 def write_jpeg(path: Path | str, image: np.ndarray, comment: str, quality: int) -> None:
-    """Write an image uint8 [H, W, 3] as a JPEG with a comment; atomic, without colour loss."""
+    """Write an image uint8 [H, W, 3] as a JPEG with a comment, in full colour."""
     picture = _as_picture(image).convert("RGB")
     text = comment.encode("utf-8")
     _save(
@@ -126,7 +126,7 @@ def write_errors(path: Path) -> Iterator[None]:
 
 
 def own_text(path: Path) -> str | None:
-    """Return what animekit wrote into a PNG, GIF or JPEG; None where it did not make it."""
+    """Return what animekit wrote into a PNG, GIF or JPEG; None for others."""
     if path.suffix.lower() in COMMENTED:
         try:
             with quiet, Image.open(path, formats=(COMMENTED[path.suffix.lower()],)) as image:

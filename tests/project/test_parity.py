@@ -20,6 +20,7 @@ from animekit.cleaning.result import Cleaning
 from animekit.cli import app
 from animekit.cli._console import Screen
 from animekit.cli._options import CONSENT, EVERYWHERE, Session
+from animekit.comparison.same_noise import NoiseSheet
 from animekit.evaluation.reconstruct import Reconstruction
 from animekit.evaluation.reference import Reference
 from animekit.evaluation.request import EvaluateRequest
@@ -50,6 +51,7 @@ RESULTS = {
     "explain": Explanation,
     "doctor": Diagnosis,
     "export": Exported,
+    "same_noise": NoiseSheet,
     "make_reference": Reference,
 }
 OPEN: dict[str, Any] = {  # what calls take by way of **keywords

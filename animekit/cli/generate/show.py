@@ -74,7 +74,7 @@ def result(common: Common, options: GenerateOptions, drawn: Generated) -> dict[s
 
 
 def sheet(common: Common, options: GenerateOptions, found: NoiseSheet) -> dict[str, Any]:
-    """Write the sheet of several models and say so; return the data of the JSON answer."""
+    """Write the sheet of several models; return the data of the JSON answer."""
     for label, why in found.left_out.items():
         common.screen.warn(f"{label} is not drawn: {why}", "generate")
     for note in found.notes:
