@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from animekit.generation.generate import generate, interpolate, plan_generate
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
+    from animekit.grading.grade import grade
     from animekit.reporting.report import report
     from animekit.runs.run import Run
     from animekit.setup.doctor import doctor
@@ -54,6 +55,7 @@ _HOMES = {
     "explain": "animekit.explanation.explain",
     "export": "animekit.exporting.export",
     "generate": "animekit.generation.generate",
+    "grade": "animekit.grading.grade",
     "interpolate": "animekit.generation.generate",
     "like": "animekit.generation.recipe",
     "make_reference": "animekit.evaluation.make_reference",
@@ -85,6 +87,7 @@ __all__ = [
     "explain",
     "export",
     "generate",
+    "grade",
     "interpolate",
     "like",
     "make_reference",

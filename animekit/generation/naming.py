@@ -89,7 +89,7 @@ class NameTemplate:
 def rows_of(
     count: int, ids: Sequence[str], seeds: Sequence[int], prompts: Sequence[str | None] | None
 ) -> list[dict[str, str | int]]:
-    """Return the fields of `count` images: ids, seeds, prompts as far as there are any.
+    """Return the fields of `count` images: ids, seeds, prompts where there are any.
 
     Without ids, prompts are numbered from 1.
 
