@@ -116,7 +116,8 @@ class Screen:
         paths = [Path(made["path"]) for made in self.artifacts]
         shown = [path for path in paths if path.suffix.lower() in SHOWN and path.is_file()]
         if not shown:
-            self.warn("there is nothing to open: no page or picture was made", "open")
+            if sys.exc_info()[0] is None:  # what failed says why itself
+                self.warn("there is nothing to open: no page or picture was made", "open")
             return
         first = min(shown, key=lambda path: SHOWN.index(path.suffix.lower()))
         if not webbrowser.open(first.absolute().as_uri()):

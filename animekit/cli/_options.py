@@ -256,10 +256,11 @@ def share(
         if flags is not None:
             chosen = [each for each in summaries or () if values.pop(flags.parameter(each))]
             values[flags.kind + "s"] = chosen
-        answer = body(Common(session, screen, **common), **values)
-        if common.get("open") and not common.get("dry_run"):
-            screen.open_made()
-        return answer
+        try:
+            return body(Common(session, screen, **common), **values)
+        finally:  # below a gate, too
+            if common.get("open") and not common.get("dry_run"):
+                screen.open_made()
 
     listed = list(own)
     if flags is not None:

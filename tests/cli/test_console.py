@@ -366,3 +366,19 @@ def test_nothing_to_open_and_no_browser_are_said(
     screen.open_made()
     assert [each["code"] for each in screen.warnings] == ["open", "open"]
     assert "no browser was found to open" in capsys.readouterr().err
+
+
+def test_beside_an_error_nothing_is_said_of_what_was_not_made(opened: list[str]) -> None:
+    screen = Screen(quiet=True)
+    try:
+        raise ValueError("no")
+    except ValueError:
+        screen.open_made()
+    assert not screen.warnings and not opened
+
+
+def test_what_is_below_a_gate_is_opened_all_the_same(opened: list[str]) -> None:
+    picture = Path(__file__).parents[2] / "samples" / "course64.png"
+    missed = call("grade", picture, "--min-faces", "25", "-o", "grades", "--open")
+    assert missed.exit_code == 5, missed.stderr
+    assert opened == [Path("grades/index.html").absolute().as_uri()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from animekit.cli._options import CONSENT, Common, command, option
+from animekit.cli._options import CONSENT, OPEN, Common, command, option
 
 RUN = "Scripts"
 PICTURES = Parameter(
@@ -34,7 +34,6 @@ OWN = [
         help="Where page, CSV and framed pictures go.",
         default=Path("grades"),
     ),
-    option("open", bool, help="Show the page in a browser."),
     option(
         "run",
         bool,
@@ -62,7 +61,7 @@ OWN = [
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "grade", grade, *OWN, *CONSENT)
+    command(app, "grade", grade, *OWN, *CONSENT, OPEN)
 
 
 def grade(common: Common, **options: Any) -> Any:

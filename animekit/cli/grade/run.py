@@ -13,9 +13,7 @@ from animekit.grading.result import Grading
 from animekit.grading.written import may_write
 
 
-def run(
-    common: Common, *, pictures: list[Path], out: Path, open: bool, **asked: Any
-) -> dict[str, Any]:
+def run(common: Common, *, pictures: list[Path], out: Path, **asked: Any) -> dict[str, Any]:
     """Grade, show and write; return the data of the JSON answer."""
     may_write(out, overwrite=common.yes)
     if asked["detector"] == "own":
@@ -32,10 +30,6 @@ def run(
             common.screen.made(path, key)
         else:
             common.screen.record(path, "picture")
-    if open:
-        import webbrowser
-
-        webbrowser.open(paths["page"].resolve().as_uri())
     facts = {**found.facts(), "page": str(paths["page"]), "csv": str(paths["csv"])}
     failure = found.failure()
     if failure is not None:
