@@ -17,6 +17,7 @@ from animekit.files import is_file, write_atomic
 from animekit.foreign import parse_json
 from animekit.generation.interpolation import MAX_FRAMES, MODES
 from animekit.images.decode import MAX_PIXELS
+from animekit.images.film import Film, need
 from animekit.images.write import (
     KEY,
     may_replace,
@@ -212,6 +213,29 @@ def save_gif(path: Path, frames: Sequence[np.ndarray], recipe: Recipe, *, overwr
         write_gif(plain, frames, fps)
         write_atomic(path, with_comment(plain.read_bytes(), f"{KEY} {recipe.text()}"))
     return path
+
+
+def save_film(path: Path, frames: Sequence[np.ndarray], recipe: Recipe, *, overwrite: bool) -> Path:
+    """Write an .mp4 with its recipe as a comment; see `may_replace`.
+
+    Frames of odd sides lose a column or a row: videos have even ones.
+    """
+    need()
+    may_replace(path, ".mp4", overwrite=overwrite)
+    fps = (recipe.layout and recipe.layout.fps) or DEFAULT_FPS
+    even = [frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2] for frame in frames]
+    height, width = even[0].shape[:2]
+    with write_errors(path):
+        film = Film(path, width, height, fps, comment=f"{KEY} {recipe.text()}")
+        try:
+            film.write(even)
+            return film.finish()
+        finally:
+            film.discard()
+
+
+MOVING = {".gif": save_gif, ".mp4": save_film}
+"""What writes pictures that move, by the ending of the name."""
 
 
 def save_noise(path: Path, z: np.ndarray, *, overwrite: bool) -> Path:

@@ -16,14 +16,12 @@ from animekit.generation.interpolation import segments
 from animekit.generation.naming import NameTemplate, rows_of
 from animekit.generation.recipe import (
     DEFAULT_FPS,
+    MOVING,
     ROWS,
     Layout,
     Recipe,
     check_pixels,
     save_png,
-)
-from animekit.generation.recipe import (
-    save_gif as write_gif_file,
 )
 from animekit.generation.recipe import (
     save_jpeg as write_jpeg_file,
@@ -111,10 +109,10 @@ class Generated(Printed):
         cells; `table` has titles and is for a sweep. `image_size` is the side of an image in pixels
         (`tile` is its older name). Left out, the layout is that of the picture that is drawn again,
         or near square at the model's own size; an interpolation has one row for each pair of seeds.
-        A name that ends in .gif is handed to `save_gif`. A file that animekit did not make is
+        Names that end in .gif or .mp4 go to `save_gif`. A file that animekit did not make is
         replaced only if `overwrite` is true.
         """
-        if Path(path).suffix.lower() == ".gif":
+        if Path(path).suffix.lower() in MOVING:
             if style is not None or columns is not None:
                 raise UsageError(f"{path} is an animation", "style and columns are of a .png file")
             return self.save_gif(path, image_size=_first(image_size, tile), overwrite=overwrite)
@@ -147,11 +145,12 @@ class Generated(Printed):
         overwrite: bool = False,
         tile: int | None = None,
     ) -> Path:
-        """Write the images as an endless GIF, 20 a second if `fps` says nothing else."""
+        """Write the images as an endless GIF, or as .mp4 (extra `video`), 20 a second."""
         layout = self._recalled(("gif",), "gif", None, _first(image_size, tile), fps)
         frames = list(_tiles(self.images, layout.tile))
         recipe = self.how.but(layout=layout)
-        return write_gif_file(Path(path), frames, recipe, overwrite=overwrite)
+        write = MOVING.get(Path(path).suffix.lower(), MOVING[".gif"])
+        return write(Path(path), frames, recipe, overwrite=overwrite)
 
     def save_each(
         self,

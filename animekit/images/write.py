@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from animekit.errors import UnusableError, UsageError
 from animekit.files import as_error, writing
+from animekit.images import film
 from animekit.images.decode import MAX_PIXELS, ImageError, quiet
 
 MOST_PIXELS = 2 * MAX_PIXELS  # of a picture whose text is read: a grid with its titles has less
@@ -127,6 +128,9 @@ def write_errors(path: Path) -> Iterator[None]:
 
 def own_text(path: Path) -> str | None:
     """Return what animekit wrote into a PNG, GIF or JPEG; None for others."""
+    if path.suffix.lower() in film.ENDINGS:
+        word, _, text = film.comment_of(path).partition(" ")
+        return text if word == KEY else None
     if path.suffix.lower() in COMMENTED:
         try:
             with quiet, Image.open(path, formats=(COMMENTED[path.suffix.lower()],)) as image:

@@ -18,7 +18,7 @@ from animekit.translation.photo import Photo, write_whole
 from animekit.translation.plan import PlannedFile
 from animekit.translation.result import Item
 from animekit.translation.session import TransferSession
-from animekit.translation.video import Video, VideoFile, encode_animation, read_animation
+from animekit.translation.video import Video, encode_animation, new_video, read_animation
 
 PART = 8  # frames of a video that are read at a time
 HELD = 0.9  # share of the frames that a video announces which may be its estimate alone
@@ -92,7 +92,7 @@ def _camera(session: TransferSession, planned: PlannedFile, number: int) -> Iter
                 if count < MEASURED and not ends:
                     continue
                 fps = max(0.5, min(60.0, count / max(time.monotonic() - began, 1e-3)))
-                file = VideoFile(path, made.shape[1], made.shape[0], fps)
+                file = new_video(path, made.shape[1], made.shape[0], fps)
                 stack.callback(file.discard)
                 file.write(first)
             else:
@@ -116,7 +116,8 @@ def _copy(
                 return None
             if made is None:
                 before = session.small(planned, part[0].pixels)
-                made = VideoFile(path, *_even(part[0]).size, file.fps)
+                size = _even(part[0]).size
+                made = new_video(path, *size, file.fps, planned.source.path)
                 stack.callback(made.discard)
             even = [_even(photo) for photo in part]
             drawn = reel.translated(even, reel.parts(even), target)

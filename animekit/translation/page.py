@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animekit.images import page
-from animekit.translation.inputs import VIDEOS
+from animekit.images import film, page
 
 if TYPE_CHECKING:
     from animekit.translation.result import Item, Transferred
@@ -61,7 +60,8 @@ class PageRow:
     @property
     def is_video(self) -> bool:
         """Whether a browser plays it."""
-        return Path(self.out).suffix.lower() in VIDEOS
+        ending = Path(self.out).suffix.lower()
+        return ending == ".webm" or (ending in film.ENDINGS and film.is_had())
 
 
 def small_picture(pixels: np.ndarray) -> bytes:

@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from animekit.errors import DeviceError
+from animekit.errors import DeviceError, UnusableError
+from animekit.images import film
 from animekit.images.decode import ImageError, read_with
+from animekit.images.film import Film
 from animekit.translation.photo import Alpha, Photo, as_image, frame
 
 ANIMATED = ("GIF", "WEBP", "PNG")
@@ -160,6 +162,16 @@ class Video:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def new_video(
+    path: Path, width: int, height: int, fps: float, sound: Path | None = None
+) -> Film | VideoFile:
+    """Begin a video: H.264 with the sound of a file, or what OpenCV writes."""
+    if path.suffix.lower() in film.ENDINGS and film.is_had():
+        with contextlib.suppress(UnusableError):  # of sides that H.264 does not have
+            return Film(path, width, height, fps, sound=sound)
+    return VideoFile(path, width, height, fps)
 
 
 class VideoFile:

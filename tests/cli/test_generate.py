@@ -127,13 +127,32 @@ def test_the_ending_of_a_name_says_the_format() -> None:
     assert read_recipe("walk.png")["seeds"] == "0-2"
 
 
+@pytest.mark.usefixtures("at_run")
+def test_a_film_is_drawn_again_byte_for_byte() -> None:
+    pytest.importorskip("av")
+    way = ("generate", "--interpolate", "3,5", "--frames", "4")
+    assert call(*way, "--mp4", "--fps", "10", "-q").stdout == "samples/gan.mp4\n"
+    recipe = read_recipe("samples/gan.mp4")
+    assert (recipe["seeds"], recipe["frames"], recipe["layout"]["fps"]) == ("3,5", 4, 10)
+    again = call("generate", "--reproduce", "samples/gan.mp4", "-o", "again.mp4")
+    assert again.exit_code == 0, again.stderr
+    assert Path("again.mp4").read_bytes() == Path("samples/gan.mp4").read_bytes()
+    Path("mine.mp4").write_bytes(b"somebody's")
+    refused = call(*way, "-o", "mine.mp4")
+    assert refused.exit_code == 4 and "animekit did not make it" in refused.stderr
+    assert Path("mine.mp4").read_bytes() == b"somebody's"
+    piped = call(*way, "--mp4", "-o", "-")
+    assert piped.stdout_bytes[4:8] == b"ftyp"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("-o a.webp", "a.webp ends in neither .png nor .gif"),
-        ("-o a", "a ends in neither"),
-        ("--interpolate -o a.mp4", "a.mp4 ends in neither"),
-        ("--gif -o a.png", "a.png is a picture, and --gif is for an animation"),
+        ("-o a.webp", "a.webp ends in none of .png .gif .mp4"),
+        ("-o a", "a ends in none of"),
+        ("--gif --mp4", "--gif and --mp4 are two kinds of one file"),
+        ("--mp4 -o a.gif", "a.gif is an animation, and --mp4 is for an .mp4"),
+        ("--gif -o a.png", "a.png is a picture, and --gif is for a GIF"),
         ("--fps 3 -o a.png", "--fps is for an animation"),
         ("--style figure -o a.gif", "a.gif is an animation, and --style is for a picture"),
     ],

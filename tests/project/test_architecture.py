@@ -48,7 +48,12 @@ OTHER_VERBS = {  # public names that are no file of their own: what they belong 
 SCREEN = {"typer", "rich", "click"}
 SCREEN_MODULES = ("animekit.cli", "animekit.cli._console")
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image"}
-OPTIONAL = {"tensorboard", "sklearn", "onnxruntime"}  # found out at run time, inside a function
+OPTIONAL = {
+    "tensorboard",
+    "sklearn",
+    "onnxruntime",
+    "av",
+}  # found out at run time, inside a function
 FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch.hub")
 
 

@@ -18,6 +18,7 @@ from animekit.images.decode import ImageError
 from animekit.translation import video
 from animekit.translation.result import Transferred
 from animekit.translation.video import Video, VideoFile, cv2, read_animation
+from tests.images.test_film import loudness, with_sound
 
 COLOURS = [(200, 30, 30), (180, 90, 10), (120, 10, 60), (240, 20, 90)]
 
@@ -269,3 +270,26 @@ def test_a_video_of_odd_sides_says_that_it_was_cut(
     assert made.warnings == ["a.avi was cut from 33x23 to 32x22: videos have even sides"]
     assert (made.items[0].width, made.items[0].height) == (32, 22)
     assert swap("a.avi", out="more").warnings == []
+
+
+def test_a_video_keeps_its_sound_and_browsers_play_it(swap: Callable[..., Transferred]) -> None:
+    av = pytest.importorskip("av")
+    with_sound(Path("a.mp4"))
+    made = swap("a.mp4")
+    with av.open(str(made.items[0].out)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        assert container.streams.video[0].frames == 20
+    assert loudness(made.items[0].out)[1] == pytest.approx(2, abs=0.1)
+    assert made.page is not None and "<video" in made.page.read_text(encoding="utf-8")
+
+
+def test_without_pyav_a_page_offers_no_video_that_browsers_do_not_play(
+    swap: Callable[..., Transferred], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("animekit.images.film.is_had", lambda: False)
+    for name in ("a.mp4", "b.webm"):
+        moving = VideoFile(Path("in", name), 32, 24, 10)
+        moving.write(np.zeros((5, 24, 32, 3), np.uint8))
+        moving.finish()
+    made = swap("in")
+    assert made.page is not None and made.page.read_text(encoding="utf-8").count("<video") == 1

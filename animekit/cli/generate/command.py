@@ -85,6 +85,7 @@ OUTPUT = [
         help="A tight grid, the course's 640x480 figure, or a row with captions.",
     ),
     option("gif", bool, help="Write a GIF, as --out NAME.gif does."),
+    option("mp4", bool, help="Write a video (extra video), as --out NAME.mp4 does."),
     option("fps", float, metavar="N", help="Frames a second of the GIF."),
     option("save_each", Path, metavar="DIR", help="Write each image as a file of its own."),
     option(

@@ -14,7 +14,7 @@ from animekit.cli._options import checkpoint_of
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.naming import NameTemplate
-from animekit.generation.recipe import check_pixels
+from animekit.generation.recipe import MOVING, check_pixels
 from animekit.generation.request import GenerateRequest
 from animekit.labels.lines import PromptFile
 from animekit.labels.prompt import MAX_BYTES
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from animekit.generation.result import Generated
 
 PATH = "0,1,2"
+ENDINGS = {
+    ".png": ("--gif", "--mp4", "--fps"),
+    ".gif": ("--style", "--mp4"),
+    ".mp4": ("--style", "--gif"),
+}
+"""What a file may be called, and the options that are of another kind."""
 DEFAULT = Path("samples/gan.png")
 WITH_PROMPTS = Path("samples/cgan.png")
 BESIDE = Path("samples/beside.png")
@@ -58,6 +64,7 @@ class GenerateOptions:
     image_size: int | None
     style: str | None
     gif: bool
+    mp4: bool
     fps: float | None
     save_each: Path | None
     name: str | None
@@ -94,27 +101,44 @@ class GenerateOptions:
     def _check_ending(self) -> None:
         """Refuse a name whose ending says another format than the options do, or none of ours."""
         ending = "" if self.out is None or str(self.out) == "-" else self.out.suffix.lower()
-        given: dict[str, object] = {"--gif": self.gif, "--style": self.style, "--fps": self.fps}
-        if self.out is not None and str(self.out) != "-" and ending not in (".png", ".gif"):
+        given: dict[str, object] = {
+            "--gif": self.gif,
+            "--mp4": self.mp4,
+            "--style": self.style,
+            "--fps": self.fps,
+        }
+        if self.gif and self.mp4:
+            raise UsageError("--gif and --mp4 are two kinds of one file", "leave one of them out")
+        if self.out is not None and str(self.out) != "-" and ending not in ENDINGS:
             raise UsageError(
-                f"{self.out} ends in neither .png nor .gif",
-                "name a .png file for a picture, a .gif file for an animation",
+                f"{self.out} ends in none of {' '.join(ENDINGS)}",
+                "name a .png file for a picture, a .gif or .mp4 file for an animation",
             )
-        against = {".png": ("--gif", "--fps"), ".gif": ("--style",)}.get(ending, ())
-        wrong = [flag for flag in against if given[flag]]
+        wrong = [flag for flag in ENDINGS.get(ending, ()) if given[flag]]
         if wrong:
             kinds = ["a picture", "an animation"]
             is_kind, of_kind = kinds if ending == ".png" else reversed(kinds)
+            of_kind = {"--gif": "a GIF", "--mp4": "an .mp4"}.get(wrong[0], of_kind)
+            other = wrong[0].replace("--", ".") if wrong[0] in ("--gif", "--mp4") else ".png"
+            other = ".gif" if wrong[0] == "--fps" else other
             raise UsageError(
                 f"{self.out} is {is_kind}, and {wrong[0]} is for {of_kind}",
-                f"name a {'.gif' if ending == '.png' else '.png'} file, or leave {wrong[0]} out",
+                f"name {'an' if other == '.mp4' else 'a'} {other} file, or leave {wrong[0]} out",
             )
+
+    @property
+    def moving(self) -> str:
+        """The ending of an animation that is asked for; "" for a picture."""
+        if self.gif or self.mp4:
+            return ".gif" if self.gif else ".mp4"
+        ending = "" if self.out is None else self.out.suffix.lower()
+        return ending if ending in MOVING else ""
 
     def _check_beside(self) -> None:
         """Refuse with --beside what is of one model's picture alone."""
         names = (
             *("reproduce", "noise", "random", "best_of", "interpolate", "truncation", "grid"),
-            *("style", "gif", "save_each", "save_noise", "num", "preview"),
+            *("style", "gif", "mp4", "save_each", "save_noise", "num", "preview"),
         )
         given = [name for name in names if getattr(self, name)] if self.beside else []
         if given:
@@ -165,7 +189,7 @@ class GenerateOptions:
         target = self.target()
         if target is None:
             return
-        moving = self.gif or target.suffix.lower() == ".gif"
+        moving = bool(self.moving) or target.suffix.lower() in MOVING
         if request.interpolation is not None:
             count = request.interpolation.frames
         elif request.numbers is not None:
@@ -199,17 +223,17 @@ class GenerateOptions:
 
     def target(self, drawn: Generated | None = None) -> Path | None:
         """Return where the picture goes; None where only single images were asked for."""
-        if self.out is not None or (self.save_each is not None and not self.gif):
+        if self.out is not None or (self.save_each is not None and not self.moving):
             return self.out
         recipe = None if drawn is None else drawn.how
         layout = None if recipe is None else recipe.layout
-        moving = self.gif or (layout is not None and layout.style == "gif")
+        again = ".gif" if layout is not None and layout.style == "gif" else ""
         if self.beside:
             return BESIDE
         by_name = bool(self.prompt or self.prompts or self.random or self.sweep)
         by_name |= recipe is not None and recipe.prompts is not None
         place = WITH_PROMPTS if by_name else DEFAULT
-        return place.with_suffix(".gif") if moving else place
+        return place.with_suffix(self.moving or again or place.suffix)
 
 
 def _one_of(options: Mapping[str, object], problem: str) -> None:

@@ -19,7 +19,7 @@ from animekit.comparison.same_noise import NoiseSheet
 from animekit.errors import UnusableError
 from animekit.files import refuse_unwritable
 from animekit.generation.interpolation import MODES
-from animekit.generation.recipe import read_recipe
+from animekit.generation.recipe import MOVING, read_recipe
 from animekit.generation.request import check_grid
 from animekit.generation.result import Generated
 from animekit.images.layout import grid
@@ -143,7 +143,7 @@ def _write_picture(
         check_grid(len(drawn.images), shape)
 
     def save(path: Path, *, overwrite: bool) -> Path:
-        if options.gif or path.suffix.lower() == ".gif":
+        if options.moving or path.suffix.lower() in MOVING:
             return drawn.save_gif(path, fps=options.fps, image_size=side, overwrite=overwrite)
         if options.style == "strip":
             return drawn.save_strip(path, image_size=side, overwrite=overwrite)
@@ -157,10 +157,10 @@ def _write_picture(
 
     if str(target) == "-":
         with tempfile.TemporaryDirectory(prefix="animekit-") as folder:
-            name = "picture.gif" if options.gif else "picture.png"
+            name = f"picture{options.moving or '.png'}"
             sys.stdout.buffer.write(save(Path(folder) / name, overwrite=True).read_bytes())
         return
-    kind = "gif" if target.suffix.lower() == ".gif" else "grid"
+    kind = target.suffix.lower()[1:] if target.suffix.lower() in MOVING else "grid"
     common.screen.made(_replacing(common, lambda over: save(target, overwrite=over)), kind)
 
 

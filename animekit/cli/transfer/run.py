@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from animekit.cli._options import Common, checkpoint_of
 from animekit.cli._progress import counting
 from animekit.errors import UsageError
-from animekit.text import duration, number, printable
+from animekit.images import film
+from animekit.text import duration, install_hint, number, printable
 
 if TYPE_CHECKING:
     from animekit.cli._console import Screen
@@ -151,8 +152,9 @@ def translate(screen: Screen, prepared: PreparedTransfer) -> Transferred:
         return prepared.run()
     if request.is_piped:
         return prepared.run()
-    if plan.videos:
-        screen.warn("videos lose their sound: OpenCV reads pictures alone", "video.sound")
+    if plan.videos and not film.is_had():
+        words = "videos lose their sound, and browsers may not play them, without PyAV"
+        screen.warn(f"{words}: {install_hint('video')}", "video.sound")
     with counting(screen, "translating") as progress:
         return prepared.run(progress)
 
