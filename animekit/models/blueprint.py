@@ -73,9 +73,10 @@ def _bounded(limit: int) -> Iterator[None]:
 
 
 def refuse_too_large(cls: type[Model], params: Params, spec: ImageSpec) -> None:
-    """Raise ConfigError where the weights of a model and their gradients pass the memory.
+    """Raise ConfigError where the weights of a model would not fit into memory.
 
-    Nothing is made for it. A plugin that computes with tensors while it is built is not looked at.
+    Nothing is made for it; gradients count too. A plugin that computes with tensors while it is
+    built is not looked at.
     """
     with _bounded(MOST), warnings.catch_warnings():
         warnings.simplefilter("ignore")
