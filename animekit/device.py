@@ -162,6 +162,14 @@ class Crowd:
 CROWD = Crowd()
 
 
+def physical_memory() -> int | None:
+    """Return the bytes of this machine's memory, None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows has no such call
+        return None
+
+
 def environment() -> dict[str, Any]:
     """Return what the machine is, for config.json: versions and processor."""
     import torch

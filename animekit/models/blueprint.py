@@ -14,8 +14,11 @@ from torch.nn.modules import module as hooks
 
 from animekit.config import Params
 from animekit.data.spec import ImageSpec
+from animekit.device import physical_memory
+from animekit.errors import ConfigError
 from animekit.models.base import Model
 
+MOST = 20_000  # parts of a model that is to be trained
 FREE, EACH = 1_000, 50  # parts of a model that has no tensors, and more for each tensor
 BESIDE, TIMES = 50_000_000, 20  # numbers beside those of its file: a D, where that is a G alone
 
@@ -67,6 +70,33 @@ def _bounded(limit: int) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def refuse_too_large(cls: type[Model], params: Params, spec: ImageSpec) -> None:
+    """Raise ConfigError where the weights of a model would not fit into memory.
+
+    Nothing is made for it; gradients count too. A plugin that computes with tensors while it is
+    built is not looked at.
+    """
+    with _bounded(MOST), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with torch.device("meta"):
+                model = cls(params, spec)
+        except ValueError as error:
+            if "parts" not in str(error):
+                raise
+            raise ConfigError(f"{cls.name}: {error}", "ask for fewer blocks") from None
+        except (NotImplementedError, RuntimeError):
+            return  # what it is shows when it is built
+    count = sum(value.numel() for value in model.parameters())
+    there = physical_memory()
+    if there is not None and count * 8 > there:
+        raise ConfigError(
+            f"the networks would have {count:,} numbers: with gradients {count * 8 / 1e9:,.0f} GB,"
+            f" and this machine has {there / 1e9:,.1f} GB",
+            "ask for narrower networks, or a smaller --size",
+        )
 
 
 def averaged(model: Model) -> dict[str, Tensor]:

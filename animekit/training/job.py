@@ -30,6 +30,7 @@ from animekit.errors import ConfigError, UnusableError
 from animekit.files import Progress, cores
 from animekit.labels.plan import LabelPlan
 from animekit.models.base import Model, Need
+from animekit.models.blueprint import refuse_too_large
 from animekit.plugins import Registry
 from animekit.seeds import derive_seed
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of
@@ -242,7 +243,9 @@ def _check_size(recipe: TrainRecipe) -> None:
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a head for no labels is empty, and torch says so
-            recipe.model(recipe.params, ImageSpec(recipe.options.size)).validate()
+            spec = ImageSpec(recipe.options.size)
+            refuse_too_large(recipe.model, recipe.params, spec)
+            recipe.model(recipe.params, spec).validate()
     except (ArithmeticError, LookupError, RuntimeError, ValueError):
         # The labels are not read yet. A model that is made for some may find none too few; what
         # else is wrong with it shows when it is built with them.

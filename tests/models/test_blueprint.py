@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from animekit.config import Params
 from animekit.data.spec import ImageSpec
-from animekit.errors import CheckpointError
-from animekit.models import weights
+from animekit.errors import CheckpointError, ConfigError
+from animekit.models import blueprint, weights
 from animekit.models.base import Model
-from animekit.models.blueprint import mismatches, outline
+from animekit.models.blueprint import mismatches, outline, refuse_too_large
 from animekit.plugins import Registry
 from animekit.runs.run import load_model
 from animekit.testing.tiny import tiny_model
@@ -248,3 +248,23 @@ def test_building_stops_where_a_file_has_no_tensors_for_it() -> None:
     with pytest.raises(ValueError, match="more than 1,050 parts"):
         outline(Endless, Params(), ImageSpec(32), {"a": Tensor()})
     nn.Sequential(*(nn.ReLU() for _ in range(1200)))  # the limit is gone with the outline
+
+
+def test_networks_that_pass_the_memory_are_refused_before_they_are_made(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls = registry.get("model", "gan")
+    wide = cls.Params(g_channels=400_000)
+    with pytest.raises(
+        ConfigError, match=r"would have [\d,]{18,} numbers: with gradients"
+    ) as caught:
+        refuse_too_large(cls, wide, ImageSpec(32))
+    assert "narrower" in caught.value.hint
+    with pytest.raises(ConfigError, match="more than 20,000 parts"):
+        refuse_too_large(Endless, Params(), ImageSpec(32))
+    state = torch.random.get_rng_state()
+    refuse_too_large(cls, cls.Params(), ImageSpec(32))
+    refuse_too_large(Peeking, Params(), ImageSpec(32))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    monkeypatch.setattr(blueprint, "physical_memory", lambda: None)  # as on Windows
+    refuse_too_large(cls, wide, ImageSpec(32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,18 @@ PAGE = ROOT / "docs" / "reference" / "seeds.md"
 HEAD = "| # | what | command | one sees | state |"
 WRONG = {10: "SIFT", 27: "TensorFlow"}
 """Rows that are wrong on purpose, and a word of each."""
-OPEN = {17, 26, 29, 36, 38, 50, 56, 59, 70, 77, 80, 82, 83, 87, 88, 89}
-LONG = ("train", "ablate", "evaluate", "transfer", "report", "runs", "data get", "models pull")
+OPEN = {17, 26, 36, 56, 59, 70, 77}
+LONG = (
+    "train",
+    "ablate",
+    "evaluate",
+    "transfer",
+    "report",
+    "runs",
+    "data get",
+    "models pull",
+    "grade",
+)
 """Commands of which only the plan is asked for."""
 HAIR, EYES = ("blue", "red", "green", "pink"), ("red", "blue", "brown")
 
@@ -95,7 +106,10 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
             place = top / "data" / folder / f"{index}.png"
             Image.fromarray(drawn.render(index, 64)[0]).save(place)
     hair = [HAIR[index % 4] for index in range(len(drawn))]
-    tags = (f"{k},{each} hair:9\t{EYES[k % 3]} eyes:7\tsmile:{k}" for k, each in enumerate(hair))
+    tags = (
+        f"{k},{each} hair:9\t{EYES[k % 3]} eyes:7\t{('long', 'short')[k % 2]} hair:5"
+        for k, each in enumerate(hair)
+    )
     (top / "data" / "tags.csv").write_text("\n".join(tags) + "\n")
     extra = (f"{k},{each} hair blue eyes" for k, each in enumerate(hair))
     (top / "data" / "extra_tags.csv").write_text("\n".join(extra) + "\n")
@@ -103,6 +117,13 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     head = f"{len(drawn)}\nMale Smiling Eyeglasses\n"
     (top / "data" / "list_attr_celeba.txt").write_text(head + "\n".join(marks) + "\n")
     (top / "sample_testing_text.txt").write_text("1,blue hair green eyes\n2,red hair red eyes\n")
+    (top / "thirty.txt").write_text("".join(f"{k},pink hair\n" for k in range(30)))
+    shutil.copy(ROOT / "samples" / "gan.png", top / "X.png")
+    (top / "submission" / "samples").mkdir(parents=True)
+    (top / "submission" / "run_gan.sh").write_text(
+        "mkdir -p samples; cp samples/gan_original.png samples/gan.png\n"
+    )
+    shutil.copy(ROOT / "samples" / "gan.png", top / "submission" / "samples" / "gan_original.png")
     (top / "four.txt").write_text("blue hair red eyes\nred hair\npink hair\ngreen hair\n")
     return top
 
