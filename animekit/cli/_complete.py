@@ -170,6 +170,11 @@ def _trained(line: Line) -> Iterator[Item]:
 
 
 def _trained_translators(line: Line) -> Iterator[Item]:
+    if line.given("weights") == "published":
+        for name, about in _published("weights")(line):
+            if name.startswith(f"{line.model}/"):
+                yield name.partition("/")[2], about
+        return
     yield from _runs_of_model(line)
     for name, model, origin in _weights():
         if model == line.model:
@@ -231,6 +236,12 @@ def _published(kind: Any) -> Source:
     return find
 
 
+def _importable(line: Line) -> Iterator[Item]:
+    """Offer published translators; files are the shell's own."""
+    known = _published("weights")(line)
+    yield from (item for item in known if item[0].startswith(("cyclegan/", "stargan/")))
+
+
 def _models_and_trained(line: Line) -> Iterator[Item]:
     yield from _plugins("model")(line)
     yield from _trained(line)
@@ -254,6 +265,7 @@ SOURCES: dict[str, Source] = {
     "explain.model": _models_and_trained,
     "metric": _plugins("metric"),
     "model": _trained,
+    "models.import.file": _importable,
     "models.pull.name": _published("weights"),
     "plugins.kind": _kinds,
     "plugins.name": _all_plugins,

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 NAME = argument("name", required=True, help="Name of weights, as `animekit models` lists them.")
 SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
-FILE = argument("file", required=True, help="State dict of CycleGAN or StarGAN: .pth or .ckpt.")
+FILE = argument(
+    "file", required=True, help="State dict of CycleGAN or StarGAN (.pth, .ckpt), or a name."
+)
 IMPORT = [
     option("name", str, metavar="NAME", help="What to call it (default: as the file or folder)."),
     option("back", Path, metavar="FILE", help="CycleGAN: the generator of the other direction."),
@@ -33,6 +35,7 @@ IMPORT = [
 SECONDS = 15.0  # between two lines of progress where nothing can be redrawn
 # keys of an entry that answers show
 ROW = {"name", "summary", "licence", "page", "source", "note", "verified", "sha256", "urls"}
+TRANSLATORS = ("cyclegan", "stargan")  # whose published weights can be converted
 UNITS = ("bytes", "kB", "MB", "GB")
 
 
@@ -96,7 +99,10 @@ def pull(common: Common, name: str, sha256: str | None) -> dict[str, Any]:
         agree(common, f"Download {entry.name}{'' if known else ' unchecked'}?")
         with downloading(screen, entry.name) as progress:
             catalog.pull(name, sha256=sha256, unpinned=True, progress=progress)
+        tell_seen(screen, entry)
     screen.made(catalog.place_of(entry), "weights", f"licence: {entry.licence}")
+    if entry.name.partition("/")[0] in TRANSLATORS:
+        screen.note(f"to use them: animekit models import {entry.name}")
     return _row(entry)
 
 
@@ -131,10 +137,12 @@ def verify(common: Common) -> list[dict[str, Any]]:
 def import_(common: Common, file: str, **options: Any) -> dict[str, Any]:
     """Convert published CycleGAN or StarGAN weights, to be used by name.
 
+    A name of `animekit models` that is not here is downloaded first, after asking.
+
     Examples
       animekit models import latest_net_G_A.pth --back latest_net_G_B.pth --name horses
       animekit models import 200000-G.ckpt --name celeba
-      animekit models import cyclegan/apple2orange -n
+      animekit models import cyclegan/apple2orange
     """
     from animekit.hub.convert import import_weights
     from animekit.hub.published import Statistics
@@ -146,6 +154,7 @@ def import_(common: Common, file: str, **options: Any) -> dict[str, Any]:
             f'there is no --statistics "{statistics}"', f"use {' or '.join(get_args(Statistics))}"
         )
     registry = common.registry()
+    fetch_first(common, file)
     with common.screen.busy("reading"):
         made = import_weights(
             file,
@@ -169,6 +178,33 @@ def import_(common: Common, file: str, **options: Any) -> dict[str, Any]:
         words = f"animekit transfer {made.about['model']} {made.name} PHOTOS"
         common.screen.made(made.path, "weights", words)
     return {"name": made.name, "path": str(made.path), **made.about}
+
+
+def fetch_first(common: Common, name: str) -> None:
+    """Download weights of the catalogue that are not here, after asking."""
+    from animekit.hub import catalog
+
+    entry = catalog.entries("weights").get(name)
+    if entry is None or Path(name).exists() or catalog.state_of(entry) == "here":
+        return
+    if common.dry_run or not (common.yes or common.may_ask()):
+        return  # the import itself says what is missing
+    introduce(common.screen, entry)
+    agree(common, f"Download {entry.name}{'' if entry.pinned else ' unchecked'}?")
+    with downloading(common.screen, entry.name) as progress:
+        catalog.pull(name, unpinned=True, progress=progress)
+    tell_seen(common.screen, entry)
+
+
+def tell_seen(screen: Screen, entry: Entry) -> None:
+    """Say which sha256 came, where nobody had told which should come."""
+    from animekit.hub.obtain import seen
+
+    digest = seen(entry)
+    if digest is not None and not entry.pinned:
+        screen.note(
+            f"{entry.name}: sha256 {digest} came; it is on record, and what must come again"
+        )
 
 
 def introduce(screen: Screen, entry: Entry, sha256: str | None = None) -> None:

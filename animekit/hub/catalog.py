@@ -54,6 +54,7 @@ class Entry(BaseModel):
     urls: tuple[str, ...] = Field(min_length=1)
     sha256: str | None = Field(None, pattern=DIGEST)
     size: int | None = Field(None, gt=0)
+    most: int | None = Field(None, gt=0)
     licence: str
     page: str
     source: str
@@ -109,8 +110,7 @@ class Fetched:
 
 def entries(kind: Kind | None = None) -> dict[str, Entry]:
     """Return what can be downloaded, by name, in the order of the catalogue."""
-    found = read_catalogue(LIST)
-    return {name: entry for name, entry in found.items() if kind in (None, entry.kind)}
+    return {n: each for n, each in read_catalogue(LIST).items() if kind in (None, each.kind)}
 
 
 def find(name: str, kind: Kind) -> Entry:
@@ -140,7 +140,7 @@ def state_of(entry: Entry) -> State:
     path = place_of(entry)
     if not path.is_file():
         return "missing"
-    size = _record(entry).get("size", None if entry.member else entry.size)
+    size = record_of(entry).get("size", None if entry.member else entry.size)
     return "here" if size in (None, path.stat().st_size) else "damaged"
 
 
@@ -176,7 +176,7 @@ def pull(
     Their sha256 is recorded when they come first, and is what they must have ever after.
     """
     entry = find(name, "weights")
-    path, record = place_of(entry), _record(entry)
+    path, record = place_of(entry), record_of(entry)
     known = sha256 or entry.sha256 or record.get("download")
     if path.is_file() and (not entry.member or known == record.get("download")):
         expected = sha256 if sha256 and not entry.member else _expected(entry, record)
@@ -188,13 +188,19 @@ def pull(
         download,
         sha256=known,
         size=entry.size,
+        most=entry.most,
         unpinned=unpinned,
         plain_http=entry.plain_http,
         progress=progress,
     )
     came = sha256_of(download)
     if entry.member:
-        _take_member(download, entry, path)
+        try:
+            _take_member(download, entry, path)
+        except AnimekitError:
+            if known is None:  # else it is the right one, and would only come again
+                download.unlink(missing_ok=True)
+            raise
     facts = {
         "name": name,
         "sha256": sha256_of(path),
@@ -204,7 +210,7 @@ def pull(
         "licence": entry.licence,
         "page": entry.page,
     }
-    write_atomic(_record_path(entry), json.dumps(facts, indent=2) + "\n")
+    write_atomic(record_path(entry), json.dumps(facts, indent=2) + "\n")
     return path
 
 
@@ -219,17 +225,10 @@ def verify(names: Iterable[str] | None = None) -> list[dict[str, Any]]:
         path = place_of(entry)
         if not path.is_file():
             continue
-        found, expected = sha256_of(path), _expected(entry, _record(entry))
+        found, expected = sha256_of(path), _expected(entry, record_of(entry))
         state = "unknown" if expected is None else "sound" if found == expected else "damaged"
-        rows.append(
-            {
-                "name": entry.name,
-                "state": state,
-                "sha256": found,
-                "expected": expected,
-                "path": str(path),
-            }
-        )
+        row = {"name": entry.name, "state": state, "sha256": found, "expected": expected}
+        rows.append({**row, "path": str(path)})
     return rows
 
 
@@ -276,8 +275,7 @@ def manifest_of(folder: Path) -> tuple[int, str]:
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     digest, files = hashlib.sha256(), 0
     for name in names:
-        path = folder / name
-        if path.is_file():
+        if (path := folder / name).is_file():
             files += 1
             digest.update(f"{name} {path.stat().st_size} {sha256_of(path)}\n".encode())
     return files, digest.hexdigest()
@@ -316,14 +314,16 @@ def _downloads() -> Path:
     return cache_dir() / "downloads"
 
 
-def _record_path(entry: Entry) -> Path:
+def record_path(entry: Entry) -> Path:
+    """Return where it is on record what was downloaded."""
     path = place_of(entry)
     return path.with_name(path.name + ".json")
 
 
-def _record(entry: Entry) -> dict[str, Any]:
+def record_of(entry: Entry) -> dict[str, Any]:
+    """Return what is on record of a download, {} without."""
     try:
-        record = read_json(_record_path(entry), "record of a download")
+        record = read_json(record_path(entry), "record of a download")
     except AnimekitError:
         return {}
     return record if isinstance(record, dict) else {}

@@ -63,8 +63,11 @@ def import_weights(
     path, known = _found(str(file))
     first = read_published(path, statistics)
     second = read_published(back, statistics) if back is not None else None
+    if name is None and known is not None:  # as the catalogue calls it, not as its file
+        name = known.name.rpartition("/")[2]
     name = checked_name(name or name_of(path))
     tensors, params = _joined(first, second, path, back)
+    original = (known.member if known is not None else "") or path.name
     about = {
         "model": first.model,
         "params": resolve(
@@ -72,7 +75,7 @@ def import_weights(
         ).params.model_dump(mode="json"),
         "spec": _spec(first, path, size, labels),
         "part": "average",
-        "step": int(match[1]) if (match := re.match(r"(\d+)-G\b", path.name)) else 0,
+        "step": int(match[1]) if (match := re.match(r"(\d+)-G\b", original)) else 0,
         "version": version("animekit"),
         "source": {
             "file": path.name,

@@ -68,6 +68,7 @@ class Download:
     target: Path
     sha256: str | None
     size: int | None = None
+    most: int = LARGEST
     plain_http: bool = False
     progress: DownloadProgress = lambda done, total: None
     patience: Patience = field(default_factory=Patience)
@@ -192,8 +193,8 @@ class Download:
         total = start + int(length) if length.isdigit() and plain else None
         if total is not None and self.size is not None and total != self.size:
             raise Refused(f"the file there has {total:,} bytes, not {self.size:,}")
-        if total is not None and total > LARGEST and self.size is None:
-            raise Refused(f"the file there has {total:,} bytes, over the limit of {LARGEST:,}")
+        if total is not None and total > self.most and self.size is None:
+            raise Refused(f"the file there has {total:,} bytes, over the limit of {self.most:,}")
         total = total if total is not None else self.size
         free = shutil.disk_usage(self.target.parent).free
         if total is not None and total - start > free:
@@ -218,7 +219,7 @@ class Download:
                 began, came = time.monotonic(), 0
 
     def _save(self, response: requests.Response, start: int, total: int | None) -> None:
-        limit = LARGEST if self.size is None else self.size
+        limit = self.most if self.size is None else self.size
         done = start
         with self.part.open("ab" if start else "wb") as file:
             for chunk in self._chunks(response):
@@ -244,6 +245,7 @@ def fetch(
     *,
     sha256: str | None,
     size: int | None = None,
+    most: int | None = None,
     unpinned: bool = False,
     plain_http: bool = False,
     progress: DownloadProgress | None = None,
@@ -253,7 +255,8 @@ def fetch(
 
     The mirrors in `urls` are tried in order. What came before a cut, or Ctrl-C, stays in
     `target.part` and is continued where a `sha256` can tell that the parts belong together. Without
-    one it refuses, unless `unpinned` says that unknown bytes are welcome. Only HTTPS is spoken,
+    one it refuses, unless `unpinned` says that unknown bytes are welcome. A file whose `size` is
+    not known has at most `most` bytes. Only HTTPS is spoken,
     also after a redirect; `plain_http` allows HTTP too, where a sha256 guards the bytes (this
     machine may always be asked by HTTP). Raises NetworkError, or DeviceError for a full disk.
     """
@@ -271,6 +274,7 @@ def fetch(
         target,
         sha256,
         size,
+        most or LARGEST,
         plain_http and sha256 is not None,
         progress or (lambda done, total: None),
         patience or Patience(),

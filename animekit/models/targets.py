@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from animekit.plugins import Registry
 
 BOTH = "both"
+CELEBA = ("black hair", "blonde hair", "brown hair", "male", "young")
+"""What the published StarGAN for CelebA knows, by its words and in its order."""
+CELEBA_COLUMNS = ("black hair", "blonde hair", "brown hair", "female", "old")
+"""What it is asked for where nobody says it, as its authors' figures have it."""
+OPPOSITES = {"female": "male", "feminine": "male", "old": "young", "aged": "young"}
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,15 @@ def _directions(known: Sequence[str], asked: str | None) -> list[str]:
 
 def _attributes(spec: ImageSpec, attrs: Sequence[str]) -> list[Target]:
     vocabulary = Vocabulary(spec.labels, spec.groups)
-    texts = list(attrs) or list(vocabulary.texts)
+    known = tuple(" ".join(words) for words in vocabulary.words)
+    texts = list(attrs) or list(CELEBA_COLUMNS if known == CELEBA else vocabulary.texts)
     found: dict[str, Target] = {}
     for text in texts:
-        labels, mask = parse(text, vocabulary, where=f'--attr "{text}"')
-        words = vocabulary.format(labels, mask)
+        plain = " ".join(text.lower().split())
+        opposite = OPPOSITES.get(plain) if plain not in known else None
+        asked = f"-{opposite}" if opposite in known else text
+        labels, mask = parse(asked, vocabulary, where=f'--attr "{text}"')
+        words = plain if opposite in known else vocabulary.format(labels, mask)
         mask = vocabulary.closed(labels, mask)
         name = re.sub(r"\W+", "_", words).strip("_") or "column"
         if name in found and attrs:
@@ -107,7 +116,8 @@ class LabelReader:
     A model that can `classify` images of its own size, as the discriminator of a StarGAN does,
     reads them itself, unless it is `untrained` for that: weights of a generator alone. Else the
     tagger reads hair and eyes, where `targets` leave some of them open. `source_attr` is a text for
-    what all pictures have, such as "male, young".
+    what all pictures have, such as "male, young"; `usual` are labels that they have where nobody
+    knows better.
     """
 
     def __init__(
@@ -118,6 +128,7 @@ class LabelReader:
         *,
         registry: Registry | None = None,
         untrained: bool = False,
+        usual: Sequence[str] = (),
     ) -> None:
         self.model, self.spec = model, model.spec
         self.vocabulary = Vocabulary(model.spec.labels, model.spec.groups)
@@ -127,6 +138,8 @@ class LabelReader:
         self.open = self._open(targets)  # places of labels that no word says, in order
         if not model.directions and not untrained:
             self.classify = getattr(model, "classify", None)
+        likely = [" ".join(words) in usual for words in self.vocabulary.words]
+        self.usual = np.array(likely, np.float32)  # [L]
         hair_and_eyes = {" ".join(words) for words in self.vocabulary.words} <= set(NAMES)
         if self.open and not self.classify and hair_and_eyes and tagger.missing() is None:
             assert registry is not None
@@ -141,14 +154,17 @@ class LabelReader:
         for name, part in self.vocabulary.attributes.items():
             if part.start in self.open:
                 single = part.stop - part.start == 1
-                found.append(f"no {name}" if single else f"{name} unknown")
+                likely = bool(self.usual[part.start])
+                word = name if likely else f"no {name}"
+                found.append(word if single else f"{name} unknown")
         return found
 
     def labels(self, picture: np.ndarray) -> np.ndarray | None:
         """Return labels float32 [L] of a picture uint8 [H, W, 3], None if unknown."""
-        if self.classify is None and self.tagger is None and self.given is None:
+        unread = self.classify is None and self.tagger is None
+        if unread and self.given is None and not self.usual.any():
             return None
-        found = np.zeros(len(self.spec.labels), np.float32)  # [L]
+        found = self.usual if unread else np.zeros(len(self.spec.labels), np.float32)  # [L]
         if self.classify is not None:
             small = resize(picture, self.spec.size)[None]
             images = to_float(torch.from_numpy(small))  # [1, 3, S, S]

@@ -16,6 +16,7 @@ CAMERA = "cam:"
 SIDES = range(8, 8193)  # of --size, in pixels
 TILE_SIDES = range(256, 4097)
 CHOICES = {
+    "weights": (None, "published", "bundled"),
     "face": ("auto", "on", "off"),
     "alpha": ("keep", "white", "drop"),
     "precision": ("auto", "fp32", "bf16"),
@@ -28,12 +29,13 @@ EXTENSIONS = ("same", "png", "jpg", "webp")
 class TransferRequest:
     """Which pictures are to be translated by which weights, and how they are written.
 
-    `inputs` are files, folders, patterns, or one camera such as "cam:0"; without any the test
-    pictures of the data are meant. `source_stream` holds one picture in their place, `out_stream`
-    takes one result in the place of `out`. `size` is keep, fit (the model's own size), pixels of
-    the shorter side, or auto: kept, and where the weights know labels, seen at their own size.
-    `face` says whether faces are found and translated one by one: auto does so where the weights
-    know drawn faces. `source_attr` says which attributes all inputs have.
+    `weights` takes those alone that others published (animekit.hub.obtain brings them), or that
+    come with animekit. `inputs` are files, folders, patterns, or a camera such as "cam:0"; without
+    any the test pictures of the data are meant. `source_stream` holds one picture in their place,
+    `out_stream` takes one result in the place of `out`. `size` is keep, fit (the model's own size),
+    pixels of the shorter side, or auto: kept, and where the weights know labels, seen at their own
+    size. `face` says whether faces are found and translated one by one: auto does so where the
+    weights know drawn faces. `source_attr` says which attributes all inputs have.
     """
 
     model: str
@@ -42,6 +44,7 @@ class TransferRequest:
     out: Path | None = None
     source_stream: BinaryIO | None = None
     out_stream: BinaryIO | None = None
+    weights: Literal["published", "bundled"] | None = None
     checkpoint: str | int = "best"
     direction: str | None = None
     attrs: Sequence[str] = ()
@@ -113,7 +116,9 @@ class TransferRequest:
             raise UsageError(f'cannot read --size "{self.size}"', "--size auto|keep|fit|8..8192")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
-                raise UsageError(f'--{name} "{getattr(self, name)}"', f"one of {' '.join(known)}")
+                raise UsageError(
+                    f'--{name} "{getattr(self, name)}"', f"one of {' '.join(filter(None, known))}"
+                )
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"--limit {self.limit} leaves nothing", "--limit 1 or more, or all")
         if self.tile_size not in TILE_SIDES:

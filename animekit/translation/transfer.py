@@ -79,12 +79,13 @@ def prepare(
     """
     request = TransferRequest.of(model, name, inputs, out, **options)
     registry = registry if registry is not None else plugins.load()
-    weights = find_weights(model, name, registry, checkpoint=request.checkpoint)
+    weights = find_weights(model, name, registry, checkpoint=request.checkpoint, of=request.weights)
     targets, files, plan = _found(request, weights)
     reader = LabelReader(
         *(weights.model, request.source_attr, targets),
         registry=registry,
         untrained=weights.is_average,
+        usual=weights.usual,
     )
     finder = _finder(request, weights.model, registry)
     return PreparedTransfer(request, weights, targets, files, plan, reader, finder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from animekit.data.unpaired import find_domains, find_tests
 from animekit.errors import CheckpointError, NotFoundError, UnusableError, UsageError
 from animekit.hub import catalog
+from animekit.hub.obtain import PUBLISHED, published_name
 from animekit.models import weights
 from animekit.models.abilities import Translates
 from animekit.runs.checkpoint import MODEL, steps_of
@@ -45,6 +46,11 @@ class TranslatorWeights:
         """Whether the file holds the networks that translate alone, and no discriminator."""
         return self.loaded.run is None and (self.loaded.config or {}).get("part") == "average"
 
+    @property
+    def usual(self) -> tuple[str, ...]:
+        """Labels that faces have where nobody says it, or all would be aged."""
+        return ("young",) if self.loaded.name.endswith(f"-{PUBLISHED}") else ()
+
     def facts(self) -> dict[str, Any]:
         """Return which weights these are."""
         run = self.loaded.run
@@ -58,13 +64,19 @@ class TranslatorWeights:
 
 
 def find_weights(
-    model: str, name: str, registry: Registry, *, checkpoint: str | int = "best"
+    model: str,
+    name: str,
+    registry: Registry,
+    *,
+    checkpoint: str | int = "best",
+    of: str | None = None,
 ) -> TranslatorWeights:
     """Return the weights that NAME means for a model.
 
     It is a run, a checkpoint or weights file, a bundled name, or a data set: then the newest run of
-    the model on it, or the bundled or imported weights MODEL-NAME. Raises
-    NotFoundError that says how to train or download some, and UnusableError for another model's.
+    the model on it, or the bundled or imported weights MODEL-NAME. `of` is "published" for those
+    alone that others published, "bundled" for ours. Raises NotFoundError that says
+    how to train or download some, and UnusableError for another model's.
     """
     cls = registry.get("model", model)
     model = cls.name
@@ -75,7 +87,7 @@ def find_weights(
             f"models that do: {' '.join(able) or 'none'}",
             code="model.not_translating",
         )
-    for place in _places(model, name):
+    for place in _places(model, name) if of is None else _only(model, name, of):
         loaded = load_model(place, registry, checkpoint=checkpoint)
         if loaded.model.name != model:
             raise UnusableError(
@@ -84,7 +96,7 @@ def find_weights(
                 code="model.other",
             )
         return TranslatorWeights(loaded, name)
-    raise _missing(model, name)
+    raise _missing(model, name, of)
 
 
 def _places(model: str, name: str) -> Iterator[str | Run | Path]:
@@ -104,6 +116,17 @@ def _places(model: str, name: str) -> Iterator[str | Run | Path]:
     yield from (run for run in _runs_on(model, name))
     if f"{model}-{name}" in known:
         yield f"{model}-{name}"
+    if published_name(model, name) in known:
+        yield published_name(model, name)
+
+
+def _only(model: str, name: str, of: str) -> Iterator[str]:
+    """Yield the weights of one origin alone."""
+    if of == PUBLISHED:
+        wanted, known = [published_name(model, name)], weights.imported()
+    else:
+        wanted, known = [name, f"{model}-{name}"], weights.bundled()
+    yield from (each for each in wanted if each in known)
 
 
 def _runs_on(model: str, name: str) -> Iterator[Run]:
@@ -121,7 +144,8 @@ def _runs_on(model: str, name: str) -> Iterator[Run]:
             return
 
 
-def _missing(model: str, name: str) -> NotFoundError:
+def _missing(model: str, name: str, of: str | None = None) -> NotFoundError:
+    which = f"{of} " if of else ""
     hints = [f"train: animekit train {model} --data data/{Path(name).name}"]
     entry = next(
         (e for key in (f"{model}/{name}", name) if (e := catalog.entries("weights").get(key))),
@@ -132,11 +156,15 @@ def _missing(model: str, name: str) -> NotFoundError:
     elif entry is not None:
         size = f"{entry.size / 1e6:.0f} MB, " if entry.size else ""
         hints.append(f"or download ({size}sha256 shown first): animekit models pull {entry.name}")
+    if entry is not None and entry.name == f"{model}/{name}":
+        hints.append(f"or all in one step: animekit transfer {model} {name} --weights published")
     here = {**weights.bundled(), **weights.imported()}
     known = [each.removeprefix(f"{model}-") for each in here if each.startswith(f"{model}-")]
     if known:
         hints.append(f"here already: {' '.join(known)}.{did_you_mean(name, known)}")
-    return NotFoundError(f'no weights for "{name}"', "\n".join(hints), code="weights.missing")
+    return NotFoundError(
+        f'no {which}weights for "{name}"', "\n".join(hints), code="weights.missing"
+    )
 
 
 # the key of test pictures that are for every target

@@ -105,6 +105,9 @@ COMMANDS = [
     "plugins new mine -n --out @",
     "plugins --plugins-dir @",
     "demo --out @ -n",
+    "evaluate cyclegan-apple2orange --swd --data @ --direction a2b",
+    "evaluate stargan-hair --swd --data faces --attr @",
+    "transfer cyclegan @ faces --weights published",
 ]
 
 

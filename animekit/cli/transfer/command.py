@@ -34,6 +34,13 @@ OWN = [
         panel=WHAT,
     ),
     option("source_attr", str, metavar="TEXT", help="Attributes that all inputs have.", panel=WHAT),
+    option(
+        "weights",
+        str,
+        metavar="published|bundled",
+        help="Take these alone; published ones are downloaded, after asking.",
+        panel=WHAT,
+    ),
     option("checkpoint", str, metavar="best|last|N", help="Of a run.", default="best", panel=WHAT),
     option(
         "size",
@@ -103,6 +110,7 @@ def transfer(common: Common, **options: Any) -> Any:
       animekit transfer cyclegan apple2orange
       animekit transfer cyclegan apple2orange photos -o out --direction both
       animekit transfer stargan 0012 faces -o out --attr "black hair" --attr "-smiling"
+      animekit transfer stargan celeba-128 faces --weights published
       animekit transfer cyclegan 0007 - -o - < apple.jpg > orange.jpg
     """
     from animekit.cli.transfer import run

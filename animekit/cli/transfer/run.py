@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PIPE = "-"
 NAMED, SHOWN = 3, 20  # failures that an error names, and the screen
 PASSED = {"model", "name", "direction", "size", "alpha", "tile", "tile_size", "ext", "suffix"}
-PASSED |= {"face", "detector", "html", "precision", "threads", "watch"}
+PASSED |= {"weights", "face", "detector", "html", "precision", "threads", "watch"}
 MINUTE = 60.0
 
 
@@ -30,6 +30,8 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     if not options["model"] or not options["name"]:
         raise UsageError("name the model and its weights, run or data set", known(common))
     arguments = {**ends(common, options), **values(common, options)}
+    if options["weights"] == "published" and (would := bring(common, options)) is not None:
+        return would
     with screen.busy("loading"):
         from animekit.translation.transfer import prepare
 
@@ -53,6 +55,36 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     if error is not None:
         raise error
     return result.facts()
+
+
+def bring(common: Common, options: dict[str, Any]) -> dict[str, Any] | None:
+    """Make published weights ready: ask, download, check and convert.
+
+    Returns what a dry run would bring, None where the transfer goes on.
+    """
+    from animekit.cli.models import agree, downloading, introduce, tell_seen
+    from animekit.hub import obtain
+
+    both = options["direction"] in ("both", "b2a")
+    wanted = obtain.offer(options["model"], options["name"], back=both)
+    if wanted.is_ready:
+        return None
+    missing, screen = wanted.missing, common.screen
+    for entry in missing:
+        introduce(screen, entry)
+    names = " and ".join(entry.name for entry in missing)
+    if common.dry_run:
+        screen.say(f"would {f'download {names}, ' if missing else ''}convert and translate")
+        return {"would_download": [entry.name for entry in missing], "path": str(wanted.path)}
+    if missing:
+        unchecked = "" if all(entry.pinned for entry in missing) else " unchecked"
+        agree(common, f"Download {names}{unchecked}?")
+    with downloading(screen, names or wanted.name) as progress:
+        made = obtain.obtain(wanted, common.registry(), unpinned=True, progress=progress)
+    for entry in missing:
+        tell_seen(screen, entry)
+    screen.note(f"converted to {made.path} ({made.summary}); no download is needed any more")
+    return None
 
 
 def ends(common: Common, options: dict[str, Any]) -> dict[str, Any]:
