@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from animekit.generation.generate import generate, interpolate, plan_generate
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
+    from animekit.grading.grade import grade
     from animekit.reporting.report import report
     from animekit.runs.run import Run
     from animekit.setup.doctor import doctor
@@ -52,6 +53,7 @@ _HOMES = {
     "evaluate": "animekit.evaluation.evaluate",
     "explain": "animekit.explanation.explain",
     "generate": "animekit.generation.generate",
+    "grade": "animekit.grading.grade",
     "interpolate": "animekit.generation.generate",
     "like": "animekit.generation.recipe",
     "make_reference": "animekit.evaluation.make_reference",
@@ -81,6 +83,7 @@ __all__ = [
     "evaluate",
     "explain",
     "generate",
+    "grade",
     "interpolate",
     "like",
     "make_reference",

@@ -21,6 +21,7 @@ from animekit.cli.clean import command as clean
 from animekit.cli.evaluate import command as evaluate
 from animekit.cli.explain import command as explain
 from animekit.cli.generate import command as generate
+from animekit.cli.grade import command as grade
 from animekit.cli.reconstruct import command as reconstruct
 from animekit.cli.report import command as report
 from animekit.cli.runs import command as runs
@@ -34,6 +35,7 @@ COMMANDS = (
     train,
     generate,
     evaluate,
+    grade,
     reconstruct,
     transfer,
     ablate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from animekit.device import choose_device
 from animekit.errors import NotFoundError, UnusableError
 from animekit.evaluation.image_set import ImageSet, LabelTable, known_colours, open_images
 from animekit.evaluation.request import EvaluateRequest
-from animekit.files import Progress
+from animekit.files import Progress, is_file
+from animekit.images.formats import FORMATS, HEAD_BYTES, sniff
 from animekit.labels import conditions
 from animekit.labels.tags import NAMES, known
 from animekit.models import sampling
@@ -269,6 +271,8 @@ def contender(
     if where is not None and not isinstance(where, Run) and _is_images(str(where)):
         return SetContender(open_images(str(where), asked.size, registry, asked.tags, progress))
     assert where is None or isinstance(where, (str, Path, Run))
+    if where is not None and not isinstance(where, Run):
+        _refuse_picture(Path(where))
     try:
         loaded = load_model(where, registry, checkpoint=asked.checkpoint, able="sample")
     except NotFoundError as error:
@@ -288,6 +292,20 @@ def contender(
         )
     loaded.model.to(choose_device(asked.device))
     return ModelContender(loaded, truncation=asked.truncation)
+
+
+def _refuse_picture(path: Path) -> None:
+    """Raise UnusableError for a single picture, which another command judges."""
+    if not is_file(path):
+        return
+    with path.open("rb") as file:
+        is_picture = sniff(file.read(HEAD_BYTES)) in FORMATS
+    if is_picture:
+        raise UnusableError(
+            f"{path} is a picture, and numbers need a model or a folder of images",
+            f"to judge the 25 faces on it: animekit grade {shlex.quote(str(path))}",
+            code="path.picture",
+        )
 
 
 def _is_images(where: str) -> bool:

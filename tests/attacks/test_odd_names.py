@@ -62,6 +62,10 @@ COMMANDS = [
     "evaluate faces --swd --ref faces --tags @",
     "evaluate faces --swd --ref faces --save-ref @",
     "evaluate faces --swd --ref faces --compare @",
+    "grade @",
+    "grade faces --prompts @",
+    "grade faces --cascade @",
+    "grade faces --min-faces 0 --out @",
     "reconstruct @",
     "reconstruct vae @",
     "ablate gan --data @ --axis n_critic=1,2 --steps 1 -n",
@@ -161,6 +165,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "doctor": lambda name: animekit.doctor(name),
     "evaluate": lambda name: animekit.evaluate(name, "faces", metrics=["swd"]),
     "generate": lambda name: animekit.generate(name),
+    "grade": lambda name: animekit.grade(name),
     "interpolate": lambda name: animekit.interpolate(name),
     "like": lambda name: animekit.like(name),
     "make_reference": lambda name: animekit.make_reference(name, "name"),
@@ -175,7 +180,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "transfer": lambda name: animekit.transfer("stargan", "hair", name),
     "Run": lambda name: animekit.Run(name),
 }
-FINE = {("transfer", "file")}  # a file that is no picture is listed with its reason
+FINE = {("transfer", "file"), ("grade", "file"), ("grade", "loop")}
+"""What is no picture is listed with its reason."""
 
 
 @pytest.mark.parametrize("name", CALLS)

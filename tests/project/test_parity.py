@@ -27,6 +27,7 @@ from animekit.evaluation.result import Evaluation
 from animekit.explanation.result import Explanation
 from animekit.generation.request import GenerateRequest
 from animekit.generation.result import Generated
+from animekit.grading.result import Grading
 from animekit.reporting.report import Report
 from animekit.setup.doctor import Diagnosis
 from animekit.training.recipe import TrainOptions
@@ -35,7 +36,7 @@ from tests.project.house import ROOT
 
 VERBS = (
     *("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "demo", "doctor"),
-    *("ablate", "explain", "report"),
+    *("ablate", "explain", "grade", "report"),
 )
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
@@ -44,6 +45,7 @@ RESULTS = {
     "generate": Generated,
     "evaluate": Evaluation,
     "reconstruct": Reconstruction,
+    "grade": Grading,
     "report": Report,
     "ablate": Ablation,
     "explain": Explanation,
