@@ -12,7 +12,7 @@ from animekit.errors import NotFoundError
 from animekit.files import is_file
 from animekit.grading.execution import offline
 from animekit.grading.jury import Jury, find_jury
-from animekit.grading.picture import PictureGrade, grade_bytes, grade_file, same_picture
+from animekit.grading.picture import PictureGrade, difference, grade_bytes, grade_file
 from animekit.grading.remark import Remark, hint
 from animekit.grading.request import PASS, GradeRequest
 from animekit.grading.rerun import Rerun, rerun
@@ -74,7 +74,6 @@ def grade(
     for done, submission in enumerate(submissions):
         told(submission.name, done / len(submissions))
         grades.append(_grade(submission, request, jury))
-    told("done", 1.0)
     notes = list(jury.notes)
     if run and not offline():
         notes.append("the system lets no script be cut from the network: they had it")
@@ -149,11 +148,11 @@ def _of_originals(submission: Submission) -> Iterator[Remark]:
         try:
             if not (is_plain_file(original.path) and is_plain_file(each.path)):
                 continue
-            same, how = same_picture(read_image_file(original.path), read_image_file(each.path))
+            apart = difference(read_image_file(original.path), read_image_file(each.path))
         except (ImageError, OSError):
             continue
-        if not same:
-            yield Remark("original", f"{each.path.name} is not {original.path.name}: {how}")
+        if not apart.same:
+            yield Remark("original", f"{each.path.name} is not {original.path.name}: {apart.words}")
 
 
 def _left(submission: Submission, request: GradeRequest) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -268,19 +269,32 @@ def _of_the_cells(
         yield hint("figure", f"{figure} faces if drawn as the course's figure")
 
 
-def same_picture(first: bytes, second: bytes) -> tuple[bool, str]:
-    """Say whether two files show the same, and how they differ; "" for equal bytes."""
+class Apart(NamedTuple):
+    """How two pictures differ: in words, "" for equal bytes, and in levels in the mean."""
+
+    words: str
+    levels: float
+
+    @property
+    def same(self) -> bool:
+        """Whether they show the same."""
+        return self.levels == 0
+
+
+def difference(first: bytes, second: bytes) -> Apart:
+    """Hold two files against each other; what cannot be compared is far apart."""
     if first == second:
-        return True, ""
+        return Apart("", 0.0)
     try:
         one, other = decode_whole(first).pixels, decode_whole(second).pixels
     except AnimekitError as error:
-        return False, f"one cannot be read: {error.message}"
+        return Apart(f"one cannot be read: {error.message}", math.inf)
     if one.shape != other.shape:
         sizes = " and ".join(f"{each.shape[1]}x{each.shape[0]}" for each in (one, other))
-        return False, f"{sizes} pixels"
+        return Apart(f"{sizes} pixels", math.inf)
     apart = np.abs(one.astype(int) - other)
     if not apart.any():
-        return True, "the same pixels in other bytes"
+        return Apart("the same pixels in other bytes", 0.0)
     share = 100 * float((apart.max(axis=2) > 0).mean())
-    return False, f"{share:.0f} % of pixels differ, by {apart.mean():.1f} levels in the mean"
+    mean = float(apart.mean())
+    return Apart(f"{share:.0f} % of pixels differ, by {mean:.2g} levels in the mean", mean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,9 +40,10 @@ class PromptRow:
             f"{name} {count} of {len(self.cells)}" for name, count in self.right.items()
         )
 
-    def seen(self) -> list[str]:
-        """Return what was read of each image, as in "blue hair red eyes"."""
-        return [" ".join(f"{value} {name}" for name, value in each.items()) for each in self.read]
+    def seen(self) -> str:
+        """Return what was read and how often, as in "blue hair red eyes (4), ..."."""
+        words = (" ".join(f"{value} {name}" for name, value in one.items()) for one in self.read)
+        return ", ".join(f"{text} ({count})" for text, count in Counter(words).most_common())
 
     def facts(self) -> dict[str, Any]:
         """Return it as plain values."""

@@ -14,9 +14,17 @@ from typing import Any
 from animekit.errors import AnimekitError, UnusableError
 from animekit.files import as_error
 from animekit.grading.execution import Execution, ScriptLimits, execute
-from animekit.grading.picture import same_picture
+from animekit.grading.picture import difference
 from animekit.grading.remark import Remark, hint, joined
-from animekit.grading.submission import KINDS, SAMPLES, SCRIPTS, WRITTEN, Kind, Submission
+from animekit.grading.submission import (
+    KINDS,
+    SAMPLES,
+    SCRIPTS,
+    WRITTEN,
+    Kind,
+    Submission,
+    leads_out,
+)
 from animekit.images.decode import read_image_file
 from animekit.text import clipped
 
@@ -161,12 +169,14 @@ def _compared(
     """Hold two pictures against each other and against the one that was handed in."""
     first, second = pictures
     remarks = []
-    same, how = same_picture(first, second)
-    if not same:
-        text = f"{SCRIPTS[kind]} writes another picture each time ({how}): is the seed fixed?"
+    apart = difference(first, second)
+    if not apart.same:
+        text = (
+            f"{SCRIPTS[kind]} writes another picture each time ({apart.words}): is the seed fixed?"
+        )
         remarks.append(Remark("differs", text))
-    elif how:
-        remarks.append(hint("bytes", f"{SCRIPTS[kind]} writes {how} each time"))
+    elif apart.words:
+        remarks.append(hint("bytes", f"{SCRIPTS[kind]} writes {apart.words} each time"))
     handed = submission.originals.get(kind)
     if handed is None:
         handed = next((each for each in submission.pictures if each.kind == kind), None)
@@ -183,11 +193,14 @@ def _compared(
 
 
 def _beside(kind: Kind, name: str, original: bytes, made: bytes) -> Iterator[Remark]:
-    same, how = same_picture(original, made)
-    if same and how:
-        yield hint("bytes", f"{SCRIPTS[kind]} writes {how} than {name}")
-    elif not same:
-        text = f"{SCRIPTS[kind]} does not make {name} again: {how}"
+    apart = difference(original, made)
+    if apart.same and apart.words:
+        yield hint("bytes", f"{SCRIPTS[kind]} writes {apart.words} than {name}")
+    elif 0 < apart.levels <= CLOSE:
+        text = f"{SCRIPTS[kind]} makes {name} but for the rounding of another machine"
+        yield hint("close", f"{text}: {apart.words}")
+    elif not apart.same:
+        text = f"{SCRIPTS[kind]} does not make {name} again: {apart.words}"
         yield Remark("not_handed_in", text)
 
 
@@ -214,7 +227,6 @@ def _copy_of(root: Path) -> Iterator[tuple[Path, Path]]:
 
 def _copy(root: Path, target: Path) -> None:
     """Copy files, folders and the links that stay inside; of anything else nothing."""
-    top = os.path.realpath(root)
     files = total = 0
     for place, folders, names in os.walk(root):
         here = target / Path(place).relative_to(root)
@@ -223,8 +235,7 @@ def _copy(root: Path, target: Path) -> None:
         for name in [*names, *folders]:
             source = Path(place) / name
             if source.is_symlink():
-                inside = os.path.commonpath([top, os.path.realpath(source)]) == top
-                if inside and not (to := source.readlink()).is_absolute():
+                if not (leads_out(source, root) or (to := source.readlink()).is_absolute()):
                     (here / name).symlink_to(to)
             elif source.is_file():
                 files, total = files + 1, total + source.stat().st_size

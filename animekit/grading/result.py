@@ -90,7 +90,8 @@ class Grading(Printed):
         if counts["ungraded"]:
             text = f"{counts['ungraded']} of {len(self.grades)} could not be graded, such as {said}"
             return PartialError(text, "the others are graded", code="grade.partial")
-        text = f"{counts['fail']} of {len(self.grades)} fail, such as {said}"
+        several = f"{counts['fail']} of {len(self.grades)} fail, such as "
+        text = said if len(self.grades) == 1 else several + said
         hint = f"--min-faces {self.min_faces} is the gate" if self.min_faces else None
         return GateError(text, hint, code="grade.fail")
 

@@ -115,7 +115,7 @@ def _each(folder: Path, prefix: str) -> Iterator[Submission]:
         if entry.name.startswith((".", "__MACOSX")):
             continue
         is_folder = entry.is_dir(follow_symlinks=False)
-        if entry.is_symlink() and _leads_out(path, folder):
+        if entry.is_symlink() and leads_out(path, folder):
             yield _ungraded(name, path, "link", "a link out of the folder, which is not followed")
         elif is_folder:
             yield _student(name, path)
@@ -215,7 +215,7 @@ def _inside(
     handed, remarks = [], []
     for path in paths:
         called = _called(name, place, path)
-        if _leads_out(path, place):
+        if leads_out(path, place):
             where = path.relative_to(place)
             text = f"{where} is a link out of the folder, which is not followed"
             remarks.append(Remark("link", text))
@@ -228,10 +228,9 @@ def _called(name: str, place: Path, path: Path) -> str:
     return f"{name}/{path.relative_to(place)}"
 
 
-def _leads_out(path: Path, folder: Path) -> bool:
+def leads_out(path: Path, folder: Path) -> bool:
     """Say whether a path is somewhere else than below a folder once links are followed."""
-    top, real = os.path.realpath(folder), os.path.realpath(path)
-    return os.path.commonpath([top, real]) != top
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _kind(name: str) -> Kind:

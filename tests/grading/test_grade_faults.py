@@ -110,6 +110,7 @@ def beside_another(folder: Path) -> None:
 NOISE = np.random.default_rng(0).integers(0, 256, (320, 320, 3), dtype=np.uint8)
 GREY = np.repeat(faces().mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
 DEEP = faces()[..., 0].astype(np.uint16) * 257
+ROUNDED = np.maximum(faces(), 1)
 MOVED = np.clip(faces().astype(int) + 9, 0, 255).astype(np.uint8)
 
 PICTURES: dict[str, tuple[Make, str]] = {
@@ -178,6 +179,7 @@ SCRIPTS: dict[str, tuple[Make, str]] = {
         "writes another picture each time (100 % of pixels differ",
     ),
     "not the original": (runs(COPY, original=MOVED), "does not make gan_original.png again: "),
+    "rounds otherwise": (runs(COPY, original=ROUNDED), "but for the rounding of another machine"),
     "fills the disk": (
         runs("for i in $(seq 900); do head -c 400000 /dev/zero > $i; done; sleep 60"),
         "run_gan.sh was stopped: it wrote over 1 MB",

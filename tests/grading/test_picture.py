@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from animekit.grading.jury import Jury, find_jury
-from animekit.grading.picture import grade_file, same_picture
+from animekit.grading.picture import difference, grade_file
 from animekit.images.layout import course_figure, grid
 from animekit.images.write import png_bytes
 from animekit.plugins import Registry
@@ -79,10 +79,10 @@ def test_what_the_tagger_reads_stands_beside_each_prompt(detector: Registry) -> 
     assert found.reading is not None
     assert found.reading.shares() == {"hair": (25, 25), "eyes": (25, 25)}
     first = found.reading.rows[0]
-    assert (first.text, first.cells, first.seen()[0]) == (
+    assert (first.text, first.cells, first.seen()) == (
         "blue hair blue eyes",
         (1, 2, 3, 4, 5),
-        "blue hair blue eyes",
+        "blue hair blue eyes (5)",
     )
     swapped = find_jury(detector, prompts=["red hair", "blue hair red eyes", "green eyes"])
     other = grade_file(CGAN, "cgan.png", "cgan", swapped, 20)
@@ -107,11 +107,11 @@ def test_two_files_are_compared_by_what_they_show(tmp_path: Path) -> None:
     with Image.open(GAN) as image:
         image.save(tmp_path / "again.png", compress_level=1)
     again = (tmp_path / "again.png").read_bytes()
-    assert same_picture(first, first) == (True, "")
-    assert same_picture(first, again) == (True, "the same pixels in other bytes")
+    assert difference(first, first) == ("", 0)
+    assert difference(first, again) == ("the same pixels in other bytes", 0)
     brighter = png_bytes(np.minimum(faces(), 250) + np.uint8(5))
-    same, words = same_picture(first, brighter)
-    assert not same
-    assert words == "99 % of pixels differ, by 4.7 levels in the mean"
-    assert same_picture(first, png_bytes(faces()[:60]))[1] == "320x320 and 320x60 pixels"
-    assert same_picture(first, b"text")[1].startswith("one cannot be read")
+    apart = difference(first, brighter)
+    assert not apart.same
+    assert apart.words == "99 % of pixels differ, by 4.7 levels in the mean"
+    assert difference(first, png_bytes(faces()[:60])).words == "320x320 and 320x60 pixels"
+    assert difference(first, b"text").words.startswith("one cannot be read")
