@@ -41,9 +41,9 @@ class MismatchModel(ToldModel):
     notes = "w_est is real minus wrong pairs; it falls as fakes and their labels improve."
 
     def pairs(self, real: Batch, fake: Batch, kinds: int) -> tuple[Tensor, list[Tensor]]:
-        """Return the scores [N] of right pairs, and of wrong ones: fakes, then wrong labels.
+        """Return the scores [N] of right pairs, and of wrong ones.
 
-        Those are drawn anew `kinds` times.
+        These are fakes, then real images with wrong labels, drawn anew `kinds` times.
         """
         critic, labels = self.discriminator, self.told_of_real(real, fake)
         assert labels is not None
