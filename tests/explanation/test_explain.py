@@ -35,7 +35,11 @@ CHANGES: dict[str, list[dict[str, Any]]] = {  # what changes the terms, or their
         {"cls_fake_weight": 0.0},
     ],
     "cwgangp": [{"mismatch": "mean"}, {"mismatch": "none"}, {"objective": "gan"}],
-    "infogan": [{"mi_in_d": True, "continuous": 2}, {"codes": 0, "continuous": 1}, {"warmup_steps": 5}],
+    "infogan": [
+        {"mi_in_d": True, "continuous": 2},
+        {"codes": 0, "continuous": 1},
+        {"warmup_steps": 5},
+    ],
     "cyclegan": [{"identity_weight": 0.0}],
     "twostage": [{"objective": "gan"}, {"generated": 1.0}, {"l1_weight": 0.0}],
 }
