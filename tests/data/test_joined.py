@@ -17,6 +17,7 @@ from animekit.data.joined import Joined, open_dataset
 from animekit.data.pack import pack
 from animekit.data.places import DataPlace
 from animekit.data.spec import ImageSpec
+from animekit.data.survey import survey
 from animekit.errors import DataError, NotFoundError, UnusableError, UsageError
 from animekit.evaluation.image_set import open_images
 from animekit.labels.tags import NAMES
@@ -209,3 +210,9 @@ def torch_equal(first: Path, second: Path) -> bool:
 
     ours, theirs = load_file(first), load_file(second)
     return all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_joined_sets_are_cleaned_one_by_one(sets: str) -> None:
+    with pytest.raises(UsageError, match="each is cleaned by itself") as found:
+        survey(Path(sets))
+    assert str(found.value.hint).count("animekit clean ") == 2
