@@ -28,9 +28,10 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set: "NAME:PATH", a path, or several of them joined by "+".
 
-    `labels` are the words to learn in place of those that it has, as for `open_one`. `tags` of several are as many files, joined in the same order; what is empty is a set's own.
-    Raises NotFoundError where there is no such path or name, and DataError where nothing in it can
-    be used; both say what was seen.
+    `labels` are the words to learn in place of those that it has, as for `open_one`. `tags` of
+    several are as many files, joined in the same order; what is empty is a set's own. Raises
+    NotFoundError where there is no such path or name, and DataError where nothing in it can be
+    used; both say what was seen.
     """
     places = places_of(str(where))
     if len(places) == 1:

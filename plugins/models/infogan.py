@@ -17,7 +17,7 @@ from animekit.hookspecs import hookimpl
 from animekit.labels.vocabulary import Vocabulary
 from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel
-from animekit.models.base import Losses, Need, Paper, Phase
+from animekit.models.base import ATTRIBUTES, Losses, Need, Paper, Phase
 from animekit.models.label_noise import (
     CrossEntropyParams,
     cross_entropy_d,
@@ -38,7 +38,7 @@ class InfoGANParams(CrossEntropyParams):
     topics = {
         "networks": ("q_channels",),
         "noise": ("codes", "code_size", "continuous"),
-        "update rule": ("warmup_steps",),
+        "update rule": ("warmup_steps", "attributes"),
     }
 
     architecture: str = Field("infogan", description="networks: " + ", ".join(ARCHITECTURES))
@@ -56,6 +56,7 @@ class InfoGANParams(CrossEntropyParams):
     warmup_steps: int = Field(
         0, ge=0, description="first steps in which codes are labels of real images; Q learns both"
     )
+    attributes: str = Field("", description=ATTRIBUTES)
     lr: float = Field(1e-3, gt=0, description="learning rate of the generator and of Q")
     d_lr: float | None = Field(2e-4, gt=0, description="the discriminator's own learning rate")
 
@@ -111,6 +112,11 @@ class InfoGAN(AdversarialModel):
         """Refuse labels that do not fit the codes, and what does not go together."""
         super().validate()
         p, values = self.params, [max(2, width) for width in self.spec.groups]
+        if p.attributes and not p.warmup_steps:
+            raise ConfigError(
+                "attributes say what a warm-up of the codes learns, and there is none",
+                "add --set warmup_steps=1000",
+            )
         if self.named > p.codes:
             raise ConfigError(
                 f"the data have {self.named} attributes, and there are {p.codes} codes for them",

@@ -317,6 +317,8 @@ def test_labels_that_do_not_fit_the_codes_are_refused_with_what_to_type():
             warm(**changes)
         assert str(found.value.hint).startswith(hint)
     assert "first 2 of 4 codes" in warm().cautions()[0]
+    with pytest.raises(ConfigError, match="there is none"):
+        tiny_model(INFOGAN, attributes="hair")
 
 
 def test_a_warm_up_needs_tags_and_without_one_infogan_needs_none(tiny, pictures):
