@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from animekit.ablation.plan import AblatePlan, make_plan
@@ -14,6 +13,7 @@ from animekit.ablation.result import Ablation
 from animekit.ablation.trial import State
 from animekit.ablation.workers import work
 from animekit.ablation.written import save
+from animekit.data.places import Data
 from animekit.errors import UnusableError
 from animekit.files import write_atomic
 
@@ -23,7 +23,7 @@ PLAN = "ablation.json"
 
 def ablate(
     model: str,
-    data: str | Path | None = None,
+    data: Data | None = None,
     *,
     steps: int | None = None,
     seconds: float | None = None,
@@ -64,7 +64,7 @@ def ablate(
 
 
 def plan_ablate(
-    model: str, data: str | Path | None = None, *, benchmark: bool = False, **asked: Any
+    model: str, data: Data | None = None, *, benchmark: bool = False, **asked: Any
 ) -> AblatePlan:
     """Return what `ablate` would do; `benchmark` times some steps."""
     return make_plan(AblateRequest.of(model, data, **asked), timed=benchmark)

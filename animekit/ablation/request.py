@@ -18,6 +18,7 @@ from animekit.ablation.variants import (
     read_axis,
     read_variant,
 )
+from animekit.data.places import Data, joined
 from animekit.errors import UsageError
 from animekit.plugins import Registry
 from animekit.seeds import parse_seeds
@@ -91,7 +92,7 @@ class AblateRequest:
     def of(
         cls,
         model: str,
-        data: str | Path | None = None,
+        data: Data | None = None,
         *,
         steps: int | None = None,
         seconds: float | None = None,
@@ -124,7 +125,7 @@ class AblateRequest:
         component = found.get("model", model)
         values = {**(params or {}), **options}
         if data is not None:
-            values["data"] = str(data)
+            values["data"] = joined(data)
         _check_values(values)
         return cls(
             model=component.name,

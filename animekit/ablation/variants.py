@@ -6,11 +6,12 @@ import itertools
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args, get_origin
 
 from animekit.config import Params, parse_value, show
 from animekit.data.manifest import newest_manifest
+from animekit.data.places import PLUS, places_of
 from animekit.errors import UsageError
 
 BASE = "base"
@@ -156,15 +157,24 @@ def fields_of(*schemas: type[Params]) -> dict[str, Any]:
 
 
 def is_raw(data: str) -> bool:
-    """Say whether data are named as they were before cleaning."""
-    return data.startswith(f"{RAW}:")
+    """Say whether data, or any of several sets, are named as they were before cleaning."""
+    return any(place.where.startswith(f"{RAW}:") for place in places_of(data))
 
 
 def cleaned_or_raw(data: str, on: str) -> str:
-    """Return the data with what their cleaning rejected, or without it."""
-    place = data.removeprefix(f"{RAW}:")
-    if newest_manifest(place) is None:
+    """Return the data with what their cleaning rejected, or without it.
+
+    Of several sets those that were never cleaned stay as they are.
+    """
+    plain = [replace(p, where=p.where.removeprefix(f"{RAW}:")) for p in places_of(data)]
+    cleaned = [newest_manifest(place.where) is not None for place in plain]
+    if not any(cleaned):
+        where = PLUS.join(map(str, plain))
         raise UsageError(
-            f"{place} was never cleaned: raw and cleaned are the same", f"animekit clean {place}"
+            f"{where} was never cleaned: raw and cleaned are the same",
+            f"animekit clean {plain[0].where}",
         )
-    return f"{RAW}:{place}" if on == RAW else place
+    return PLUS.join(
+        f"{RAW}:{place}" if on == RAW and each else str(place)
+        for place, each in zip(plain, cleaned, strict=True)
+    )

@@ -71,11 +71,11 @@ def words(choices: Iterable[str]) -> Callable[..., list[Item]] | None:
 
 def _offer(source: Source) -> Callable[..., list[Item]]:
     def complete(ctx: typer.Context, incomplete: str) -> list[Item]:
-        before, comma, _ = incomplete.rpartition(",")  # one more of a list
+        before = incomplete[: 1 + max(map(incomplete.rfind, ",+"))]  # one more of a list
         found = []
         with suppress(AnimekitError, OSError, ValueError):  # nothing to offer is no error
             for word, about in source(Line(ctx)):
-                found.append((before + comma + word, about))
+                found.append((before + word, about))
         return found
 
     return complete

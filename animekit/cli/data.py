@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from animekit.hub.catalog import Entry
 
 SEED = CHANCE[0]
-PATH = argument("path", help="Folder or .zip of pictures, or synthetic:N; left out, data/faces.")
+PATH = argument("path", help="Folder, .zip, synthetic:N, or a+b; left out, data/faces.")
 TAGS = option("tags", Path, metavar="FILE", help="Labels: a file, or a folder of captions.")
 LABELS = option(
     "labels", str, metavar="WORDS", help='Words to count: "hair,long hair|short hair,smile".'
@@ -66,6 +66,7 @@ def info(common: Common, path: str | None, tags: Path | None, labels: str | None
     Examples
       animekit data info data/faces
       animekit data info data/faces --tags tags.csv
+      animekit data info data/faces+data/extra
       animekit data info data/faces.zip --json
     """
     from animekit.cli._progress import counting
@@ -78,6 +79,10 @@ def info(common: Common, path: str | None, tags: Path | None, labels: str | None
         found = describe(
             where, tags=tags, labels=labels, registry=common.registry(), progress=progress
         )
+    for each in found.parts:
+        common.screen.say(f"{each.where}  {each.description}")
+        common.screen.table(("what", "seen"), rows_of(each))
+        common.screen.say("")
     common.screen.say(f"{where}  {found.description}")
     common.screen.table(("what", "seen"), rows_of(found))
     unread = [*found.skipped, *(Skipped(name, why) for name, why in found.reasons.items())]
@@ -97,7 +102,7 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
     """
     from animekit.cli._progress import packing
     from animekit.cli.models import human
-    from animekit.data.dataset import open_dataset
+    from animekit.data.joined import open_dataset
     from animekit.data.pack import pack as make_pack
     from animekit.errors import UsageError
 

@@ -67,6 +67,11 @@ class Dataset(Component):
         return False
 
     @property
+    def label_uses(self) -> list[LabelUse]:
+        """What became of the rows of its label file, or of several."""
+        return [] if self.label_use is None else [self.label_use]
+
+    @property
     def description(self) -> str:
         """A few words for the user: how many images, and where."""
         return f"{len(self):,} images"
@@ -109,6 +114,14 @@ class Dataset(Component):
     def name_of(self, index: int) -> str:
         """Return the file name relative to the data set, or another name for the item."""
         return str(index)
+
+    def weight_of(self, name: str) -> float:
+        """Return how often the image of a name is drawn, beside others of weight 1."""
+        return 1.0
+
+    def labelled(self) -> int:
+        """Return how many images have labels; all, where a data set does not say."""
+        return len(self)
 
     def fingerprint(self) -> str:
         """Return a hex hash of all content, names and labels, but not of the place."""
@@ -183,6 +196,10 @@ class Relabelled(Dataset):
         """Return the name of an item."""
         return self.whole.name_of(index)
 
+    def labelled(self) -> int:
+        """Return how many images have labels."""
+        return self.whole.labelled()
+
     def fingerprint(self) -> str:
         """Return a hex hash of the content and of the words of the plan."""
         own = f"{self.whole.fingerprint()} {self.plan}"
@@ -241,14 +258,15 @@ def no_images(
     return DataError(f"no images in {where}: found {found}", hint)
 
 
-def open_dataset(
+def open_one(
     where: str, registry: Registry, tags: Path | None = None, labels: str | None = None
 ) -> Dataset:
     """Open "NAME:PATH", or a path with the first data set that matches it.
 
-    `labels` are the words to learn in place of those that it has: "hair,long hair|short hair", as
-    `LabelPlan.parse` reads them. Raises NotFoundError where there is no such path or name, and
-    DataError where nothing in it can be used; both say what was seen.
+    `animekit.data.joined.open_dataset` opens several too. `labels` are the words to learn in place
+    of those that it has: "hair,long hair|short hair", as `LabelPlan.parse` reads them. Raises
+    NotFoundError where there is no such path or name, and DataError where nothing in it can be
+    used; both say what was seen.
     """
     where = str(where)
     if tags is not None and not Path(tags).exists():

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from animekit import plugins
-from animekit.data.dataset import Dataset, Skipped, open_dataset
+from animekit.data.dataset import Dataset, Skipped
+from animekit.data.joined import Joined, open_dataset
 from animekit.data.manifest import DECISIONS, newest_manifest, read_manifest
 from animekit.errors import DataError
 from animekit.files import Progress, cores
@@ -42,7 +43,7 @@ class DataInfo:
     says what became of the rows of the file that labels come from, `notes` which other files of
     labels were seen, and why they are not used. `copies` counts files that repeat another one, byte
     for byte; None where the files cannot be read one by one. Pictures that the manifest leaves out
-    do not count.
+    do not count. `parts` are the sets of several that are joined, with rows and manifest of each.
     """
 
     where: str
@@ -63,6 +64,7 @@ class DataInfo:
     rows: LabelUse | None = None
     notes: list[str] = field(default_factory=list)
     manifest: dict[str, Any] | None = None
+    parts: list[DataInfo] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
         """Return all of it as plain values."""
@@ -85,11 +87,19 @@ def describe(
     """
     registry = plugins.load() if registry is None else registry
     dataset = open_dataset(str(where), registry, tags, labels)
-    info = DataInfo(str(where), dataset.description, len(dataset), skipped=list(dataset.skipped))
+    progress = progress or (lambda done, total: None)
+    if not isinstance(dataset, Joined):
+        return _described(dataset, str(where), progress)[0]
+    return _of_several(dataset, str(where), progress)
+
+
+def _described(dataset: Dataset, where: str, progress: Progress) -> tuple[DataInfo, list[_Look]]:
+    """Return what is known of one set, and what was seen of each item."""
+    info = DataInfo(where, dataset.description, len(dataset), skipped=list(dataset.skipped))
     info.rows, info.notes = dataset.label_use, list(dataset.label_notes)
     vocabulary = dataset.spec(SIDES[0]).labels
     counts = np.zeros(len(vocabulary), np.int64)
-    looks = list(_looks(dataset, progress or (lambda done, total: None)))
+    looks = list(_looks(dataset, progress))
     if any(look.is_file for look in looks):
         _count(info, looks)
         for look in looks:
@@ -100,6 +110,26 @@ def describe(
         name: int(count) if known else None for name, count in zip(vocabulary, counts, strict=True)
     }
     info.manifest = _manifest(Path(dataset.where))
+    info.fingerprint = dataset.fingerprint()
+    return info, looks
+
+
+def _of_several(dataset: Joined, where: str, progress: Progress) -> DataInfo:
+    """Return what is known of sets that are joined: of all together, and of each."""
+    info = DataInfo(where, dataset.description, len(dataset), skipped=list(dataset.skipped))
+    seen: list[_Look] = []
+    counts = Counter[str]()
+    for place, title, each in zip(dataset.places, dataset.titles, dataset.sets, strict=True):
+        part, looks = _described(each, str(place), progress)
+        info.parts.append(part)
+        seen += [look._replace(name=f"{title}/{look.name}") for look in looks]
+        counts.update({name: count or 0 for name, count in part.labels.items()})
+    if any(look.is_file for look in seen):
+        _count(info, seen)
+    known = [part.labelled for part in info.parts if part.labelled is not None]
+    info.labelled = sum(known) if known else None
+    info.labels = {name: counts[name] if known else None for name in dataset.spec(SIDES[0]).labels}
+    info.notes = list(dataset.label_notes)
     info.fingerprint = dataset.fingerprint()
     return info
 

@@ -46,6 +46,8 @@ class Pack:
     """The sha256 of all pixels."""
     notes: tuple[str, ...] = ()
     """Words for the user: a damaged store was made again."""
+    weights: np.ndarray | None = None
+    """How often each image is drawn, float64 [N]; None: all equally often."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,6 +57,14 @@ class Pack:
         """Names of the images, in order."""
         with open_text(self.folder / "meta.csv", "r") as file:
             return [row["name"] for row in csv.DictReader(file)]
+
+    @property
+    def content(self) -> str:
+        """A hex hash of the content, and of the weights where there are any."""
+        if self.weights is None:
+            return self.fingerprint
+        text = f"{self.fingerprint},{hashlib.sha256(self.weights.tobytes()).hexdigest()}"
+        return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
     def held_out(self, share: float) -> np.ndarray:
         """Return bool [N]: the images to be kept out of training, about `share` of all.
@@ -89,6 +99,20 @@ def pack(
     damaged store is built anew, with a word in its notes; files that were not touched are taken for
     whole, unless `verify` has them read. Raises DataError where no image can be used.
     """
+    return _weighed(_packed(dataset, size, folder, progress, verify=verify), dataset)
+
+
+def _weighed(found: Pack, dataset: Dataset) -> Pack:
+    """Return a pack with the weights of its images, where the data set has any."""
+    if type(dataset).weight_of is Dataset.weight_of:
+        return found
+    weights = np.array([dataset.weight_of(name) for name in found.names])
+    return replace(found, weights=None if (weights == weights[0]).all() else weights)
+
+
+def _packed(
+    dataset: Dataset, size: int, folder: Path | None, progress: Progress | None, *, verify: bool
+) -> Pack:
     root = folder or cache_dir() / "packs"
     fingerprint = dataset.fingerprint()
     target = root / hashlib.sha256(f"{VERSION}:{size}:{fingerprint}".encode()).hexdigest()[:32]

@@ -48,8 +48,41 @@ class Sampler:
             while len(self._orders) > 1:
                 del self._orders[next(iter(self._orders))]
             generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
-            self._orders[epoch] = torch.randperm(self.n, generator=generator)
+            self._orders[epoch] = self._shuffled(epoch, generator)
         return self._orders[epoch]
+
+    def _shuffled(self, epoch: int, generator: torch.Generator) -> Tensor:
+        return torch.randperm(self.n, generator=generator)
+
+
+class WeightedSampler(Sampler):
+    """An endless order in which items come as often as their weights say.
+
+    One of weight 2 comes twice as often as one of weight 1. Items of one weight take turns in an
+    order of their own, so that each of them comes equally often; an epoch holds as many of them as
+    their weights add up to, rounded, and at least one. `indices(step)` is a pure function of
+    (weights, batch, seed, step).
+    """
+
+    def __init__(self, weights: np.ndarray, batch: int, seed: int) -> None:
+        values = np.unique(weights)
+        self._items = [torch.from_numpy(np.flatnonzero(weights == value)) for value in values]
+        shares = [
+            max(1, round(float(value) * len(each)))
+            for value, each in zip(values, self._items, strict=True)
+        ]
+        super().__init__(sum(shares), batch, seed)
+        self._turns = [
+            Sampler(len(each), share, derive_seed(seed, "weight", number))
+            for number, (each, share) in enumerate(zip(self._items, shares, strict=True))
+        ]
+
+    def _shuffled(self, epoch: int, generator: torch.Generator) -> Tensor:
+        drawn = [
+            items[turns.indices(epoch + 1)]
+            for items, turns in zip(self._items, self._turns, strict=True)
+        ]
+        return torch.cat(drawn)[torch.randperm(self.n, generator=generator)]
 
 
 class BalancedSampler:
@@ -109,7 +142,8 @@ class Loader:
 
     With `crop`, the pack was made at size + crop and a random window of the size is cut out.
     `rows` are the indices of the images to use, all of them by default. With `balance`, a
-    BalancedSampler picks them; raises DataError where there are no labels.
+    BalancedSampler picks them; raises DataError where there are no labels. Where the images of the
+    pack have weights, a WeightedSampler does.
     """
 
     def __init__(
@@ -141,6 +175,9 @@ class Loader:
         self._windows = _windows(self._pixels, self.size) if crop else None
 
     def _sampler(self, batch: int) -> Sampler:
+        if self.pack.weights is not None:
+            weights = self.pack.weights if self.rows is None else self.pack.weights[self.rows]
+            return WeightedSampler(weights, batch, self.seed)
         return Sampler(len(self.pack) if self.rows is None else len(self.rows), batch, self.seed)
 
     def _balanced(self, batch: int) -> BalancedSampler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from animekit.data.dataset import Skipped, no_images, nothing_at
-from animekit.errors import DataError
+from animekit.data.places import is_here, places_of
+from animekit.errors import DataError, UsageError
 from animekit.images.formats import head_of, suffix_of, use_of
 
 ARCHIVE = "an archive, and files in it are not looked at: unpack it"
@@ -48,6 +50,12 @@ def survey(folder: Path) -> Survey:
     Raises NotFoundError where there is no folder, and DataError where nothing may be a picture.
     """
     if not folder.exists():
+        places = [place.where for place in places_of(str(folder))]
+        if len(places) > 1 and is_here(str(folder)):
+            raise UsageError(
+                f"{folder} is {len(places)} data sets, and each is cleaned by itself",
+                "; ".join(f"animekit clean {shlex.quote(place)}" for place in places),
+            )
         raise nothing_at(str(folder))
     if not folder.is_dir():
         hint = "unpack it first" if folder.suffix.lower() == ".zip" else "give the folder it is in"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animekit import plugins
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.errors import UsageError
 from animekit.files import Progress, as_error, cores, move, refuse_full, write_atomic
 from animekit.images.write import write_png

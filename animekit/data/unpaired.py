@@ -12,8 +12,9 @@ import torch
 from animekit.data.batch import Batch
 from animekit.data.dataset import looked_for, nothing_at
 from animekit.data.pack import Pack
+from animekit.data.places import is_here, places_of
 from animekit.data.sampler import Loader
-from animekit.errors import DataError
+from animekit.errors import DataError, UsageError
 from animekit.images.formats import KINDS
 from animekit.seeds import derive_seed
 
@@ -38,6 +39,7 @@ def find_domains(where: str) -> tuple[str, str]:
     if not path.exists():
         parts = _parts(where)
         if len(parts) == 1:
+            _refuse_joined(where)
             raise nothing_at(where)
         if len(parts) > 2 or not all(parts):
             which = "more than two data sets" if len(parts) > 2 else "one data set, not two"
@@ -49,6 +51,16 @@ def find_domains(where: str) -> tuple[str, str]:
             f"{where} does not hold two sets of images: {_seen(path)}", f"it takes {FORMS}"
         )
     return found
+
+
+def _refuse_joined(where: str) -> None:
+    """Raise UsageError for sets that are joined to one, where two are wanted."""
+    sets = [str(place) for place in places_of(where)]
+    if len(sets) > 1 and is_here(where):
+        raise UsageError(
+            f"{where} is one set, joined of {len(sets)}, and two are wanted",
+            f"a pair has a comma: {','.join(sets[:2])}",
+        )
 
 
 def find_tests(where: str) -> tuple[str, str] | None:
@@ -99,7 +111,7 @@ def _seen(path: Path) -> str:
 
 def both_fingerprints(first: Pack, second: Pack) -> str:
     """Return a hex hash of the content of two packs, in this order."""
-    text = f"{first.fingerprint},{second.fingerprint}"
+    text = f"{first.content},{second.content}"
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
 

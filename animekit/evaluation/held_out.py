@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.pack import Pack, pack
+from animekit.data.places import is_here
 from animekit.data.spec import ImageSpec
 from animekit.errors import NotFoundError, UnusableError
 from animekit.files import Progress
@@ -92,7 +93,7 @@ def find(
             "name other images",
         )
     about = (loaded.config or {}).get("data", {})
-    own = about.get("fingerprint") == packed.fingerprint
+    own = about.get("fingerprint") == packed.content
     share = options.get("holdout", 0.0) if own else 0.0
     rows = np.flatnonzero(packed.held_out(share)) if share else np.arange(len(packed))
     if not len(rows):
@@ -108,7 +109,7 @@ def _own(loaded: Loaded, options: dict[str, Any]) -> str:
     """Return the data of the model's run if they are here, else the default place."""
     looked = [each for each in (options.get("data"), DEFAULT_DATA) if each]
     for where in looked:
-        if Path(where).exists() or ":" in where:
+        if is_here(where):
             return where
     raise NotFoundError(
         f"no images to test {loaded.name} on: looked for {', '.join(looked)}",

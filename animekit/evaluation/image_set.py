@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import DataError
 from animekit.images.decode import Header

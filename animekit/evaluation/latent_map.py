@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ THUMBNAIL = 32  # px of the images kept for a map
 class Points:
     """The images of a map: each has one known value of an attribute.
 
-    `values` are int [N], indices of `names`.
+    `values` are int [N], indices of `names`. Those of `marked`, bool [N], are drawn as squares, and
+    the legend says what they are.
     """
 
     attribute: str
@@ -35,6 +36,8 @@ class Points:
     values: np.ndarray
     images: np.ndarray
     files: tuple[str, ...]
+    marked: np.ndarray | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ class LatentMap:
             "separation": vars(self.separation),
             "seed": self.seed,
         }
+
+    def by(self, points: Points, codes: np.ndarray) -> LatentMap:
+        """Return the same places with other values of the same images."""
+        apart = separation(codes, self.places, points.values)
+        return LatentMap(points, self.places, apart, self.seed)
 
     def save_coordinates(self, path: Path | str, *, overwrite: bool = False) -> Path:
         """Write name, x, y and value of each image as CSV; return its path.
@@ -174,7 +182,7 @@ def lay_out(points: Points, codes: np.ndarray, seed: int) -> LatentMap:
     """
     places = _embedded(codes, seed)
     small = np.stack([resize(image, min(THUMBNAIL, image.shape[0])) for image in points.images])
-    kept = Points(points.attribute, points.names, points.values, small, points.files)
+    kept = replace(points, images=small)
     return LatentMap(kept, places, separation(codes, places, points.values), seed)
 
 

@@ -19,7 +19,7 @@ SIDE, TOP, RIGHT, EDGE = 800, 56, 190, 24  # px: of the map, above it, of the le
 SCALE = 2  # points are drawn larger and reduced, for round ones
 RADIUS = 5  # px of a point
 LINE, MARK = 22, 36  # px: height of a line of the legend, width of its dot and the space round it
-GROUND, FADED, RIM = "#f4f4f6", "#6f6f78", "#77777f"
+GROUND, FADED, RIM, MARKED = "#f4f4f6", "#6f6f78", "#77777f", "#101014"
 OTHERS = (
     "#4269d0",
     "#efb118",
@@ -52,22 +52,20 @@ def save_map(
     path = Path(path)
     may_replace(path, ".png", overwrite=overwrite)
     text = json.dumps({"mode": "map", **about, "map": found.facts()}, ensure_ascii=True)
-    write_png(
-        path, draw_map(found, str(about["model"]["name"]), thumbnails=thumbnails), {KEY: text}
-    )
+    title = f"{len(found.places):,} codes of {about['model']['name']} by {found.points.attribute}"
+    write_png(path, draw_map(found, title, thumbnails=thumbnails), {KEY: text})
     return path
 
 
-def draw_map(found: LatentMap, name: str, *, thumbnails: bool = False) -> np.ndarray:
+def draw_map(found: LatentMap, title: str, *, thumbnails: bool = False) -> np.ndarray:
     """Return the picture of a map, uint8 [H, W, 3], with a legend and the separation."""
     side = 2 * SIDE if thumbnails else SIDE
     colours = colours_of(found.points.names)
     chart = _pictures(found, side, colours) if thumbnails else _dots(found, side, colours)
     apart = found.separation
-    title = f"{len(found.places):,} codes of {name} by {found.points.attribute}"
     facts = (
-        f"t-SNE; {apart.neighbours} nearest neighbours tell {apart.codes:.0%} of the codes,"
-        f" {apart.map:.0%} on the map; the commonest value is {apart.chance:.0%}"
+        f"t-SNE; {apart.neighbours} nearest neighbours tell {apart.codes:.0%},"
+        f" on the map {apart.map:.0%}; the commonest value is {apart.chance:.0%}"
     )
     wide = side + RIGHT
     head = [
@@ -101,14 +99,22 @@ def _spots(found: LatentMap, side: int, edge: int) -> np.ndarray:
     return np.rint(centred * np.array([1, -1]) + side / 2).astype(int)
 
 
+def _marked(found: LatentMap) -> list[bool]:
+    marked = found.points.marked
+    return [False] * len(found.places) if marked is None else marked.tolist()
+
+
 def _dots(found: LatentMap, side: int, colours: list[str]) -> Image.Image:
     chart = Image.new("RGB", (side * SCALE, side * SCALE), GROUND)
     draw = ImageDraw.Draw(chart)
     radius = RADIUS * SCALE
     spots = _spots(found, side * SCALE, EDGE * SCALE)
-    for (x, y), value in zip(spots.tolist(), found.points.values, strict=True):
+    for (x, y), value, marked in zip(
+        spots.tolist(), found.points.values, _marked(found), strict=True
+    ):
         box = (x - radius, y - radius, x + radius, y + radius)
-        draw.ellipse(box, fill=colours[value], outline=RIM)
+        shape = draw.rectangle if marked else draw.ellipse
+        shape(box, fill=colours[value], outline=MARKED if marked else RIM)
     return chart.reduce(SCALE)
 
 
@@ -116,10 +122,16 @@ def _pictures(found: LatentMap, side: int, colours: list[str]) -> Image.Image:
     chart = Image.new("RGB", (side, side), GROUND)
     draw = ImageDraw.Draw(chart)
     size = found.points.images.shape[1]
-    for (x, y), value, image in zip(
-        _spots(found, side, size).tolist(), found.points.values, found.points.images, strict=True
+    for (x, y), value, image, marked in zip(
+        _spots(found, side, size).tolist(),
+        found.points.values,
+        found.points.images,
+        _marked(found),
+        strict=True,
     ):
         left, top = x - size // 2, y - size // 2
+        if marked:
+            draw.rectangle((left - 4, top - 4, left + size + 3, top + size + 3), fill=MARKED)
         draw.rectangle((left - 2, top - 2, left + size + 1, top + size + 1), fill=colours[value])
         chart.paste(Image.fromarray(image), (left, top))
     return chart
@@ -132,6 +144,9 @@ def _legend(found: LatentMap, colours: list[str], side: int) -> np.ndarray:
     for name, colour, count in zip(found.points.names, colours, counts, strict=True):
         text = label(f"{name}  {count:,}", 13, (LINE, RIGHT - MARK), align="left")
         lines.append(beside([dot(colour, 14, (LINE, MARK), RIM), text]))
+    if found.points.mark:
+        text = label(f"squares: {found.points.mark}", 13, (LINE, RIGHT), align="left", inset=12)
+        lines.insert(1, text)
     room = side // LINE - 1
     if len(lines) > room:
         lines[room:] = [label("...", 13, (LINE, RIGHT), align="left", inset=MARK)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from animekit.data.places import is_here
 from animekit.errors import NotFoundError, UnusableError, UsageError
 from animekit.evaluation.fakes import Contender, ModelContender, contender
 from animekit.evaluation.image_set import ImageSet, Oddity, open_images
@@ -249,10 +250,10 @@ def find_real(
             tags = tags or (Path(options["tags"]) if options.get("tags") else None)
             looked += [options["data"]] if "data" in options else []
         found = of_data((first.loaded.config or {}).get("data", {}), first.size)
-        if found is not None and not (looked and Path(looked[0]).exists()):
+        if found is not None and not (looked and is_here(looked[0])):
             return found
     for where in [*looked, DEFAULT_DATA]:
-        if Path(where).exists() or ":" in where:
+        if is_here(where):
             return RealPlace(where, tags, labels)
     raise NotFoundError(
         f"no real images to compare {first.name} with: looked for"

@@ -11,7 +11,8 @@ import torch
 
 from animekit import plugins
 from animekit.config import Layer, resolve
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
+from animekit.data.places import Data, joined
 from animekit.data.spec import ImageSpec
 from animekit.data.unpaired import find_domains
 from animekit.errors import AnimekitError, NotFoundError, UnusableError, UsageError
@@ -40,7 +41,7 @@ class _Subject:
 
 def explain(
     model: str | Path | Run,
-    data: str | Path | None = None,
+    data: Data | None = None,
     *,
     preset: str | None = None,
     params: Mapping[str, Any] | None = None,
@@ -60,7 +61,7 @@ def explain(
     registry = registry if registry is not None else plugins.load()
     values = {**(params or {}), **{k: v for k, v in options.items() if v is not None}}
     if data is not None:
-        values["data"] = str(data)
+        values["data"] = joined(data)
     asked = tips if isinstance(tips, (str, int)) else list(tips)
     if asked not in ("", []):
         values = {TIPS: asked, **values}
@@ -102,11 +103,12 @@ def _of_name(
 def _spec(recipe: TrainRecipe, registry: Registry, values: Mapping[str, Any]) -> ImageSpec:
     """Return what a model sees: the labels of data that were named, else usual ones."""
     cls, options = recipe.model, recipe.options
+    needs = cls.needs(recipe.params)
     if "data" in values:
-        where = find_domains(options.data)[0] if cls.data is Need.UNPAIRED else options.data
+        where = find_domains(options.data)[0] if needs is Need.UNPAIRED else options.data
         tags = Path(options.tags) if options.tags else None
         found = open_dataset(where, registry, tags, options.labels).spec(options.size)
-        if cls.data is not Need.LABELLED:
+        if needs is not Need.LABELLED:
             return ImageSpec(options.size, found.channels)
         if not found.labels:
             raise UnusableError(
@@ -114,7 +116,7 @@ def _spec(recipe: TrainRecipe, registry: Registry, values: Mapping[str, Any]) ->
                 "give --tags FILE, or leave --data out",
             )
         return found.only(found.columns(getattr(recipe.params, "attributes", "")))
-    if cls.data is not Need.LABELLED:
+    if needs is not Need.LABELLED:
         return ImageSpec(options.size)
     labels = (*(f"{word} hair" for word in HAIR), *(f"{word} eyes" for word in EYES))
     return ImageSpec(options.size, labels=labels, groups=(len(HAIR), len(EYES)))

@@ -117,7 +117,7 @@ def _batch(model: Model) -> Batch:
     side = spec.size
     images = torch.rand(IMAGES, spec.channels, side, side, generator=generator) * 2 - 1
     batch = Batch(images.contiguous(memory_format=torch.channels_last))
-    if model.data is Need.LABELLED:
+    if model.needs(model.params) is Need.LABELLED:
         labels = torch.zeros(IMAGES, len(_labels(model)))
         for row in range(IMAGES):
             labels[row, _firsts(_groups(model), row)] = 1

@@ -91,7 +91,7 @@ def _draws(model: Model, options: TrainOptions | None) -> str:
     if model.data is Need.UNPAIRED:
         parts.append(f"a, b <- {count} real images of each domain")
     else:
-        labels = ", c <- their labels" if model.data is Need.LABELLED else ""
+        labels = ", c <- their labels" if model.needs(model.params) is Need.LABELLED else ""
         parts.append(f"x <- {count} real images{labels}")
     if isinstance(model, Generates) and hasattr(model, "fakes"):
         length = int(model.noise(1, torch.Generator()).flatten(1).shape[1])

@@ -337,5 +337,4 @@ class AdversarialModel(Model):
         ]
 
     def _looks_at_single_images(self) -> bool:
-        p = self.params
-        return bool(self.penalised or p.r1_weight or p.r2_weight or p.dragan_weight)
+        return self.penalised or self.params.penalised

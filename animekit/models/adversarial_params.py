@@ -192,3 +192,23 @@ class AdversarialParams(config.Params):
         if name not in ("auto", "relu", "selu", "lrelu") or (slope and name != "lrelu"):
             raise ValueError("use auto, relu, selu, lrelu or lrelu:SLOPE")
         return value
+
+    @property
+    def penalised(self) -> bool:
+        """Whether a penalty that any objective can have looks at single images."""
+        return bool(self.r1_weight or self.r2_weight or self.dragan_weight)
+
+
+class InterpolatedParams(AdversarialParams):
+    """The penalty of WGAN-GP beside an objective that has none of its own."""
+
+    topics = {"regularisers": ("gp_weight",)}
+
+    gp_weight: float = Field(
+        0.0, ge=0, description="weight of the gradient penalty between real and fake, as in wgangp"
+    )
+
+    @property
+    def penalised(self) -> bool:
+        """Whether a penalty looks at single images."""
+        return bool(super().penalised or self.gp_weight)

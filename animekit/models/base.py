@@ -100,6 +100,8 @@ class Model(nn.Module, Component):
 
     must_define = ("phases",)
     data: ClassVar[Need] = Need.IMAGES
+    labels_for: ClassVar[str] = ""
+    """What labels are needed for, as in " for warmup_steps", where not all parameters need any."""
     keeps_all_labels: ClassVar[bool] = False
     """Whether labels that no image of the data has are learned all the same."""
     averaged: ClassVar[tuple[str, ...]] = ()
@@ -115,6 +117,11 @@ class Model(nn.Module, Component):
         super().__init__()
         self.params = params
         self.spec = spec
+
+    @classmethod
+    def needs(cls, params: Params) -> Need:
+        """Return what the model needs of its data with these parameters."""
+        return cls.data
 
     def phases(self) -> list[Phase]:
         """Return the update rules, in the order in which they run within a step."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from animekit.models.adversarial_params import InterpolatedParams
+
 if TYPE_CHECKING:
     from animekit.models.base import Model
 
@@ -116,6 +118,11 @@ def wasserstein(real: str, fake: str) -> str:
     return f"E[{fake}] - E[{real}]"
 
 
+def clipped(bound: float) -> str:
+    """Return what weight clipping does behind an update."""
+    return f"w <- min(max(w, -{bound:g}), {bound:g}) for every weight w of D"
+
+
 def gradient_penalty(weight: float, *, one_sided: bool = False, labels: bool = False) -> str:
     """Return the penalty on the norm of a critic's gradient."""
     score = "D(x', c)" if labels else "D(x')"
@@ -133,6 +140,10 @@ def paired(better: str, worse: str) -> str:
     return f"E[log(1 + exp({worse} - {better}))]"
 
 
+def _interpolated(params: Any) -> float:
+    return params.gp_weight if isinstance(params, InterpolatedParams) else 0.0
+
+
 def penalties(params: Any, model: Model) -> Mapping[str, str]:
     """Return the penalties that any adversarial model can have, by the terms of D."""
     real, fake = scores(model)
@@ -142,6 +153,7 @@ def penalties(params: Any, model: Model) -> Mapping[str, str]:
         "r1": (params.r1_weight, f"0.5 E[|grad {real}|^2]"),
         "r2": (params.r2_weight, f"0.5 E[|grad {fake}|^2]"),
         "dragan": (params.dragan_weight, f"E[(|grad {near}| - 1)^2]"),
+        "gp": (_interpolated(params), gradient_penalty(1, labels=", c)" in real)),
     }
     return {
         f"d/{name}": weighted(params.penalty_every * weight, formula) + every

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from animekit.data.batch import Batch
-from animekit.models.adversarial_params import AdversarialParams
+from animekit.models.adversarial_params import AdversarialParams, InterpolatedParams
 from animekit.models.base import Losses, falls_on
 from animekit.nn import losses
 
@@ -21,8 +21,7 @@ def penalty_terms(
 ) -> Losses:
     """Return the penalties of a step, on what D saw; a rarer one is heavier."""
     every = p.penalty_every * p.n_gen  # D moves in steps that n_gen divides
-    asked = p.r1_weight or p.r2_weight or p.dragan_weight
-    if not asked or (p.penalty_every > 1 and not falls_on(batch, every)):
+    if not p.penalised or (p.penalty_every > 1 and not falls_on(batch, every)):
         return {}
     terms, on_real = {}, critic(batch.target)
     if p.r1_weight:
@@ -34,4 +33,7 @@ def penalty_terms(
     if p.dragan_weight:
         penalty = losses.dragan_penalty(on_real, real.images)
         terms["dragan"] = p.penalty_every * p.dragan_weight * penalty
+    if isinstance(p, InterpolatedParams) and p.gp_weight:
+        penalty = losses.gradient_penalty(on_real, real.images, fake.images)
+        terms["gp"] = p.penalty_every * p.gp_weight * penalty
     return terms

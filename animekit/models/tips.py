@@ -61,7 +61,7 @@ def _of_labels(
 def _batches(
     p: AdversarialParams, architecture: Architecture, *, follow: bool, penalised: bool
 ) -> Wanted:
-    alone = penalised or p.r1_weight or p.r2_weight or p.dragan_weight
+    alone = penalised or p.penalised
     own = "none" if alone and architecture.d_norm == "batch" else architecture.d_norm
     meant = own if p.d_norm == "auto" else p.d_norm
     return {

@@ -15,6 +15,13 @@ def full_precision(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
+@torch.no_grad()
+def clip_weights(network: nn.Module, bound: float) -> None:
+    """Bring every weight of a network within +-bound (Arjovsky et al., 2017)."""
+    for parameter in network.parameters():
+        parameter.clamp_(-bound, bound)
+
+
 class ConditionalNorm(nn.Module):
     """Batch norm that follows labels [N, L] (Miyato and Koyama, 2018)."""
 

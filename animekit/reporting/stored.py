@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from animekit.comparison.numbers import shown
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import NotFoundError, UnusableError
 from animekit.evaluation.metric import MetricContext, build_metric
@@ -161,7 +161,7 @@ def real_images(run: Run, registry: Registry) -> np.ndarray:
         raise NotFoundError(f"the data are not here ({where}); {hint}") from None
     except (LookupError, TypeError, ValueError) as error:
         raise UnusableError(f"config.json of {run.id} does not say what the data are") from error
-    if packed.fingerprint != config.get("data", {}).get("fingerprint"):
+    if packed.content != config.get("data", {}).get("fingerprint"):
         raise UnusableError(f"{where} does not hold any more what the run was trained on")
     rows = np.unique(np.linspace(0, len(packed) - 1, MOST_REAL).round().astype(int))
     edge = crop // 2

@@ -110,8 +110,9 @@ def small_params(cls: type[Model], **changes: Any) -> Params:
 
 def tiny_model(cls: type[Model], size: int = 32, **changes: Any) -> Model:
     """Return a narrow model for drawn faces of a size, with changed parameters."""
-    spec = tiny_dataset().spec(size) if cls.data is Need.LABELLED else ImageSpec(size)
-    model = cls(small_params(cls, **changes), spec)
+    params = small_params(cls, **changes)
+    labelled = cls.needs(params) is Need.LABELLED
+    model = cls(params, tiny_dataset().spec(size) if labelled else ImageSpec(size))
     model.validate()
     return model
 

@@ -10,19 +10,22 @@ import numpy as np
 
 from animekit.data.occurring import label_counts
 from animekit.data.pack import Pack
+from animekit.data.places import places_of
 from animekit.data.unpaired import both_fingerprints, names_of
 
 
 def data_name(where: str) -> str:
-    """Return what a user calls the data, as "faces"; of two sets, both names.
+    """Return what a user calls the data, as "faces"; of several sets, all names.
 
     >>> data_name("synthetic:200"), data_name("photos/cats,photos/dogs")
     ('synthetic', 'cats-dogs')
-    >>> data_name("drawn:apples,drawn:oranges")
-    'apples-oranges'
+    >>> data_name("drawn:apples,drawn:oranges"), data_name("drawn:apples+photos/pears*2")
+    ('apples-oranges', 'apples-pears')
     """
     if len(names_of(where)) > 1:
         return "-".join(data_name(part) for part in names_of(where))
+    if len(places := places_of(where)) > 1:
+        return "-".join(data_name(place.where) for place in places)
     name, _, rest = where.partition(":")
     path = next((text for text in (where, rest) if text and Path(text).exists()), name)
     path = rest if path == name and rest.isalpha() else path
@@ -31,7 +34,7 @@ def data_name(where: str) -> str:
 
 def fingerprint_of(packs: Sequence[Pack]) -> str:
     """Return a hash of all content: of one set, or of two in this order."""
-    return packs[0].fingerprint if len(packs) == 1 else both_fingerprints(*packs)
+    return packs[0].content if len(packs) == 1 else both_fingerprints(*packs)
 
 
 def data_facts(

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from animekit.data.dataset import Dataset, open_dataset
+from animekit.data.dataset import Dataset
+from animekit.data.joined import Joined, open_dataset
 from animekit.data.occurring import chosen, common, named, occurring, refuse_absent
 from animekit.data.pack import Pack, pack
-from animekit.data.sampler import Loader
+from animekit.data.places import refuse_pair
+from animekit.data.sampler import Loader, WeightedSampler
 from animekit.data.spec import ImageSpec
 from animekit.data.unpaired import PairLoader, find_domains
 from animekit.device import (
@@ -88,7 +90,10 @@ class TrainJob:
 
     @property
     def images(self) -> int:
-        """How many images an epoch has: those of the first domain that are trained on."""
+        """How many images an epoch draws: those of the first domain that are trained on."""
+        if self.pack.weights is not None:
+            weights = self.pack.weights if self.rows is None else self.pack.weights[self.rows]
+            return WeightedSampler(weights, 1, 0).n
         return len(self.pack) if self.rows is None else len(self.rows)
 
     @cached_property
@@ -249,7 +254,7 @@ def _check_size(recipe: TrainRecipe) -> None:
     except (ArithmeticError, LookupError, RuntimeError, ValueError):
         # The labels are not read yet. A model that is made for some may find none too few; what
         # else is wrong with it shows when it is built with them.
-        if recipe.model.data is not Need.LABELLED:
+        if recipe.model.needs(recipe.params) is not Need.LABELLED:
             raise
 
 
@@ -271,6 +276,7 @@ def with_data(
     if recipe.model.data is Need.UNPAIRED:
         return _with_two_domains(recipe, engine, registry, progress, verify=verify)
     tags = Path(options.tags) if options.tags else None
+    refuse_pair(options.data, recipe.model.name)
     dataset = open_dataset(options.data, registry, tags, options.labels)
     packed = pack(dataset, options.size + options.crop, progress=progress, verify=verify)
     notes: list[str] = []
@@ -280,10 +286,16 @@ def with_data(
             f"balance needs labels, and {options.data} has none",
             "give --tags FILE, or leave balance out",
         )
-    if recipe.model.data is Need.LABELLED:
+    if options.balance and packed.weights is not None:
+        raise ConfigError(
+            f"balance and the weights of {options.data} both say how often images are drawn",
+            "leave one of them out",
+        )
+    if recipe.model.needs(recipe.params) is Need.LABELLED:
         if packed.labels is None:
             raise UnusableError(
-                f"model {recipe.model.name} needs labels, and {options.data} has none",
+                f"model {recipe.model.name} needs labels{recipe.model.labels_for}, and"
+                f" {options.data} has none",
                 "; ".join(["give --tags FILE", *dataset.label_notes[:1]]),
             )
         if labels is not None:
@@ -291,9 +303,12 @@ def with_data(
         else:
             packed, notes = _learned(recipe, packed, dataset)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
-        use = dataset.label_use
-        if use is not None and use.unmatched.count:
-            notes.append(f"rows of {use.file} that name no picture here {use.unmatched}")
+        notes += [
+            f"rows of {use.file} that name no picture here {use.unmatched}"
+            for use in dataset.label_uses
+            if use.unmatched.count
+        ]
+        notes += dataset.unlabelled() if isinstance(dataset, Joined) else []
     notes = [*packed.notes, *notes]
     return TrainJob(recipe, packed, spec, engine, dataset.description, notes)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from animekit.data.pack import Skipped
+from animekit.data.places import Data
 from animekit.device import threads
 from animekit.runs import checkpoint
 from animekit.runs.names import folder_of
@@ -86,7 +87,7 @@ class TrainPlan(Printed):
 
 def plan(
     model: str,
-    data: str | Path | None = None,
+    data: Data | None = None,
     *,
     measure: int = 0,
     resume: str | bool | Path | None = None,

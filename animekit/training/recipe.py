@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from animekit import config
 from animekit.config import Layer, Params
+from animekit.data.places import joined
 from animekit.errors import AnimekitError, ConfigError, NotFoundError, PluginError
 from animekit.plugins import Registry
 from animekit.text import did_you_mean
@@ -23,6 +24,11 @@ from animekit.training.tips import TipChange, with_tips
 
 if TYPE_CHECKING:
     from animekit.models.base import Model
+
+
+def _as_text(value: Any) -> Any:
+    # a list of places is one set, joined
+    return joined(value) if isinstance(value, (list, tuple)) and value else value
 
 
 BEST = "best"  # the name of a preset that stands for the one that suits
@@ -40,7 +46,9 @@ class TrainOptions(Params):
         "report_every": "log_every",
     }
 
-    data: str = Field("data/faces", description="folder, zip, synthetic:COUNT, or two of them")
+    data: Annotated[str, BeforeValidator(_as_text)] = Field(
+        "data/faces", description="folder, zip, synthetic:COUNT; a+b: joined; a,b: a pair"
+    )
     tags: str | None = Field(None, description="tags file of the data")
     labels: str | None = Field(
         None, description='words to learn, as in "hair,eyes,long hair|short hair,smile"'
@@ -257,7 +265,7 @@ def best_preset(
     One for few images goes before the others, one for some hardware before one for any. Raises
     NotFoundError where none suits.
     """
-    from animekit.data.dataset import open_dataset  # with OpenCV and torch, for which neither
+    from animekit.data.joined import open_dataset  # with OpenCV and torch, for which neither
     from animekit.device import choose_device  # help nor completion has to wait
 
     device = choose_device(options.device).type

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from animekit import plugins
+from animekit.data.places import Data, joined
 from animekit.files import Progress
 from animekit.plugins import Registry
 from animekit.runs.names import RUNS
@@ -32,7 +33,7 @@ class TrainRequest:
     def of(
         cls,
         model: str,
-        data: str | Path | None = None,
+        data: Data | None = None,
         *,
         steps: int | None = None,
         minutes: float | None = None,
@@ -52,8 +53,7 @@ class TrainRequest:
         Data, steps and minutes that are None were not named. `params` are the model's parameters,
         `options` those of `TrainOptions` (size, seed, ...).
         """
-        where = str(data) if isinstance(data, Path) else data
-        goal = {"data": where, "steps": steps, "minutes": minutes}
+        goal = {"data": None if data is None else joined(data), "steps": steps, "minutes": minutes}
         named = {key: value for key, value in goal.items() if value is not None}
         asked = {} if tips is None else {KEY: tips}
         registry = registry if registry is not None else plugins.load()

@@ -208,7 +208,7 @@ def _check_data(run: Run, job: TrainJob, expected: str) -> None:
         if used == now:
             what = f"it has {now:,} images as before, but some of them, or their labels, are others"
         if run.config["data"].get("pixels") == [pack.pixels for pack in job.packs]:
-            what = f"its {now:,} images are the same, but their labels or names changed"
+            what = f"its {now:,} images are the same, but their labels, names or weights changed"
         raise UnusableError(
             f"{job.recipe.options.data} changed since run {run.id} began: {what}",
             "bring the old data back, or start a new run",

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from animekit.data.places import Data
 from animekit.device import OtherWork, threads
 from animekit.errors import CheckpointError, DeviceError, DivergedError
 from animekit.files import Progress
@@ -40,7 +41,7 @@ GRID = 8  # a sample grid has 8 x 8 images
 
 def train(
     model: str,
-    data: str | Path | None = None,
+    data: Data | None = None,
     *,
     steps: int | None = None,
     minutes: float | None = None,

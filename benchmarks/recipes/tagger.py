@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from animekit import plugins
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.pack import Pack, pack
 from animekit.labels.tags import EYES, HAIR
 from animekit.models import tagger

@@ -112,6 +112,10 @@ class Folder(Dataset):
         """Return the file name below the folder."""
         return self._names[index]
 
+    def labelled(self) -> int:
+        """Return how many images have labels."""
+        return len(self._labels.rows)
+
     def fingerprint(self) -> str:
         """Return a hex hash of the names and bytes of the images and of their labels."""
         digest = hashlib.blake2b(digest_size=32)

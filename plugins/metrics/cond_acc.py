@@ -9,15 +9,12 @@ from animekit.config import Params
 from animekit.errors import AnimekitError, DataError
 from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
-from animekit.images.captions import label
-from animekit.images.layout import below, padded, table
 from animekit.labels.tags import HAIR
 from animekit.models import tagger
 from animekit.models.tagger import ATTRIBUTES, Classifier
 
 from ._common import checked
-
-CELL, LETTERS = 48, 11  # px, of the picture of a matrix
+from ._crosstable import draw
 
 
 class ConditionParams(Params):
@@ -103,7 +100,7 @@ class ConditionAccuracy(Metric):
                 **{f"read {colour}": matrix[:, i].tolist() for i, colour in enumerate(colours)},
             }
             caption = f"{name}: rows were asked for, columns were read, shares of a row"
-            picture = draw(matrix, colours, caption)
+            picture = draw(matrix, colours, colours, caption)
             shown.append(Exhibit(f"confusion-{name}", caption, picture, columns))
         return shown
 
@@ -130,24 +127,6 @@ def confusion(wanted: np.ndarray, read: np.ndarray) -> np.ndarray:
     count = wanted.shape[1]
     seen = np.eye(count, dtype=np.int64)[read]
     return (wanted > 0).astype(np.int64).T @ seen
-
-
-def draw(matrix: np.ndarray, colours: tuple[str, ...], caption: str) -> np.ndarray:
-    """Return the picture of a confusion matrix, uint8 [H, W, 3]: darker is more."""
-    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    cells = [
-        label(
-            f"{100 * share:.0f}" if share >= 0.005 else "",
-            LETTERS,
-            (CELL, CELL),
-            ink="white" if share > 0.5 else "black",
-            ground=(*2 * [round(255 * (1 - share))], 255),
-        )
-        for share in shares.flat
-    ]
-    sheet = table(np.stack(cells), len(colours), colours, colours, gap=1)
-    words = label(caption, LETTERS, (2 * LETTERS, sheet.shape[1]), align="left", ink="black")
-    return padded(below([sheet, words]), 6)
 
 
 def _split(labels: np.ndarray) -> dict[str, np.ndarray]:

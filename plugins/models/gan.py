@@ -8,6 +8,7 @@ from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel
+from animekit.models.adversarial_params import InterpolatedParams
 from animekit.models.base import Losses, Paper
 from animekit.models.label_noise import (
     CrossEntropyParams,
@@ -17,8 +18,8 @@ from animekit.models.label_noise import (
 )
 
 
-class GANParams(CrossEntropyParams):
-    """The generator's objective, and the labels of real and fake."""
+class GANParams(CrossEntropyParams, InterpolatedParams):
+    """The generator's objective, the labels of real and fake, and a penalty."""
 
 
 class GAN(AdversarialModel):

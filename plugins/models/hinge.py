@@ -6,8 +6,9 @@ from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel
+from animekit.models.adversarial_params import InterpolatedParams
 from animekit.models.base import Losses, Paper
-from animekit.models.conditional import ToldModel
+from animekit.models.conditional import ToldModel, ToldParams
 from animekit.nn import losses
 
 
@@ -16,6 +17,7 @@ class Hinge(AdversarialModel):
 
     name = "hinge"
     paper = Paper("Geometric GAN", 2017, "Lim and Ye", "https://arxiv.org/abs/1705.02894")
+    Params = InterpolatedParams
     notes = "d near 2: D cannot tell; near 0 for long: G has lost; g alone means little."
 
     def d_loss(self, real: Batch, fake: Batch) -> Losses:
@@ -36,6 +38,10 @@ class Hinge(AdversarialModel):
         }
 
 
+class ConditionalHingeParams(InterpolatedParams, ToldParams):
+    """What the hinge loss and its labels can be told."""
+
+
 class ConditionalHinge(ToldModel, Hinge):
     """The hinge loss on images with their labels (Miyato and Koyama, 2018)."""
 
@@ -46,6 +52,8 @@ class ConditionalHinge(ToldModel, Hinge):
         "Miyato and Koyama",
         "https://arxiv.org/abs/1802.05637",
     )
+    Params = ConditionalHingeParams
+    params: ConditionalHingeParams
 
 
 @hookimpl

@@ -8,13 +8,14 @@ from animekit.data.batch import Batch
 from animekit.hookspecs import hookimpl
 from animekit.models import formulas
 from animekit.models.adversarial import AdversarialModel
+from animekit.models.adversarial_params import InterpolatedParams
 from animekit.models.base import Losses, Paper
 from animekit.models.label_noise import LeastSquaresParams, least_squares_d, right_of_squares
 from animekit.nn import losses
 
 
-class LSGANParams(LeastSquaresParams):
-    """The labels of the least-squares objective."""
+class LSGANParams(LeastSquaresParams, InterpolatedParams):
+    """The labels of the least-squares objective, and a penalty."""
 
 
 class LSGAN(AdversarialModel):

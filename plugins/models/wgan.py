@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from animekit.models.adversarial import AdversarialModel, AdversarialParams, Upd
 from animekit.models.base import Losses, Paper
 from animekit.nn import losses
 from animekit.nn.accuracy import by_median
+from animekit.nn.layers import clip_weights
 
 
 class WGANParams(AdversarialParams):
@@ -54,11 +54,9 @@ class WGAN(AdversarialModel):
         """Return the shares on the right side of the median of a batch."""
         return by_median(real, fake)
 
-    @torch.no_grad()
     def after_d_step(self) -> None:
         """Clip every weight of the critic."""
-        for parameter in self.discriminator.parameters():
-            parameter.clamp_(-self.params.clip, self.params.clip)
+        clip_weights(self.discriminator, self.params.clip)
 
     def formulas(self) -> Mapping[str, str]:
         """Return what each term is, with this model's numbers."""
@@ -71,8 +69,7 @@ class WGAN(AdversarialModel):
 
     def rules(self) -> Mapping[str, str]:
         """Return how the critic is kept Lipschitz."""
-        clip = self.params.clip
-        return {"d": f"w <- min(max(w, -{clip:g}), {clip:g}) for every weight w of D"}
+        return {"d": formulas.clipped(self.params.clip)}
 
 
 @hookimpl

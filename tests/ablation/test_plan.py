@@ -47,10 +47,10 @@ def test_the_same_base_has_the_same_folder_and_another_has_another(planned: Plan
 def test_another_model_takes_what_it_knows_of_the_base_and_says_what_it_does_not(
     planned: Plan,
 ) -> None:
-    plan = planned(axes={"model": ["lsgan"]}, params={"gp_weight": 3.0})
+    plan = planned(axes={"model": ["wgan"]}, params={"gp_weight": 3.0})
     other = plan.variants[1]
     assert other.recipe.params.model_dump()["g_channels"] == 4
-    assert plan.notes == ("model=lsgan: lsgan has no gp_weight: left out",)
+    assert plan.notes == ("model=wgan: wgan has no gp_weight: left out",)
     preset = planned(axes={"model": ["vae"]}, preset="seed000", size=64)
     assert "model=vae: vae has no preset seed000: its own values are used" in preset.notes
 

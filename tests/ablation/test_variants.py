@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from animekit.ablation.variants import Variant, expand, fields_of, read_axis, read_variant
+from animekit.ablation.variants import (
+    Variant,
+    cleaned_or_raw,
+    expand,
+    fields_of,
+    is_raw,
+    read_axis,
+    read_variant,
+)
 from animekit.errors import UsageError
 from animekit.models.adversarial_params import AdversarialParams
 
@@ -72,3 +82,17 @@ def test_names_become_names_of_files() -> None:
     assert Variant("ü/..\\ a:b").slug == "a-b"
     assert Variant("...").slug == "variant"
     assert len(Variant("x" * 500).slug) == 60
+
+
+def test_of_joined_sets_those_that_were_cleaned_are_raw_and_the_others_stay(tmp_path: Path) -> None:
+    faces, extra = tmp_path / "faces", tmp_path / "extra"
+    place = faces / ".animekit/clean/0001"
+    place.mkdir(parents=True)
+    (place / "manifest.csv").write_text("name,decision\n", "utf-8")
+    extra.mkdir()
+    both = f"{faces}*2+{extra}"
+    assert cleaned_or_raw(both, "raw") == f"raw:{faces}*2+{extra}"
+    assert is_raw(f"raw:{faces}*2+{extra}") and not is_raw(both)
+    assert cleaned_or_raw(f"raw:{faces}*2+{extra}", "cleaned") == both
+    with pytest.raises(UsageError, match="never cleaned"):
+        cleaned_or_raw(f"{extra}+synthetic:4", "raw")

@@ -26,7 +26,7 @@ from animekit.cleaning.crop import Crop, Cropped, crop, read_crop, square
 from animekit.cleaning.crop_list import LIST, SUMMARY
 from animekit.cleaning.detector import Detector
 from animekit.cli import app
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.manifest import COLUMNS, clean_folder, write_manifest
 from animekit.errors import (
     AnimekitError,

@@ -17,8 +17,8 @@ import pytest
 from animekit.cli import data
 from animekit.cli._options import CONSENT, EVERYWHERE
 from animekit.data import synthesis
-from animekit.data.dataset import open_dataset
 from animekit.data.info import describe
+from animekit.data.joined import open_dataset
 from animekit.data.manifest import COLUMNS, clean_folder, write_manifest
 from animekit.data.pack import pack
 from animekit.data.tag_picture import LEFT, SIDE, TOP, draw_table
@@ -57,6 +57,18 @@ def test_every_leaf_explains_itself_and_takes_the_shared_options(leaf: str) -> N
     assert [line.split()[0] for line in text[start + 1 : start + 4]] == ["animekit"] * 3
     for parameter in (*EVERYWHERE, *(() if leaf == "info" else CONSENT)):
         assert parameter.default.param_decls[0] in result.stdout
+
+
+def test_info_shows_each_part_of_joined_sets_and_keeps_its_schema(tmp_path: Path) -> None:
+    fill(tmp_path / "faces", "0.png", "1.png")
+    fill(tmp_path / "more", "0.png")
+    found = support.answer("data", "info", "faces+more*2", root=support.alone(data))
+    assert support.keeps_its_schema(found)
+    assert [part["where"] for part in found["data"]["parts"]] == ["faces", "more*2"]
+    shown = call("info", "faces+more*2").stdout
+    assert "faces  2 images" in shown and "3 images of 2 sets" in shown
+    refused = call("info", "faces,more")
+    assert refused.exit_code == 2 and "to join them: faces+more" in refused.stderr
 
 
 def test_the_group_alone_describes_the_default_folder() -> None:

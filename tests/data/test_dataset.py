@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.errors import DataError, NotFoundError
 from animekit.plugins import Registry
 from tests.support import fill, picture, zipped

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from animekit.data.dataset import Relabelled, open_dataset
+from animekit.data.dataset import Relabelled
+from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import ConfigError
 from animekit.labels.plan import LabelPlan

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from animekit.data.dataset import Dataset
 from animekit.data.pack import Pack, pack
-from animekit.data.sampler import BalancedSampler, Loader, Sampler
+from animekit.data.sampler import BalancedSampler, Loader, Sampler, WeightedSampler
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError
 from animekit.images.pixels import to_uint8
@@ -97,6 +97,21 @@ def test_the_global_generator_is_neither_read_nor_moved(counted: Pack) -> None:
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(2)
     assert np.array_equal(pixels(loader, 5), first)
+
+
+def test_weights_say_how_often_an_item_comes_and_its_like_equally_often() -> None:
+    sampler = WeightedSampler(np.array([0.5, 2, 0.5, 0.5, 2, 0.5]), batch=3, seed=7)
+    assert sampler.n == 6  # 2 of 4 items, and twice 2
+    epochs = [[sampler.indices(2 * epoch + half) for half in (1, 2)] for epoch in range(4)]
+    for epoch in epochs:
+        assert torch.bincount(torch.cat(epoch), minlength=6)[[1, 4]].tolist() == [2, 2]
+    both = torch.bincount(torch.cat([each for epoch in epochs[:2] for each in epoch]), minlength=6)
+    assert both.tolist() == [1, 4, 1, 1, 4, 1]
+    assert len({tuple(torch.cat(epoch).tolist()) for epoch in epochs}) == 4
+    again = WeightedSampler(np.array([0.5, 2, 0.5, 0.5, 2, 0.5]), batch=3, seed=7)
+    assert torch.equal(again.indices(7), epochs[3][0])
+    rare = WeightedSampler(np.array([0.01, 1, 1]), batch=2, seed=0)
+    assert rare.n == 3  # at least one of each weight
 
 
 def test_no_items_no_batch_and_step_zero_are_errors() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import animekit
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import UnusableError, UsageError
 from animekit.evaluation.held_out import find

@@ -25,7 +25,9 @@ CHANGES: dict[str, list[dict[str, Any]]] = {  # what changes the terms, or their
         {"g_loss": "flipped", "real_label": (0.8, 1.2)},
         {"g_loss": "saturating", "r1_weight": 1.0, "label_flip": 0.05},
     ],
-    "lsgan": [{"real_label": (0.8, 1.2), "label_flip": 0.1}],
+    "lsgan": [{"real_label": (0.8, 1.2), "label_flip": 0.1}, {"gp_weight": 2.0}],
+    "chinge": [{"gp_weight": 2.0, "penalty_every": 2}],
+    "cwgan": [{"mismatch": "mean"}, {"mismatch": "none"}],
     "wgangp": [{"one_sided": True, "dragan_weight": 2.0, "r2_weight": 3.0, "penalty_every": 4}],
     "acgan": [
         *({"objective": word} for word in ("wasserstein", "difference", "hinge", "relativistic")),
@@ -33,7 +35,11 @@ CHANGES: dict[str, list[dict[str, Any]]] = {  # what changes the terms, or their
         {"cls_fake_weight": 0.0},
     ],
     "cwgangp": [{"mismatch": "mean"}, {"mismatch": "none"}, {"objective": "gan"}],
-    "infogan": [{"mi_in_d": True, "continuous": 2}, {"codes": 0, "continuous": 1}],
+    "infogan": [
+        {"mi_in_d": True, "continuous": 2},
+        {"codes": 0, "continuous": 1},
+        {"warmup_steps": 5},
+    ],
     "cyclegan": [{"identity_weight": 0.0}],
     "twostage": [{"objective": "gan"}, {"generated": 1.0}, {"l1_weight": 0.0}],
 }

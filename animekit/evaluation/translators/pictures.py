@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.pack import Pack, pack
 from animekit.data.unpaired import find_domains, find_tests
 from animekit.errors import NotFoundError, UnusableError, UsageError

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from animekit.data.dataset import open_dataset, seen
+from animekit.data.dataset import seen
+from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import DataError
 from animekit.images.decode import ImageError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.errors import AnimekitError, DataError, NotFoundError
 from animekit.labels.ids import LabelUse
 from animekit.plugins import Registry

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import ConfigError
 from animekit.labels import tags

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from animekit import plugins
-from animekit.data.dataset import open_dataset
+from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
 from animekit.errors import CheckpointError, DataError, NotFoundError
 from animekit.evaluation.metric import MetricContext

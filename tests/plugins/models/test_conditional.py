@@ -285,6 +285,7 @@ PRINTED = {
         "n_critic": 5,
         "gp_weight": 10,
     },
+    ("cwgan", "seed001"): {"mismatch": "max", "optimizer": "rmsprop", "lr": 2e-4, "clip": 0.01},
 }
 
 
@@ -656,9 +657,13 @@ PAIR_TERMS = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "expected"), PAIR_TERMS)
-def test_the_terms_of_cwgangp_are_those_of_its_formula(changes, expected):
-    model = tiny_model(CWGANGP, **changes)
+PENALISED = [("cwgangp", *each) for each in PAIR_TERMS]
+CLIPPED = [("cwgan", *each) for each in PAIR_TERMS[:3]]
+
+
+@pytest.mark.parametrize(("name", "changes", "expected"), [*PENALISED, *CLIPPED])
+def test_the_terms_of_wrong_pairs_are_those_of_their_formula(name, changes, expected):
+    model = tiny_model(MODELS[name], **changes)
     model.discriminator = Pairs()
     model.wrong_labels = lambda labels, mask: WRONG
     images = torch.full((3, 3, 32, 32), 0.5)
@@ -667,6 +672,14 @@ def test_the_terms_of_cwgangp_are_those_of_its_formula(changes, expected):
         batch = Batch(images, ASKED, fake=-images, target=ASKED)
         found |= {f"{phase.name}/{key}": v.item() for key, v in phase.loss(batch).items()}
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-4)
+
+
+def test_clipping_holds_all_weights_of_a_conditional_critic_and_none_of_the_generator():
+    stepper = tiny_stepper(MODELS["cwgan"], clip=0.003)
+    stepper.step()
+    critic = torch.cat([p.flatten() for p in stepper.model.discriminator.parameters()])
+    assert critic.abs().max().item() == pytest.approx(0.003)
+    assert max(p.abs().max().item() for p in stepper.model.generator.parameters()) > 0.003
 
 
 def test_max_is_taken_pair_by_pair_and_pulls_on_the_larger_alone():

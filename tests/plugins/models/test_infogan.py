@@ -12,8 +12,9 @@ from torch import nn
 from animekit import plugins
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
-from animekit.errors import ConfigError
+from animekit.errors import ConfigError, UnusableError
 from animekit.testing.check import check_model, tiny_model, tiny_stepper
+from animekit.testing.tiny import small_params
 from animekit.training import recipe
 
 REGISTRY = plugins.load()
@@ -232,3 +233,102 @@ def test_the_preset_of_the_paper_has_its_networks_for_32_pixels_and_its_rates():
     }
     assert rates == {"d": 2e-4, "g": 1e-3}
     assert made.params.mi_in_d
+
+
+# warm-up: codes are labels at first
+
+
+def warm(**changes):
+    return tiny_model(INFOGAN, **{"warmup_steps": 2, "codes": 4, "code_size": 4, **changes})
+
+
+def of_step(model, step, labels, mask=None):
+    z = model.noise(len(labels), torch.Generator().manual_seed(1))
+    images = torch.randn(len(labels), 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    mask = torch.ones_like(labels) if mask is None else mask
+    batch = Batch(images, labels, z, mask, step=step)
+    model.prepare(batch, ["d", "g"])
+    return batch, z
+
+
+LABELS = torch.tensor([[0.0, 1, 0, 1, 0], [0, 0, 1, 0, 1]])  # two attributes of 3 and of 2 values
+
+
+def test_codes_are_labels_in_a_warm_up_and_random_behind_it():
+    model = warm()
+    assert (model.named, model.codes) == (2, (4, 4))
+    mask = torch.tensor([[1.0, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    batch, z = of_step(model, 2, LABELS, mask)
+    head = model.params.z_dim + model.params.continuous
+    assert batch.z[0, head : head + 8].tolist() == [0, 1, 0, 0, 1, 0, 0, 0]
+    assert batch.z[1, head : head + 4].tolist() == [0, 0, 1, 0]
+    assert torch.equal(batch.z[1, head + 4 :], z[1, head + 4 :])  # what is not known stays drawn
+    assert torch.equal(batch.z[:, :head], z[:, :head])
+    later, z = of_step(model, 3, LABELS, mask)
+    assert torch.equal(later.z, z)
+
+
+def test_q_and_d_learn_real_labels_in_a_warm_up_alone():
+    model = warm(mi_weight=3.0)
+    d, _ = model.phases()
+    terms = d.loss(of_step(model, 2, LABELS)[0])
+    assert set(terms) == {"real", "fake", "label"}
+    terms["label"].backward()
+    assert all(p.grad is not None for p in model.recogniser.parameters())
+    assert all(p.grad is not None for p in model.discriminator.body.parameters())
+    assert set(d.loss(of_step(model, 3, LABELS)[0])) == {"real", "fake"}
+    model.recogniser.requires_grad_(False)
+    for parameter in model.recogniser.parameters():
+        parameter.zero_()
+    blind = d.loss(of_step(model, 1, LABELS)[0])["label"].item()
+    assert blind == pytest.approx(3 * math.log(4))
+    nothing = d.loss(of_step(model, 1, LABELS, torch.zeros_like(LABELS))[0])["label"].item()
+    assert nothing == 0
+
+
+def test_prompts_set_the_codes_of_a_warmed_model_and_leave_what_they_do_not_name():
+    model = warm().eval()
+    z = model.noise(2, torch.Generator().manual_seed(0))
+    told = torch.tensor([[0.0, 1, 0, 0, 0], [0, 0, 0, 0, 1]])
+    placed = model.placed(z, told)
+    head = model.params.z_dim
+    assert placed[0, head : head + 4].tolist() == [0, 1, 0, 0]
+    assert placed[1, head + 4 : head + 8].tolist() == [0, 1, 0, 0]
+    assert torch.equal(placed[0, head + 4 :], z[0, head + 4 :])
+    assert torch.equal(model.sample(z, told), model.sample(placed))
+    plain = tiny_model(INFOGAN)
+    z = plain.noise(2, torch.Generator().manual_seed(0))
+    assert torch.equal(plain.sample(z, told), plain.sample(z))
+
+
+def test_a_yes_or_no_is_one_of_two_values_of_its_code():
+    model = INFOGAN(
+        small_params(INFOGAN, warmup_steps=1, codes=1),
+        ImageSpec(32, labels=("smile",), groups=(1,)),
+    )
+    z = torch.zeros(2, model.params.z_dim + 10)
+    placed = model.placed(z, torch.tensor([[1.0], [0.0]]))[:, model.params.z_dim :]
+    assert placed.argmax(1).tolist() == [1, 0] and placed.sum() == 2
+
+
+def test_labels_that_do_not_fit_the_codes_are_refused_with_what_to_type():
+    for changes, hint in (({"code_size": 2}, "--set code_size=3"), ({"codes": 1}, "--set codes=2")):
+        with pytest.raises(ConfigError) as found:
+            warm(**changes)
+        assert str(found.value.hint).startswith(hint)
+    assert "first 2 of 4 codes" in warm().cautions()[0]
+    with pytest.raises(ConfigError, match="there is none"):
+        tiny_model(INFOGAN, attributes="hair")
+
+
+def test_a_warm_up_needs_tags_and_without_one_infogan_needs_none(tiny, pictures):
+    with pytest.raises(UnusableError, match="infogan needs labels for warmup_steps") as found:
+        tiny("infogan", warmup_steps=2, steps=1)
+    assert "--tags" in str(found.value.hint)
+    run = tiny("infogan", data="synthetic:24", warmup_steps=2, code_size=12, steps=3)
+    assert run.config["spec"]["labels"] and any("d/label" in row for row in run.metrics())
+
+
+@pytest.mark.parametrize("changes", [{}, {"mi_in_d": True, "continuous": 2}])
+def test_a_warm_up_keeps_the_contract(changes):
+    check_model(changed(warmup_steps=1, codes=3, code_size=4, **changes), sizes=(32,))

@@ -110,6 +110,9 @@ CONDITIONAL = {
     ),
     "labels beside maps": ("crelativistic", {"condition": "concat", "d_norm": "layer"}),
     "modern pairs": ("crelativistic", {"architecture": "modern", "penalty_every": 2}),
+    "margin, labels and a penalty": ("chinge", {"gp_weight": 1.0}),
+    "clipped, mean of wrong pairs": ("cwgan", {"mismatch": "mean", "clip": 0.05}),
+    "clipped, projection": ("cwgan", {"mismatch": "none", "condition": "projection"}),
     "conditional norms": ("chinge", {"g_norm": "conditional", "soft_labels": 0.1}),
     "conditional norms in blocks": ("chinge", {"architecture": "resnet", "g_norm": "conditional"}),
     "conditional norms and gates": ("chinge", {"architecture": "fastgan", "g_norm": "conditional"}),
@@ -163,13 +166,13 @@ def test_every_objective_without_labels_is_a_plugin_of_at_most_50_lines(name):
     assert lines_of(name)[0] <= 50
 
 
-@pytest.mark.parametrize("name", ["acgan", "cwgangp"])
+@pytest.mark.parametrize("name", ["acgan", "cwgan", "cwgangp"])
 def test_every_objective_with_labels_is_a_plugin_of_at_most_100_lines_of_code(name):
     assert lines_of(name)[1] <= 100
 
 
 def test_a_batch_norm_beside_a_gradient_penalty_is_taken_off_unless_it_was_asked_for():
-    for name, changes in (("wgangp", {}), ("gan", {"r1_weight": 1.0})):
+    for name, changes in (("wgangp", {}), ("gan", {"r1_weight": 1.0}), ("gan", {"gp_weight": 1.0})):
         asked = tiny_model(MODELS[name], d_norm="batch", **changes)
         assert "d_norm=none" in asked.cautions()[0]
         assert any(isinstance(each, torch.nn.BatchNorm2d) for each in asked.discriminator.modules())
@@ -242,6 +245,9 @@ TERMS = [
         {"d/r1": NORM**2 / 4, "d/r2": NORM**2 / 8},
     ),
     ("gan", {"dragan_weight": 7.0}, {"d/dragan": 7 * (NORM - 1) ** 2, "d/fake": softplus(-1)}),
+    ("gan", {"gp_weight": 7.0}, {"d/gp": 7 * (NORM - 1) ** 2, "d/real": softplus(-2)}),
+    ("lsgan", {"gp_weight": 2.0, "weight": 0.5 / NORM}, {"d/gp": 2 * 0.25}),
+    ("hinge", {"gp_weight": 2.0, "penalty_every": 4}, {"d/gp": 4 * 2 * (NORM - 1) ** 2}),
 ]
 
 
