@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,16 @@ from animekit import device as devices
 from animekit import plugins
 from animekit.errors import AnimekitError, UnusableError, UsageError
 from animekit.generation.draw import draw_recipe
-from animekit.generation.plan import Cell, attrs_of
+from animekit.generation.generate import plan_request
+from animekit.generation.plan import Cell, GeneratePlan, attrs_of
 from animekit.generation.recipe import Recipe
+from animekit.generation.request import GenerateRequest
 from animekit.generation.result import Generated
 from animekit.images.layout import table
 from animekit.images.pixels import resize
 from animekit.images.write import KEY, may_replace, write_errors, write_png
 from animekit.labels.attributes import Attributes, Attrs, Value, said
+from animekit.labels.lines import Prompts
 from animekit.models import sampling
 from animekit.plugins import Registry
 from animekit.runs.run import Loaded, Run, load_model
@@ -85,8 +88,11 @@ class NoiseSheet(Printed):
 
 def same_noise(
     runs: Mapping[str, Run | Loaded | Path | str],
-    seeds: str | Sequence[int] = SEEDS,
+    seeds: str | Sequence[int] | None = None,
     *,
+    prompts: Prompts | None = None,
+    sweep: str | Iterable[str] | None = None,
+    per_prompt: int | None = None,
     checkpoint: str | int = "best",
     device: str | None = None,
     threads: int | None = None,
@@ -94,18 +100,34 @@ def same_noise(
 ) -> NoiseSheet:
     """Draw the same seeds from several models: a row each, by label, a column a seed.
 
-    `runs` are runs, weights files, names, or models that are loaded. All that take labels get the
-    same ones in a column: drawn from its seed as often as they occur in the data of the first of
-    them; what another does not know is drawn for that one alone, and `notes` say so. What cannot be
-    drawn (a translator, a run without checkpoint) is told in `left_out`. Raises UnusableError where
-    nothing can be drawn at all.
+    `prompts` are put together with seeds as by `generate`, one image of each where nothing is said,
+    and `sweep` draws all values of an attribute: then a column is what is asked of one seed, in the
+    words of the first model that takes labels. Without either there are the seeds 0-7. `runs` are
+    runs, weights files, names, or models that are loaded. All that take labels get the same ones in
+    a column: drawn from its seed as often as they occur in the data of the first of them; what
+    another does not know is drawn for that one alone, and `notes` say so. What cannot be drawn (a
+    translator, a run without checkpoint) is told in `left_out`. Raises UnusableError where nothing
+    can be drawn at all, or nothing takes the prompts.
     """
-    numbers = tuple(parse_seeds(seeds) if isinstance(seeds, str) else seeds)
-    if not 1 <= len(numbers) <= MOST_SEEDS:
-        raise UsageError(f"a sheet of {len(numbers):,} seeds", f"use 1 to {MOST_SEEDS} of them")
     registry = registry if registry is not None else plugins.load()
-    sheet = _Sheet(numbers)
+    asked = prompts is not None or sweep is not None
     with devices.threads(threads):
+        if asked:
+            request = GenerateRequest(
+                checkpoint=checkpoint,
+                prompts=prompts,
+                seeds=seeds,
+                sweep=sweep,
+                num=1 if seeds is None and prompts is None else None,
+                per_prompt=1 if seeds is None and per_prompt is None and prompts else per_prompt,
+            )
+            sheet = _Sheet.of(_plan(runs, request, registry))
+        else:
+            seeds = SEEDS if seeds is None else seeds
+            sheet = _Sheet(tuple(parse_seeds(seeds) if isinstance(seeds, str) else seeds))
+        if not 1 <= len(sheet.seeds) <= MOST_SEEDS:
+            words = f"a sheet of {len(sheet.seeds):,} columns"
+            raise UsageError(words, f"ask for 1 to {MOST_SEEDS} of them")
         for label, where in runs.items():
             try:
                 sheet.add(label, _loaded(where, registry, checkpoint, device))
@@ -132,6 +154,25 @@ def _loaded(
     return found
 
 
+def _plan(
+    runs: Mapping[str, Run | Loaded | Path | str], request: GenerateRequest, registry: Registry
+) -> GeneratePlan:
+    """Return the columns that are asked for, in the words of the first model that takes labels."""
+    for where in runs.values():
+        try:
+            loaded = _loaded(where, registry, request.checkpoint, None)
+            knows = bool(sampling.as_generating(loaded.model).spec.labels)
+        except AnimekitError:
+            continue  # it is told among those that are left out
+        if knows:
+            return plan_request(replace(request, model=loaded), registry)
+    raise UnusableError(
+        f"none of {', '.join(runs)} takes prompts",
+        "name a run of acgan, cwgangp or another model with labels; or leave the prompts out",
+        code="model.unconditional",
+    )
+
+
 @dataclass
 class _Sheet:
     """A sheet that is being drawn, row by row: one model is in memory at a time."""
@@ -142,6 +183,17 @@ class _Sheet:
     heads: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, plan: GeneratePlan) -> _Sheet:
+        """Return an empty sheet whose columns are the images of a plan."""
+        seeds = tuple(cell.seed for cell in plan.cells)
+        heads = []
+        for cell in plan.cells:
+            texts = [cell.prompt.text] if cell.prompt is not None else []
+            texts += [said(name, value) for name, value in cell.swept.items()]
+            heads.append(", ".join(texts + ([f"seed {cell.seed}"] if len(set(seeds)) > 1 else [])))
+        return cls(seeds, asked=list(plan.attrs), heads=heads)
 
     def add(self, label: str, loaded: Loaded) -> None:
         model = sampling.as_generating(loaded.model)

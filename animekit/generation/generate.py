@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -145,7 +146,8 @@ def draw_request(request: GenerateRequest, registry: Registry | None = None) -> 
         loaded = load(request, registry)
         plan = plan_of(request, loaded)
         recipe = recipe_of(request, plan, loaded, registry)
-        return draw_recipe(loaded, recipe, plan.noise)
+        drawn = draw_recipe(loaded, recipe, plan.noise)
+        return replace(drawn, ids=plan.ids) if request.interpolation is None else drawn
 
 
 def load(request: GenerateRequest, registry: Registry | None = None) -> Loaded:

@@ -46,6 +46,11 @@ class GeneratePlan(Printed):
     text: str = ""
     origin: str = ""
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The id of the prompt of each image; () without prompts."""
+        return tuple(cell.prompt.id for cell in self.cells if cell.prompt is not None)
+
     def as_table(self) -> list[Sequence[str]]:
         """Return what would be drawn, and by which weights."""
         return [("would draw", self.text), ("by", self.origin)]

@@ -24,6 +24,7 @@ from animekit.images.write import (
     with_comment,
     write_errors,
     write_gif,
+    write_jpeg,
     write_png,
 )
 from animekit.labels.attributes import Attrs
@@ -189,6 +190,16 @@ def save_png(path: Path, image: np.ndarray, recipe: Recipe, *, overwrite: bool) 
     may_replace(path, ".png", overwrite=overwrite)
     with write_errors(path):
         write_png(path, image, {KEY: recipe.text()})
+    return path
+
+
+def save_jpeg(
+    path: Path, image: np.ndarray, recipe: Recipe, *, quality: int, overwrite: bool
+) -> Path:
+    """Write a JPEG with its recipe as a comment; see `may_replace`."""
+    may_replace(path, path.suffix.lower(), overwrite=overwrite)
+    with write_errors(path):
+        write_jpeg(path, image, f"{KEY} {recipe.text()}", quality)
     return path
 
 

@@ -142,7 +142,7 @@ def check_grid(count: int, grid: tuple[int, int]) -> None:
     if count > columns * rows:
         raise UsageError(
             f"{count} images do not fit into a grid of {columns}x{rows}",
-            "give fewer seeds, or a larger --grid",
+            f"use --grid {columns}x{-(-count // columns)}, leave it out, or ask for fewer",
         )
 
 

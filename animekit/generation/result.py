@@ -13,6 +13,7 @@ import numpy as np
 
 from animekit.errors import UsageError
 from animekit.generation.interpolation import segments
+from animekit.generation.naming import NameTemplate, rows_of
 from animekit.generation.recipe import (
     DEFAULT_FPS,
     ROWS,
@@ -23,6 +24,9 @@ from animekit.generation.recipe import (
 )
 from animekit.generation.recipe import (
     save_gif as write_gif_file,
+)
+from animekit.generation.recipe import (
+    save_jpeg as write_jpeg_file,
 )
 from animekit.generation.recipe import (
     save_noise as write_noise_file,
@@ -43,6 +47,7 @@ class Generated(Printed):
 
     `images` is uint8 [N, H, W, 3]; `z` is float32 [N, ...] as the network saw it; `seeds` holds
     the seed of each image, or of each point of an interpolation; it is empty for noise from a file.
+    `ids` are those of the lines of a testing text, one an image, where there was one.
     """
 
     images: np.ndarray
@@ -51,6 +56,7 @@ class Generated(Printed):
     how: Recipe
     origin: str
     warnings: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
     def as_table(self) -> list[Sequence[str]]:
         """Return the images with their seeds, and prompts where there are."""
@@ -151,25 +157,41 @@ class Generated(Printed):
         self,
         folder: Path | str,
         *,
+        name: str | None = None,
+        quality: int = 95,
         image_size: int | None = None,
         overwrite: bool = False,
         tile: int | None = None,
     ) -> list[Path]:
-        """Write each image as its own PNG with its own recipe; return their paths.
+        """Write each image as its own file with its own recipe; return their paths.
 
         Names are seed0042.png, 007-seed0042-blue-hair.png with a prompt or a sweep, row0003.png
-        for noise from a file and frame0003.png for an interpolation. Nothing is written if one of
-        them is a file that animekit did not make.
+        for noise from a file and frame0003.png for an interpolation; or as `name` says, a
+        `NameTemplate` such as "sample_{id}_{k}.jpg" (`quality` is that of a JPEG, 1 to 100).
+        Nothing is written if one of them is a file that animekit did not make.
         """
         side = _first(image_size, tile)
         self._recalled(("plain",), "plain", 1, side)
-        paths = [Path(folder) / f"{self._name_of(index)}.png" for index in range(len(self.images))]
+        if not 1 <= quality <= 100:
+            raise UsageError(f"{quality} is no quality of a JPEG", "use 1 to 100, such as 95")
+        names = [f"{self._name_of(index)}.png" for index in range(len(self.images))]
+        if name is not None:
+            seeds = self.seeds if self.how.mode == "seeds" else ()
+            rows = rows_of(len(self.images), self.ids, seeds, self.how.prompts)
+            names = NameTemplate(name).names(rows)
+        paths = [Path(folder) / each for each in names]
         if Path(folder).exists() and not Path(folder).is_dir():
             raise UsageError(f"{folder} is a file", "name a folder for the single images")
         for path in paths:
-            may_replace(path, ".png", overwrite=overwrite)
+            may_replace(path, path.suffix.lower(), overwrite=overwrite)
         for index, path in enumerate(paths):
-            self.one(index).save(path, image_size=side, columns=1, overwrite=overwrite)
+            one = self.one(index)
+            if path.suffix.lower() == ".png":
+                one.save(path, image_size=side, columns=1, overwrite=overwrite)
+                continue
+            layout = one._recalled(("plain",), "plain", 1, side)
+            picture, recipe = one.picture(layout), one.how.but(layout=layout)
+            write_jpeg_file(path, picture, recipe, quality=quality, overwrite=overwrite)
         return list(dict.fromkeys(paths))
 
     def save_noise(self, path: Path | str, *, overwrite: bool = False) -> Path:

@@ -1,4 +1,4 @@
-"""Writing: PNG and GIF, whole or not at all, with text in them, over nothing of the user's."""
+"""Writing: pictures, whole or not at all, with text in them, over nothing of the user's."""
 
 from __future__ import annotations
 
@@ -85,8 +85,20 @@ def write_gif(path: Path | str, frames: Sequence[np.ndarray], fps: float) -> Non
     )
 
 
+def write_jpeg(path: Path | str, image: np.ndarray, comment: str, quality: int) -> None:
+    """Write an image uint8 [H, W, 3] as a JPEG with a comment; atomic."""
+    picture = _as_picture(image).convert("RGB")
+    text = comment.encode("utf-8")
+    _save(
+        path,
+        lambda to: picture.save(to, "JPEG", quality=quality, subsampling=0, comment=text),
+    )
+
+
 KEY = "animekit"
-"""The tEXt key of a PNG, and the first word of a GIF's comment."""
+"""The tEXt key of a PNG, and the first word of the comment of a GIF or JPEG."""
+COMMENTED = {".gif": "GIF", ".jpg": "JPEG", ".jpeg": "JPEG"}
+"""Formats that hold a comment, by ending."""
 
 
 def may_replace(path: Path, suffix: str, *, overwrite: bool) -> None:
@@ -114,10 +126,10 @@ def write_errors(path: Path) -> Iterator[None]:
 
 
 def own_text(path: Path) -> str | None:
-    """Return what animekit wrote into a PNG or GIF; None where it did not make it."""
-    if path.suffix.lower() == ".gif":
+    """Return what animekit wrote into a picture; None where it did not make it."""
+    if path.suffix.lower() in COMMENTED:
         try:
-            with Image.open(path, formats=("GIF",)) as image:
+            with quiet, Image.open(path, formats=(COMMENTED[path.suffix.lower()],)) as image:
                 comment = bytes(image.info.get("comment", b"")).decode("utf-8", "replace")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             return None

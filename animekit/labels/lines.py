@@ -15,7 +15,8 @@ from animekit.labels.prompt import CODE, COMMAS, MAX_BYTES, parse
 from animekit.labels.vocabulary import COURSE, Vocabulary
 from animekit.labels.words import NEGATIONS, shown, words_of
 
-MAX_PROMPTS = 25  # lines of one testing text: as many as the course's 5x5 figure holds
+MAX_PROMPTS = 10_000
+"""Lines of one testing text; the course's have 5 or 25."""
 
 _ID = re.compile(r"(\d+)\s*[\t:：.)|]\s*(\D.*)|([^\t:：,]+?)\s*[\t:：]\s*(.+)", re.DOTALL)
 
@@ -73,8 +74,8 @@ class PromptFile:
             )
         if len(lines) > limit:
             raise ConfigError(
-                f"{self.name} holds {len(lines):,} prompts, more than {limit}",
-                f"keep at most {limit} lines",
+                f"{self.name} holds {len(lines):,} prompts, more than {limit:,}",
+                f"give them in parts of at most {limit:,} lines",
                 code=CODE,
             )
         return lines
@@ -84,7 +85,7 @@ def _check_size(name: str, size: int) -> None:
     if size > MAX_BYTES:
         raise ConfigError(
             f"{name} has {size:,} bytes: no testing text is so large",
-            f"give a text of at most {MAX_PROMPTS} lines such as 1,blue hair green eyes",
+            f"give a text of at most {MAX_PROMPTS:,} lines such as 1,blue hair green eyes",
             code=CODE,
         )
 

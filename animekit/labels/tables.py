@@ -125,7 +125,7 @@ def agreeing(where: str, tags: Tags) -> Tags:
 
 
 def given_twice(where: str, *wrong: Doubled) -> DataError:
-    """Return the error for rows that say other things than an earlier row of their id."""
+    """Return the error for rows that contradict an earlier row of their id."""
     first, *others = (
         f'row {each.row}: id "{shown(each.id)}" was already given in row {each.first}'
         for each in wrong

@@ -364,3 +364,58 @@ def test_the_picture_of_a_text_fits_the_number_of_its_lines(
     words = ["cfaces64", "--prompts", "lines.txt", "--per-prompt", "auto", "--image-size", "8"]
     assert call(*words, "-o", "fits.png").exit_code == 0
     assert size("fits.png") == (8 * expected[0], 8 * expected[1])
+
+
+THIRTY = "".join(f"{number},blue hair red eyes\n" for number in range(1, 31))
+
+
+def test_any_number_of_lines_makes_files_and_the_sheet_grows() -> None:
+    Path("thirty.txt").write_text(THIRTY, encoding="utf-8")
+    assert call("--prompts", "thirty.txt", "--save-each", "out").exit_code == 0
+    assert len(list(Path("out").iterdir())) == 30
+    assert call("--prompts", "thirty.txt").exit_code == 0
+    assert size("samples/cgan.png") == (6 * 32, 5 * 32)
+    refused = call("--prompts", "thirty.txt", "--grid", "5x5")
+    assert refused.exit_code == 2 and "use --grid 5x6" in refused.stderr
+
+
+def test_files_are_called_as_in_the_course_with_ids_and_numbers() -> None:
+    words = ["--prompts", "three.txt", "--per-prompt", "2", "--save-each", "samples"]
+    found = call(*words, "--name", "sample_{id}_{k}.jpg", "--quality", "80")
+    assert found.exit_code == 0, found.stderr
+    names = sorted(path.name for path in Path("samples").iterdir())
+    assert names == [f"sample_{line}_{k}.jpg" for line in (1, 2, 3) for k in (1, 2)]
+    recipe = read_recipe("samples/sample_2_1.jpg")
+    assert recipe["prompts"] == ["black hair blue eyes"] and recipe["seeds"] == "2"
+    with Image.open("samples/sample_2_1.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (32, 32))
+    assert call(*words, "--name", "sample_{id}_{k}.jpg").exit_code == 0  # over its own files
+    again = call("--reproduce", "samples/sample_2_1.jpg", "-o", "again.png")
+    assert again.exit_code == 0 and size("again.png") == (32, 32)
+
+
+def test_names_that_hide_each_other_or_a_strangers_file_are_refused() -> None:
+    refused = call("--prompts", "three.txt", "--save-each", "out", "--name", "face.jpg")
+    assert refused.exit_code == 2 and "both be called" in refused.stderr
+    assert call("--prompt", "red hair", "--name", "{k}.png").exit_code == 2
+    Path("out").mkdir()
+    Image.new("RGB", (8, 8)).save("out/1.jpg")
+    mine = call("--prompt", "red hair", "--num", "1", "--save-each", "out", "--name", "{k}.jpg")
+    assert mine.exit_code == 4 and "animekit did not make it" in mine.stderr
+
+
+def test_two_models_on_the_same_noise_and_prompts_make_one_sheet() -> None:
+    found = answer("0001", "--beside", "0002", "--prompts", "three.txt", "--seeds", "0")
+    data = found["data"]
+    assert data["grid"] == "samples/beside.png" and Path(data["grid"]).is_file()
+    assert [each["prompt"] for each in data["images"][:3]] == [
+        "blue hair red eyes",
+        "black hair blue eyes",
+        "pink hair green eyes",
+    ]
+    assert {each["seed"] for each in data["images"]} == {0} and len(data["images"]) == 6
+    assert data["images"][1]["attrs"]["hair"] == "black"
+    assert any("without labels" in note for note in data["recipe"]["notes"])
+    refused = call("0001", "--beside", "0002", "--noise", "z.npy")
+    assert refused.exit_code == 2 and "--noise is of one" in refused.stderr
+    assert call("0002", "--beside", "0002", "--prompt", "red hair").exit_code == 4

@@ -91,5 +91,5 @@ def test_the_picture_has_a_row_a_run_and_is_not_written_over_others(
     path.write_bytes(b"mine")
     with pytest.raises(UnusableError, match="animekit did not make it"):
         sheet.save(path)
-    with pytest.raises(UsageError, match="65 seeds"):
+    with pytest.raises(UsageError, match="65 columns"):
         same_noise({}, range(65), registry=registry)

@@ -84,13 +84,12 @@ def test_a_first_part_that_names_a_label_is_no_id(tmp_path: Path) -> None:
     ]
 
 
-def test_twenty_five_prompts_are_read_and_twenty_six_are_not(tmp_path: Path) -> None:
+def test_any_number_of_prompts_is_read_up_to_a_limit(tmp_path: Path) -> None:
     path = tmp_path / "test.txt"
-    lines = [f"{number},blue hair red eyes\n" for number in range(1, 27)]
-    assert len(read_prompts(write(path, "\n".join(lines[:25])))) == 25
-    with pytest.raises(ConfigError, match="holds 26 prompts, more than 25"):
-        read_prompts(write(path, "".join(lines)))
-    assert len(read_prompts(path, limit=30)) == 26
+    lines = [f"{number},blue hair red eyes\n" for number in range(1, 101)]
+    assert len(read_prompts(write(path, "\n".join(lines)))) == 100
+    with pytest.raises(ConfigError, match="holds 100 prompts, more than 99"):
+        read_prompts(path, limit=99)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_twenty_five_prompts_are_read_and_twenty_six_are_not(tmp_path: Path) -> 
         (b"\x89PNG\r\n\x1a\n\0\0\xff", DataError, "t.txt is not a text file in UTF-8"),
         ("1,red hair".encode("utf-16"), DataError, "t.txt is not a text file in UTF-8"),
         (b"1,red hair\n" * MAX_BYTES, ConfigError, "11,000,000 bytes: no testing text is so large"),
-        (b"1,red hair\n" * 900, ConfigError, "holds 900 prompts, more than 25"),
+        (b"1,red hair\n" * 20_000, ConfigError, "holds 20,000 prompts, more than 10,000"),
         (b"x" * MAX_BYTES, ConfigError, f'unknown word "{"x" * 37}..." in line 1 of t.txt.'),
     ],
 )

@@ -36,7 +36,7 @@ OWN = [
 ]
 ASKED = [
     option("prompt", list[str], metavar="TEXT", help="What to draw; may be repeated."),
-    option("prompts", Path, metavar="FILE|-", help="A prompt a line, at most 25."),
+    option("prompts", Path, metavar="FILE|-", help="A prompt a line, as 1,blue hair green eyes."),
     option(
         "per_prompt",
         str,
@@ -49,6 +49,12 @@ ASKED = [
         str,
         metavar="A[,B]",
         help="All values of an attribute, a row a seed; of two attributes, from one seed.",
+    ),
+    option(
+        "beside",
+        list[str],
+        metavar="MODEL",
+        help="Draw the same noise and prompts by this model too: a row each.",
     ),
     option(
         "best_of",
@@ -81,6 +87,13 @@ OUTPUT = [
     option("gif", bool, help="Write a GIF, as --out NAME.gif does."),
     option("fps", float, metavar="N", help="Frames a second of the GIF."),
     option("save_each", Path, metavar="DIR", help="Write each image as a file of its own."),
+    option(
+        "name",
+        str,
+        metavar="NAME",
+        help='Name of each file: "sample_{id}_{k}.jpg"; also {seed}, {prompt}, {index}.',
+    ),
+    option("quality", int, metavar="1-100", help="Quality of JPEG files.", default=95),
     option("save_noise", Path, metavar="NPY", help="Write the noise too."),
     option("preview", bool, help="Show the images in the terminal too."),
 ]
@@ -117,6 +130,8 @@ def generate(common: Common, **options: Any) -> Any:
       animekit generate --seeds 0-24 --grid 5x5 --image-size 64 -o samples/gan.png
       animekit generate --prompt "blue hair green eyes"
       animekit generate 0007 --interpolate 3,17,42 --frames 60 -o walk.gif
+      animekit generate 0007 --beside 0009 --prompts four.txt --seeds 0
+      animekit generate --prompts testing.txt --save-each out --name "sample_{id}_{k}.jpg"
       animekit generate --reproduce samples/gan.png -o again.png
     """
     from animekit.cli.generate import run

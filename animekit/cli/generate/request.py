@@ -13,6 +13,7 @@ from animekit.cli._commands import OWN_SEEDS
 from animekit.cli._options import checkpoint_of
 from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
+from animekit.generation.naming import NameTemplate
 from animekit.generation.recipe import check_pixels
 from animekit.generation.request import GenerateRequest
 from animekit.labels.lines import PromptFile
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 PATH = "0,1,2"
 DEFAULT = Path("samples/gan.png")
 WITH_PROMPTS = Path("samples/cgan.png")
+BESIDE = Path("samples/beside.png")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class GenerateOptions:
     per_prompt: str | None
     random: str | None
     sweep: str | None
+    beside: Sequence[str] | None
     best_of: int | None
     interpolate: str | None
     frames: int
@@ -57,6 +60,8 @@ class GenerateOptions:
     gif: bool
     fps: float | None
     save_each: Path | None
+    name: str | None
+    quality: int
     save_noise: Path | None
     preview: bool
 
@@ -76,6 +81,13 @@ class GenerateOptions:
                     "leave the others out",
                 )
         self._check_ending()
+        self._check_beside()
+        if self.name is not None:
+            NameTemplate(self.name)
+            if self.save_each is None:
+                raise UsageError(
+                    "--name is of single images, which nobody asked for", "add --save-each samples"
+                )
         _one_of(seeds, "are two sources of noise")
         _one_of(prompts, "both bring prompts")
 
@@ -96,6 +108,20 @@ class GenerateOptions:
             raise UsageError(
                 f"{self.out} is {is_kind}, and {wrong[0]} is for {of_kind}",
                 f"name a {'.gif' if ending == '.png' else '.png'} file, or leave {wrong[0]} out",
+            )
+
+    def _check_beside(self) -> None:
+        """Refuse with --beside what is of one model's picture alone."""
+        names = (
+            *("reproduce", "noise", "random", "best_of", "interpolate", "truncation", "grid"),
+            *("style", "gif", "save_each", "save_noise", "num", "preview"),
+        )
+        given = [name for name in names if getattr(self, name)] if self.beside else []
+        if given:
+            flag = "--" + given[0].replace("_", "-")
+            raise UsageError(
+                f"--beside draws one sheet of several models, and {flag} is of one",
+                f"leave {flag} out; what to draw: --prompt --prompts --per-prompt --sweep --seeds",
             )
 
     def request(self, common: Common) -> GenerateRequest:
@@ -178,6 +204,8 @@ class GenerateOptions:
         recipe = None if drawn is None else drawn.how
         layout = None if recipe is None else recipe.layout
         moving = self.gif or (layout is not None and layout.style == "gif")
+        if self.beside:
+            return BESIDE
         by_name = bool(self.prompt or self.prompts or self.random or self.sweep)
         by_name |= recipe is not None and recipe.prompts is not None
         place = WITH_PROMPTS if by_name else DEFAULT

@@ -9,9 +9,11 @@ from typing import Any
 from animekit.cli._options import Common, checkpoint_of
 from animekit.cli.generate import show
 from animekit.cli.generate.request import GenerateOptions
+from animekit.comparison.same_noise import same_noise
 from animekit.generation.generate import draw_request, load, plan_request
 from animekit.generation.recipe import read_recipe
 from animekit.generation.reproduce import reproduce
+from animekit.generation.request import GenerateRequest
 from animekit.models import sampling
 
 
@@ -20,6 +22,8 @@ def run(common: Common, options: GenerateOptions) -> dict[str, Any]:
     if options.reproduce is not None:
         return _reproduce(common, options, options.reproduce)
     request = options.request(common)
+    if options.beside:
+        return _beside(common, options, request)
     with common.screen.busy("loading"):
         loaded = load(request, common.registry())
     common.screen.note(loaded.origin)
@@ -31,6 +35,32 @@ def run(common: Common, options: GenerateOptions) -> dict[str, Any]:
     with common.screen.busy("drawing"):
         drawn = draw_request(request, common.registry())
     return show.result(common, options, drawn)
+
+
+def _beside(common: Common, options: GenerateOptions, request: GenerateRequest) -> dict[str, Any]:
+    """Draw one sheet of several models on the same noise and prompts, a row each."""
+    first = load(request, common.registry())
+    common.screen.note(first.origin)
+    runs: dict[str, Any] = {first.name if first.run is None else first.run.id: first}
+    for where in options.beside or ():
+        name = Path(where).name
+        runs[name if name not in runs else f"{name} ({len(runs) + 1})"] = where
+    what = f"one sheet of {', '.join(runs)}"
+    if common.dry_run:
+        return show.plan(common, options, what)
+    with common.screen.busy("drawing"):
+        sheet = same_noise(
+            runs,
+            request.seeds,  # type: ignore[arg-type]
+            prompts=request.prompts,
+            sweep=request.swept or None,
+            per_prompt=request.per_prompt,
+            checkpoint=request.checkpoint,
+            device=request.device,
+            threads=options.threads,
+            registry=common.registry(),
+        )
+    return show.sheet(common, options, sheet)
 
 
 def _reproduce(common: Common, options: GenerateOptions, picture: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import typer
 from animekit.cli._options import Common
 from animekit.cli._preview import preview
 from animekit.cli.generate.request import GenerateOptions
+from animekit.comparison.same_noise import NoiseSheet
 from animekit.errors import UnusableError
 from animekit.files import refuse_unwritable
 from animekit.generation.interpolation import MODES
@@ -50,9 +52,16 @@ def result(common: Common, options: GenerateOptions, drawn: Generated) -> dict[s
     if target is not None:
         _write_picture(common, options, drawn, target)
     if options.save_each is not None:
-        folder, side = options.save_each, options.image_size
+        folder = options.save_each
         paths = _replacing(
-            common, lambda over: drawn.save_each(folder, image_size=side, overwrite=over)
+            common,
+            lambda over: drawn.save_each(
+                folder,
+                name=options.name,
+                quality=options.quality,
+                image_size=options.image_size,
+                overwrite=over,
+            ),
         )
         for path in paths:
             common.screen.record(path, "image")
@@ -62,6 +71,44 @@ def result(common: Common, options: GenerateOptions, drawn: Generated) -> dict[s
         written = _replacing(common, lambda over: drawn.save_noise(place, overwrite=over))
         common.screen.made(written, "noise")
     return _facts(drawn, target)
+
+
+def sheet(common: Common, options: GenerateOptions, found: NoiseSheet) -> dict[str, Any]:
+    """Write the sheet of several models; return the data of the JSON answer."""
+    for label, why in found.left_out.items():
+        common.screen.warn(f"{label} is not drawn: {why}", "generate")
+    for note in found.notes:
+        common.screen.note(note)
+    target = options.target()
+    assert target is not None
+    side = options.image_size
+    if str(target) == "-":
+        with tempfile.TemporaryDirectory(prefix="animekit-") as folder:
+            path = found.save(Path(folder) / "sheet.png", tile=side)
+            sys.stdout.buffer.write(path.read_bytes())
+    else:
+        save = partial(found.save, target, tile=side)
+        common.screen.made(_replacing(common, lambda over: save(overwrite=over)), "sheet")
+    images = [
+        {
+            "index": row * len(found.seeds) + column,
+            "row": row,
+            "col": column,
+            "seed": seed,
+            "prompt": found.heads[column],
+            "attrs": (drawn.how.attrs or [{}] * len(found.seeds))[column],
+            "score": None,
+        }
+        for row, drawn in enumerate(found.rows.values())
+        for column, seed in enumerate(found.seeds)
+    ]
+    first = next(iter(found.rows.values()))
+    return {
+        "model": first.recipe["model"],
+        "grid": str(target),
+        "recipe": found.facts(),
+        "images": images,
+    }
 
 
 def _preview(common: Common, drawn: Generated) -> None:
