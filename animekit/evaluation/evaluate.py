@@ -20,7 +20,7 @@ from animekit.evaluation.image_set import Oddity
 from animekit.evaluation.metric import Exhibit, Metric, MetricContext
 from animekit.evaluation.number_names import number_names
 from animekit.evaluation.plan import EvaluateOutline, EvaluatePlan, planned
-from animekit.evaluation.reals import attempt, undefined
+from animekit.evaluation.reals import attempt, labels_for, undefined
 from animekit.evaluation.request import EvaluateRequest, StageProgress
 from animekit.evaluation.result import Column, Evaluation, Numbers, Row, keys_of, summarise
 from animekit.evaluation.translators.plan import TranslatorOutline
@@ -222,6 +222,7 @@ class Evaluator:
             warn=lambda text: self._warn(name, text),
             registry=plan.registry,
             real_labels=plan.side.labels,
+            asked=tuple(dict.fromkeys(word for each in plan.contenders for word in each.words)),
             trust_extractor=plan.request.trust_extractor,
         )
         return plan.side.metric(plan.metrics[name], plan.request.seed + repeat, context)
@@ -231,7 +232,8 @@ class Evaluator:
         if real is None and metric.uses_real:
             return []
         exhibits = []
-        for each, (fakes, labels) in zip(self.plan.contenders, drawn, strict=True):
+        for each, (fakes, table) in zip(self.plan.contenders, drawn, strict=True):
+            labels = labels_for(metric, table) if metric.conditional else None
             try:
                 found = metric.illustrate(fakes if real is None else real, fakes, labels)
             except UnusableError as error:

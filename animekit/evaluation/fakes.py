@@ -13,12 +13,11 @@ import numpy as np
 
 from animekit.device import choose_device
 from animekit.errors import NotFoundError, UnusableError
-from animekit.evaluation.image_set import ImageSet, LabelTable, known_colours, open_images
+from animekit.evaluation.image_set import ImageSet, LabelTable, open_images
 from animekit.evaluation.request import EvaluateRequest
 from animekit.files import Progress, is_file
 from animekit.images.formats import FORMATS, HEAD_BYTES, sniff
 from animekit.labels import conditions
-from animekit.labels.tags import NAMES, known
 from animekit.models import sampling
 from animekit.models.collapse import Training
 from animekit.models.sampling import attributes_of
@@ -35,11 +34,11 @@ if TYPE_CHECKING:
 BATCH = 64  # images of a step where nobody knows
 PART = 256  # images drawn between two words of progress
 
-Drawn = tuple[np.ndarray, np.ndarray | None]
+Drawn = tuple[np.ndarray, LabelTable | None]
 
 
 class Contender(Protocol):
-    """Something that gives fakes uint8 [n, 3, S, S] with labels [n, 23] or None."""
+    """Something that gives fakes uint8 [n, 3, S, S] with their labels or None."""
 
     @property
     def name(self) -> str:
@@ -62,8 +61,8 @@ class Contender(Protocol):
         """The run that it is of, if any."""
 
     @property
-    def labelled(self) -> bool:
-        """Whether it is known what each image was asked to be."""
+    def words(self) -> tuple[str, ...]:
+        """The names of the labels that images were asked to have; () where nothing is known."""
 
     def training(self) -> Training | None:
         """How long a model was trained, as far as it is known."""
@@ -116,9 +115,9 @@ class ModelContender:
         return self.loaded.run
 
     @property
-    def labelled(self) -> bool:
-        """Whether the model is told what to draw."""
-        return bool(self.loaded.model.spec.labels)
+    def words(self) -> tuple[str, ...]:
+        """The names of the labels that the model is told."""
+        return self.loaded.model.spec.labels
 
     @property
     def factor(self) -> float:
@@ -143,8 +142,9 @@ class ModelContender:
             images.append(sampling.draw(model, z, given))
             progress(min(at + PART, count), count)
         found = np.ascontiguousarray(np.concatenate(images).transpose(0, 3, 1, 2))
-        names = self.loaded.model.spec.labels
-        return found, None if labels is None else known_colours(labels, names)
+        if labels is None:
+            return found, None
+        return found, LabelTable(self.words, labels, np.ones_like(labels))
 
     def _labels(self, start: int, count: int, asked: LabelTable | None) -> np.ndarray | None:
         """Return label vectors float32 [count, L] of a conditional model, None for another."""
@@ -210,9 +210,10 @@ class SetContender:
         return None
 
     @property
-    def labelled(self) -> bool:
-        """Whether any image has a tag."""
-        return self.images.labels is not None
+    def words(self) -> tuple[str, ...]:
+        """The names of the labels that images have."""
+        table = self.images.table
+        return () if table is None else table.names
 
     @property
     def name(self) -> str:
@@ -321,10 +322,7 @@ def _is_images(where: str) -> bool:
 
 def asked_labels(images: ImageSet) -> LabelTable | None:
     """Return the labels of the images that have any, to draw conditions from."""
-    given = images.given
-    if given is None and images.labels is not None:
-        mask = np.stack([known(row) for row in images.labels])
-        given = LabelTable(NAMES, images.labels, mask)
+    given = images.table
     if given is None or not given.mask.any():
         return None
     rows = given.mask.any(axis=1)

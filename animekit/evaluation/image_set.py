@@ -17,6 +17,7 @@ from animekit.data.pack import pack
 from animekit.errors import DataError
 from animekit.images.decode import Header
 from animekit.labels import tags
+from animekit.labels.plan import key_of
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -38,6 +39,25 @@ class LabelTable(NamedTuple):
     labels: np.ndarray
     mask: np.ndarray
 
+    def columns(self, words: Iterable[str]) -> np.ndarray | None:
+        """Return uint8 [N, K]: what images are known to be, of words that one may read in them.
+
+        "no smile" is on where "smile" is known to be off. None where no word is among the names.
+        """
+        places = {key_of(name): place for place, name in enumerate(self.names)}
+        found = []
+        for word in map(key_of, words):
+            place = places.get(word)
+            off = None if place is not None else places.get(word.removeprefix("no "))
+            on = np.zeros(len(self.labels), bool)
+            if place is not None:
+                on = (self.labels[:, place] > 0) & (self.mask[:, place] > 0)
+            elif off is not None:
+                on = (self.labels[:, off] == 0) & (self.mask[:, off] > 0)
+            found.append((on, place is not None or off is not None))
+        known = any(is_known for _, is_known in found)
+        return np.stack([on for on, _ in found], 1).astype(np.uint8) if known else None
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -57,16 +77,27 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def table(self) -> LabelTable | None:
+        """All labels by name; those of colours where nothing else is said."""
+        if self.given is not None or self.labels is None:
+            return self.given
+        mask = np.stack([tags.known(row) for row in self.labels])
+        return LabelTable(tags.NAMES, self.labels, mask)
+
     @cached_property
     def digests(self) -> np.ndarray:
         """Hashes of the pixels of each image, uint64 [N]: equal images have equal ones."""
         hashes = (hashlib.blake2b(each.tobytes(), digest_size=8).digest() for each in self.images)
         return np.frombuffer(b"".join(hashes), np.uint64)
 
-    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, LabelTable | None]:
         """Return some images as metrics want them, uint8 [n, 3, S, S], and their labels."""
         chosen = np.ascontiguousarray(np.asarray(self.images[rows]).transpose(0, 3, 1, 2))
-        return chosen, None if self.labels is None else self.labels[rows]
+        table = self.table
+        if table is None:
+            return chosen, None
+        return chosen, LabelTable(table.names, table.labels[rows], table.mask[rows])
 
 
 def open_images(
@@ -118,12 +149,7 @@ def open_images(
 
 def known_colours(labels: np.ndarray, names: Iterable[str]) -> np.ndarray | None:
     """Return labels [N, L] of any names as uint8 [N, 23]; None without a colour."""
-    columns = {name: column for column, name in enumerate(names)}
-    found = np.zeros((len(labels), len(tags.NAMES)), np.uint8)
-    shared = [name for name in tags.NAMES if name in columns]
-    for name in shared:
-        found[:, tags.NAMES.index(name)] = labels[:, columns[name]] > 0
-    return found if shared else None
+    return LabelTable(tuple(names), labels, np.ones_like(labels)).columns(tags.NAMES)
 
 
 def _side(where: str, sizes: Counter[tuple[int, int]]) -> int:

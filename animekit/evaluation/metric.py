@@ -11,6 +11,7 @@ import numpy as np
 
 from animekit import plugins
 from animekit.config import Params
+from animekit.labels.tags import NAMES
 from animekit.plugins import Component, Registry
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class MetricContext:
     """The plugins, for a metric that builds a model or a detector."""
     real_labels: np.ndarray | None = None
     """Labels uint8 [M, 23] of the real images, where they are known: for counts in tables."""
+    asked: tuple[str, ...] = ()
+    """Names of the labels that images were asked to have, whether the metric reads them or not."""
     trust_extractor: bool = False
     """Whether the user agreed to run an extractor that is a program."""
 
@@ -79,6 +82,11 @@ class Metric(Component):
         self.params = params if params is not None else self.Params()
         self.context = context if context is not None else MetricContext()
         self.warnings: list[str] = []  # of metrics written for 0.1.0; now: `self.context.warn`
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of the labels that a conditional metric takes: names, or "no NAME"."""
+        return NAMES
 
     # 0.1.0 set these three on the metric; its plugins read them here
 
@@ -129,8 +137,8 @@ class Metric(Component):
         """Return the named numbers of this metric.
 
         `real` are images or what `prepare` returned; `labels` uint8 [N, L] are what the fakes were
-        asked to be, in the order of `animekit.labels.tags.NAMES`, for a metric that is
-        `conditional`.
+        asked to be, by the columns that the metric `reads`, for a metric that is `conditional`:
+        hair and eye colours as in `animekit.labels.tags.NAMES`, unless it says others.
         """
         raise NotImplementedError
 

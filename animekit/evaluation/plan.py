@@ -205,7 +205,7 @@ def _without_labels(
     metrics: Mapping[str, MetricRequest], contenders: Sequence[Contender]
 ) -> dict[str, Oddity]:
     """Return the metrics of conditions, if nothing says what the fakes were asked to be."""
-    without = next((each.name for each in contenders if not each.labelled), None)
+    without = next((each.name for each in contenders if not each.words), None)
     return {
         name: Oddity(f"{name}.labels", f"{name} is left out: {without} has no labels")
         for name, asked in metrics.items()

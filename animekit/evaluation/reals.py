@@ -76,12 +76,17 @@ class RealSide(Protocol):
 
 def attempt(metric: Metric, real: Any, drawn: Drawn) -> Numbers:
     """Return the numbers of a metric, or why they are undefined."""
-    images, labels = drawn
+    images, table = drawn
     try:
-        more = (labels,) if metric.conditional else ()
+        more = (labels_for(metric, table),) if metric.conditional else ()
         return numbers_of(metric, metric.compute(real, images, *more))
     except UnusableError as error:
         return undefined(error)
+
+
+def labels_for(metric: Metric, table: LabelTable | None) -> np.ndarray | None:
+    """Return what images were asked to be, uint8 [N, K], in the columns that a metric reads."""
+    return None if table is None else table.columns(metric.reads)
 
 
 def undefined(error: UnusableError) -> UnusableError:

@@ -89,7 +89,7 @@ class NameTemplate:
 def rows_of(
     count: int, ids: Sequence[str], seeds: Sequence[int], prompts: Sequence[str | None] | None
 ) -> list[dict[str, str | int]]:
-    """Return the fields of `count` images: ids, seeds, prompts where there are any.
+    """Return the fields of `count` images, of ids, seeds and prompts if there are.
 
     Without ids, prompts are numbered from 1.
 

@@ -87,7 +87,7 @@ def write_gif(path: Path | str, frames: Sequence[np.ndarray], fps: float) -> Non
 
 
 def write_jpeg(path: Path | str, image: np.ndarray, comment: str, quality: int) -> None:
-    """Write an image uint8 [H, W, 3] as a JPEG with a comment, in full colour."""
+    """Write an image uint8 [H, W, 3] as a JPEG with a comment; atomic."""
     picture = _as_picture(image).convert("RGB")
     text = comment.encode("utf-8")
     _save(

@@ -1,36 +1,46 @@
-"""Condition accuracy: whether images have the hair and eye colours that were asked for."""
+"""Condition accuracy: whether images have the attributes that were asked for."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
 from animekit.config import Params
-from animekit.errors import AnimekitError, DataError
+from animekit.errors import AnimekitError, DataError, UnusableError
 from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
-from animekit.labels.tags import HAIR
+from animekit.labels.plan import key_of
+from animekit.labels.tags import NAMES
 from animekit.models import tagger
-from animekit.models.tagger import ATTRIBUTES, Classifier
+from animekit.models.tagger import Classifier
+from animekit.runs.names import meanings
+from animekit.runs.run import Run, load_model
 
 from ._common import checked
 from ._crosstable import draw
 
+MOST = 8  # names of labels in one message
+
 
 class ConditionParams(Params):
-    """Which network reads the colours."""
+    """Which network reads the attributes."""
 
-    classifier: str = Field("tagger", description="bundled name, or weights of a tagger")
+    classifier: str = Field("tagger", description="bundled name, or run or weights of a tagger")
 
 
 class ConditionAccuracy(Metric):
-    """Share of images whose hair and eyes have the colour that was asked for.
+    """Share of images whose hair, eyes or other attributes are as was asked.
 
-    A classifier trained on real images reads the colours (Salimans et al., 2016, judge samples by
-    a classifier too), so its own mistakes count as well: real images with their tags, the floor
-    row, say how many. An image asked for two hair colours is right with either; an attribute that
-    was not asked for is not counted. `acc_both` wants hair and eyes right; `acc_hair_mean` and
-    `acc_eyes_mean` average over colours, so that a rare colour weighs as much as a common one.
+    A classifier trained on real images reads them (Salimans et al., 2016, judge samples by a
+    classifier too), so its own mistakes count as well: real images with their tags, the floor row,
+    say how many. An image asked for two hair colours is right with either; an attribute that was
+    not asked for is not counted. `acc_both` wants hair and eyes right (`acc_all`: all of more than
+    two); `acc_hair_mean` and `acc_eyes_mean` average over colours, so that a rare one weighs as
+    much as a common one. What the classifier reads are the words that it was trained on; others are
+    said and left out.
     """
 
     name = "cond_acc"
@@ -43,7 +53,13 @@ class ConditionAccuracy(Metric):
 
     def missing(self) -> AnimekitError | None:
         """Return the error that there is no classifier."""
-        return tagger.missing(self.params.classifier)
+        where = self.params.classifier
+        return None if _run_of(where) is not None else tagger.missing(where)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of the classifier: one for each value, two for a yes or no."""
+        return self._classifier().columns
 
     def looks_through(self) -> tuple[str, str]:
         """Return the name and sha256 of the classifier."""
@@ -56,9 +72,13 @@ class ConditionAccuracy(Metric):
     def compute(
         self, real: object, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> dict[str, float]:
-        """Return the accuracies of fakes [N, 3, H, W] asked to be labels [N, 23]."""
+        """Return the accuracies of fakes [N, 3, H, W] asked to be labels [N, K].
+
+        Raises UnusableError (code "metric.undefined") where the classifier reads none of them.
+        """
         fake = checked(fake, "fake")
         asked = self._asked(fake, labels)
+        self._tell_unread()
         read = self._classifier().read(fake, self.context.progress)
         found: dict[str, float] = {}
         right = []
@@ -69,15 +89,19 @@ class ConditionAccuracy(Metric):
             if not known.any():
                 continue
             shares = [hits[wanted[:, colour] > 0].mean() for colour in _present(wanted)]
+            key = f"acc_{name.replace(' ', '_')}"
             found |= {
-                f"acc_{name}": float(hits[known].mean()),
-                f"acc_{name}_se": _standard_error(hits[known]),
-                f"acc_{name}_mean": float(np.mean(shares)),
+                key: float(hits[known].mean()),
+                f"{key}_se": _standard_error(hits[known]),
+                f"{key}_mean": float(np.mean(shares)),
             }
+        if len(asked) < 2:
+            return found
         asked_all = np.all([wanted.any(1) for wanted in asked.values()], axis=0)
         if asked_all.any():
             both = np.all(right, axis=0)[asked_all]
-            found |= {"acc_both": float(both.mean()), "acc_both_se": _standard_error(both)}
+            key = "acc_both" if len(asked) == 2 else "acc_all"
+            found |= {key: float(both.mean()), f"{key}_se": _standard_error(both)}
         return found
 
     def illustrate(
@@ -85,13 +109,17 @@ class ConditionAccuracy(Metric):
     ) -> list[Exhibit]:
         """Return a confusion matrix for each attribute, as a picture and a table."""
         asked = self._asked(fake, labels)
-        read = self._classifier().read(fake)
+        classifier = self._classifier()
+        read, in_all = classifier.read(fake), {}
+        if self.context.real_labels is not None and classifier.labels == NAMES:
+            in_all = classifier.split(self.context.real_labels)
         shown = []
         for name, wanted in asked.items():
-            colours = ATTRIBUTES[name]
+            colours = classifier.attributes[name]
+            if not wanted.any() and classifier.labels != NAMES:
+                continue
             matrix = confusion(wanted, read[name])
-            real_labels = self.context.real_labels
-            in_data = None if real_labels is None else _split(real_labels)[name].sum(0)
+            in_data = in_all[name].sum(0) if name in in_all else None
             columns = {
                 "asked": list(colours),
                 "images": wanted.sum(0).astype(int).tolist(),
@@ -101,21 +129,44 @@ class ConditionAccuracy(Metric):
             }
             caption = f"{name}: rows were asked for, columns were read, shares of a row"
             picture = draw(matrix, colours, colours, caption)
-            shown.append(Exhibit(f"confusion-{name}", caption, picture, columns))
+            shown.append(Exhibit(f"confusion-{name.replace(' ', '-')}", caption, picture, columns))
         return shown
 
     def _asked(self, fake: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+        if labels is None and self.context.asked:
+            reads = ", ".join(self._classifier().attributes)
+            raise UnusableError(
+                f"{self._classifier().description} reads {reads}, and none of"
+                f" {_listed(self.context.asked)}, which were asked for",
+                "train one: animekit train tagger --data DIR --labels WORDS, then"
+                " --set cond_acc.classifier=RUN",
+                code="metric.undefined",
+            )
         if labels is None or len(labels) != len(fake):
             raise DataError(
                 f"{0 if labels is None else len(labels):,} labels for {len(fake):,} images",
                 "give what each image was asked to be: --tags FILE",
                 code="metric.labels",
             )
-        return _split(labels)
+        return self._classifier().split(labels)
+
+    def _tell_unread(self) -> None:
+        """Say what was asked for and is not read."""
+        known = {key_of(name.removeprefix("no ")) for name in self.reads}
+        unread = [name for name in self.context.asked if key_of(name) not in known]
+        if unread:
+            words = self.params.classifier
+            self.context.warn(f"{words} does not read {_listed(unread)}, which is left out")
 
     def _classifier(self) -> Classifier:
         if self._loaded is None:
-            self._loaded = tagger.load(self.context.plugins(), self.params.classifier)
+            where, registry = self.params.classifier, self.context.plugins()
+            run = _run_of(where)
+            if run is None:
+                self._loaded = tagger.load(registry, where, any_labels=True)
+            else:
+                found = load_model(run, registry)
+                self._loaded = tagger.of_model(found.model, run.id, found.sha256, any_labels=True)
         return self._loaded
 
 
@@ -129,9 +180,17 @@ def confusion(wanted: np.ndarray, read: np.ndarray) -> np.ndarray:
     return (wanted > 0).astype(np.int64).T @ seen
 
 
-def _split(labels: np.ndarray) -> dict[str, np.ndarray]:
-    hair, eyes = np.split(labels, [len(HAIR)], axis=1)
-    return {"hair": hair, "eyes": eyes}
+def _run_of(where: str) -> Run | None:
+    """Return the run that a classifier is of, None for a bundled name or a file."""
+    first = next(iter(meanings(where)), None)
+    if first is not None and first.run is not None:
+        return Run(first.run)
+    return Run(where) if (Path(where) / "config.json").is_file() else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(names[:MOST]) + more
 
 
 def _present(wanted: np.ndarray) -> list[int]:

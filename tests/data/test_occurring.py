@@ -158,7 +158,9 @@ def test_a_model_is_asked_for_what_the_data_have_by_the_names_of_its_labels(
     rows[:2, NAMES.index("gray eyes")] = 1  # which the model does not know
     rows[2, NAMES.index("green eyes")] = 1
     images = ImageSet("real", np.zeros((3, 32, 32, 3), np.uint8), rows)
-    labels = model.draw(60, 0, lambda done, total: None, asked_labels(images))[1]
+    table = model.draw(60, 0, lambda done, total: None, asked_labels(images))[1]
+    assert table is not None
+    labels = table.columns(NAMES)
     assert labels is not None
     assert labels[:, NAMES.index("pink hair")].all()
     eyes = labels[:, 12:].sum(0)

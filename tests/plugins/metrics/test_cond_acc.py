@@ -10,7 +10,8 @@ import pytest
 from animekit import plugins
 from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
-from animekit.errors import CheckpointError, DataError, NotFoundError
+from animekit.errors import CheckpointError, DataError, NotFoundError, UnusableError
+from animekit.evaluation.image_set import LabelTable
 from animekit.evaluation.metric import MetricContext
 from animekit.labels.prompt import parse
 from animekit.labels.tags import EYES, HAIR
@@ -101,8 +102,57 @@ def test_another_classifier_must_be_there_and_read_colours() -> None:
     absent = ConditionAccuracy(ConditionParams(classifier="mine.safetensors")).missing()
     assert isinstance(absent, NotFoundError)
     metric = ConditionAccuracy(ConditionParams(classifier="faces64"))
-    with pytest.raises(CheckpointError, match="reads no hair and eye colours"):
+    with pytest.raises(CheckpointError, match="reads no labels"):
         metric.definition(1)
+
+
+class Reader(Classifier):
+    """A reader of a smile and of the length of hair, that sees what it was told."""
+
+    def __init__(self, smiles: list[int], lengths: list[int]) -> None:
+        super().__init__(None, ("Smiling", "long hair", "short hair"), (1, 2))  # type: ignore[arg-type]
+        object.__setattr__(self, "seen", {"smiling": smiles, "hair": lengths})
+
+    @property
+    def description(self) -> str:
+        return "reader"
+
+    def read(self, images: np.ndarray, progress: object = None) -> dict[str, np.ndarray]:
+        return {name: np.array(values) for name, values in self.seen.items()}  # type: ignore[attr-defined]
+
+
+ASKED = LabelTable(
+    ("smiling", "hat", "short hair"),
+    np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0], [1, 1, 0]], np.uint8),
+    np.array([[1, 1, 1], [1, 1, 1], [1, 1, 0], [1, 1, 0]], np.uint8),
+)
+
+
+def test_a_reader_of_other_words_counts_groups_and_yes_or_no() -> None:
+    told: list[str] = []
+    context = MetricContext(warn=told.append, asked=ASKED.names)
+    metric = ConditionAccuracy(context=context)
+    metric._loaded = Reader([1, 0, 1, 1], [1, 0, 0, 0])
+    assert metric.reads == ("no Smiling", "Smiling", "long hair", "short hair")
+    labels = ASKED.columns(metric.reads)
+    images = np.zeros((4, 3, 8, 8), np.uint8)
+    found = metric.compute(None, images, labels)
+    assert found["acc_smiling"] == 0.75  # a no that was asked for counts as much as a yes
+    assert found["acc_hair"] == 0.5  # of the two of which a length is known
+    assert found["acc_both"] == 0.5
+    assert told == ["tagger does not read hat, which is left out"]
+    smile, _ = metric.illustrate(np.zeros(0), images, labels)
+    assert smile.table is not None and smile.table["asked"] == ["no", "yes"]
+    assert smile.table["read yes"] == [1, 2]
+
+
+def test_a_reader_of_none_of_the_words_says_which_it_reads() -> None:
+    metric = ConditionAccuracy(context=MetricContext(asked=("hat", "bow")))
+    metric._loaded = Reader([], [])
+    assert LabelTable(("hat",), np.ones((2, 1)), np.ones((2, 1))).columns(metric.reads) is None
+    with pytest.raises(UnusableError, match=r"reads smiling, hair, and none of hat, bow") as caught:
+        metric.compute(None, np.zeros((2, 3, 8, 8), np.uint8), None)
+    assert caught.value.code == "metric.undefined"
 
 
 @pytest.mark.data
