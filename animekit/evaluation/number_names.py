@@ -6,7 +6,7 @@ import numpy as np
 
 from animekit.evaluation.metric import SPREADS, MetricContext
 from animekit.evaluation.request import MetricRequest
-from animekit.labels.tags import NAMES
+from animekit.labels.tags import HAIR, NAMES
 from animekit.plugins import Registry
 
 TRIAL = 25  # pictures, or as many as the metric wants at least
@@ -19,8 +19,11 @@ def number_names(asked: MetricRequest, size: int, registry: Registry) -> list[st
     of noise: no plugin must list them. Empty where the trial fails.
     """
     count = max(TRIAL, asked.cls.fewest) + 1
-    noise = np.random.default_rng(0).integers(0, 256, (count, 3, size, size), dtype=np.uint8)
-    labels = np.ones((count, len(NAMES)), np.uint8)
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (count, 3, size, size), dtype=np.uint8)
+    labels = np.zeros((count, len(NAMES)), np.uint8)
+    labels[np.arange(count), rng.integers(len(HAIR), size=count)] = 1
+    labels[np.arange(count), rng.integers(len(HAIR), len(NAMES), count)] = 1
     try:
         metric = asked.metric(0, MetricContext(registry=registry))
         if metric.conditional:
