@@ -179,6 +179,14 @@ def test_gates_are_on_these_numbers_and_are_read_before_anything_is_measured(
     assert "cycle_b2a" in str(caught.value.hint)
 
 
+def test_all_metrics_are_those_that_need_no_labels(registry: Registry) -> None:
+    paint("A", RED, 6), paint("B", BLUE, 6)
+    model = str(swap_weights(Path("swap.safetensors")))
+    found = judged(model, registry, metrics="all", direction="a2b")
+    assert {row.metric for row in found.rows} >= {"shift", "cycle"}
+    assert "asked" not in {row.metric for row in found.rows}
+
+
 def test_two_translators_stand_side_by_side(registry: Registry) -> None:
     paint("A", RED), paint("B", BLUE)
     good, same = str(swap_weights(Path("swap.safetensors"))), mixed("same.safetensors", IDENTITY)

@@ -124,9 +124,10 @@ def translator_outline(
         known = [name for name in METRICS if name in registry.all("metric")]
         request = replace(request, metrics=known)
     metrics = metric_requests(request, registry)
-    for name, asked in metrics.items():
-        if asked.cls.conditional:
-            raise UsageError(f"{name} is for models that draw", "translators have acc and kept")
+    drawn = [name for name, asked in metrics.items() if asked.cls.conditional]
+    if drawn and request.metrics != "all":
+        raise UsageError(f"{drawn[0]} is for models that draw", "translators have acc and kept")
+    metrics = {name: asked for name, asked in metrics.items() if name not in drawn}
     model: Any = first.model
     if model.directions and direction is None and len(model.directions) > 1:
         direction = BOTH
