@@ -65,3 +65,16 @@ def test_bundled_fruit_becomes_the_other_fruit_and_a_swap_is_said() -> None:
     sets = ",".join(reversed(sets.split(",")))
     found = answer("evaluate", "cyclegan-apple2orange", "--data", sets, *more)
     assert "translation.swapped" in {each["code"] for each in found["warnings"]}
+
+
+def test_bundled_hair_is_read_as_asked_where_nobody_says_what_faces_have() -> None:
+    faces = EXAMPLES.parent / "stargan-hair" / "test"
+    asked = ("--attr", "blue hair", "--attr", "red hair", "--swd", "--repeats", "1")
+    found = answer("evaluate", "stargan-hair", "--data", faces, *asked, "--device", "cpu")
+    numbers = {row["name"]: row for row in found["data"]["metrics"]}
+    assert numbers["acc_blue_hair"]["value"] > 0.8
+    assert numbers["acc_blue_hair"]["values"]["untouched"]["value"] == 0
+    assert numbers["kept_blue_hair"]["value"] > 0.5
+    assert "tagger" in found["data"]["provenance"]["real"]["labels"]
+    swd = numbers["swd_avg_blue_hair"]
+    assert swd["value"] is None and "too few" in swd["reason"]

@@ -147,8 +147,8 @@ class _Measuring:
         """Add what metrics say of results beside real pictures; return how many are compared."""
         plan, name = self.plan, pictures.target.name
         if len(pictures.targets) < FEWEST or len(pictures.sources) < 2:
-            few = f"{len(pictures.targets)} real pictures of {pictures.target.words}"
-            none = Value(None, reason=f"{few} and {len(pictures.sources)} others are too few")
+            few = f"too few: {len(pictures.targets)} of {pictures.target.words}"
+            none = Value(None, reason=f"{few}, {len(pictures.sources)} others")
             for each, asked in plan.metrics.items():
                 for key in number_names(asked, plan.size, plan.registry) or [each]:
                     cells = [none] * len(self.columns)
