@@ -101,14 +101,14 @@ def _add(
     exported = metric.export(prepared) if metric.uses_real else {}
     if exported is None:
         return
-    numbers = [side.floor(metric, prepared, 0)]
+    params, numbers = metric.params, [side.floor(metric, prepared, 0)]
     if isinstance(numbers[0], UnusableError):
         raise numbers[0]
     for repeat in range(1, request.repeats):
         metric = asked.metric(request.seed + repeat, context)
         numbers.append(side.floor(metric, side.prepared(metric, repeat), repeat))
     name = asked.cls.name
-    made.arrays[name], made.metrics[name] = exported, metric.params.model_dump(mode="json")
+    made.arrays[name], made.metrics[name] = exported, params.model_dump(mode="json")
     made.floor.update(
         {
             number: {

@@ -40,6 +40,7 @@ def test_a_metric_that_flat_pictures_do_not_have_is_left_out(
     asked = {"num": 10, "registry": registry, "repeats": 2, "threads": 1}
     made = make_reference(str(tmp_path), "flat", metrics=["swd", "ms_ssim"], **asked)
     assert list(made.metrics) == ["ms_ssim"] == list(made.floor)
+    assert made.metrics["ms_ssim"]["seed"] == 0  # of the first draw, as its arrays are
     assert "no pixel differs" in made.left_out["swd"]
     assert list(reference.load(made.save(tmp_path / "flat.safetensors")).metrics) == ["ms_ssim"]
     with pytest.raises(UnusableError, match="nothing that a metric could keep: swd: real pictures"):
