@@ -14,11 +14,11 @@ import torch
 from animekit import device as devices
 from animekit import plugins
 from animekit.config import renamed_arguments
-from animekit.errors import PluginError, UnusableError
+from animekit.errors import UnusableError
 from animekit.evaluation.fakes import Contender, Drawn, ModelContender
 from animekit.evaluation.image_set import Oddity
 from animekit.evaluation.metric import Exhibit, Metric, MetricContext
-from animekit.evaluation.number_names import number_names
+from animekit.evaluation.number_names import number_names, refuse_shared
 from animekit.evaluation.plan import EvaluateOutline, EvaluatePlan, planned
 from animekit.evaluation.reals import attempt, labels_for, undefined
 from animekit.evaluation.request import EvaluateRequest, StageProgress
@@ -104,17 +104,6 @@ def measure(found: EvaluateOutline | TranslatorOutline, progress: StageProgress)
                 found, lambda plan: Evaluator(plan, progress).run(), progress
             )
         return Evaluator(found.open(counting(progress, "reading")), progress).run()
-
-
-def _refuse_shared(name: str, keys: Sequence[str], rows: Sequence[Row]) -> None:
-    """Raise PluginError where another metric has given a number of the same name."""
-    other = next((row for row in rows if row.key in keys), None)
-    if other is not None:
-        raise PluginError(
-            f'two metrics, {other.metric} and {name}, give a number called "{other.key}"',
-            f"measure one of them at a time, or let {name} call its number {name}_{other.key}",
-            code="plugin.clash",
-        )
 
 
 def taught_by(contender: Contender, metric: Metric) -> UnusableError | None:
@@ -260,10 +249,12 @@ class Evaluator:
         columns = [Column("real vs real", "real", {}, side.record())]
         columns += [Column(each.name, "fake", {}, each.facts()) for each in plan.contenders]
         rows: list[Row] = []
+        given: dict[str, Sequence[str]] = {}
         for name, asked in plan.asked.items():
             places = self._places(name)
             keys = self._keys(name, places)
-            _refuse_shared(name, keys, rows)
+            given[name] = keys
+            refuse_shared(given)
             columns[0].values.update(side.floors(keys, places[0]))
             for column, numbers in zip(columns[1:], places[1:], strict=True):
                 column.values.update(summarise(numbers, side.count, keys))

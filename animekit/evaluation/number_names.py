@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from animekit.errors import PluginError
 from animekit.evaluation.metric import SPREADS, MetricContext
 from animekit.evaluation.request import MetricRequest
 from animekit.labels.tags import HAIR, NAMES
@@ -33,3 +36,17 @@ def number_names(asked: MetricRequest, size: int, registry: Registry) -> list[st
     except Exception:  # whatever a metric thinks of noise: nothing was asked of it yet
         return []
     return [key for key in found if not key.endswith(SPREADS)]
+
+
+def refuse_shared(names: Mapping[str, Sequence[str]]) -> None:
+    """Raise PluginError where two metrics have a number of one name."""
+    owners: dict[str, str] = {}
+    for metric, keys in names.items():
+        for key in keys:
+            if (other := owners.setdefault(key, metric)) != metric:
+                raise PluginError(
+                    f'two metrics, {other} and {metric}, give a number called "{key}"',
+                    f"measure one of them at a time, or let {metric} call its number"
+                    f" {metric}_{key}",
+                    code="plugin.clash",
+                )

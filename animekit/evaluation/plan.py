@@ -11,7 +11,7 @@ from animekit.data.places import is_here
 from animekit.errors import NotFoundError, UnusableError, UsageError
 from animekit.evaluation.fakes import Contender, ModelContender, contender
 from animekit.evaluation.image_set import ImageSet, Oddity, open_images
-from animekit.evaluation.number_names import number_names
+from animekit.evaluation.number_names import number_names, refuse_shared
 from animekit.evaluation.reals import RealImages, RealReference, RealSide
 from animekit.evaluation.reference import Reference, bundled, named, of_data
 from animekit.evaluation.request import FACES, EvaluateRequest, MetricRequest, metric_requests
@@ -22,7 +22,7 @@ from animekit.evaluation.translators.plan import (
     translator_outline,
 )
 from animekit.gates import parse_gate
-from animekit.plugins import Registry
+from animekit.plugins import BUILT_IN, Registry
 from animekit.runs.names import meanings
 from animekit.runs.options import options_of
 
@@ -184,14 +184,19 @@ def _of_two_meanings(word: Any) -> Oddity | None:
 def _names(
     metrics: Mapping[str, MetricRequest], size: int, request: EvaluateRequest, registry: Registry
 ) -> dict[str, list[str]]:
-    """Return the names of all numbers if gates are on some; UsageError for a gate on no number."""
-    if not request.fail_if:
+    """Return the names of all numbers, if gates are on some or a plugin of others has some.
+
+    Raises UsageError for a gate on no number, PluginError where two metrics share a name.
+    """
+    own = all(each.cls.__module__.startswith(f"{BUILT_IN}.") for each in metrics.values())
+    if not request.fail_if and (own or len(metrics) < 2):
         return {}
     names, known = {}, list[str]()
     for key, asked in metrics.items():
         names[key] = number_names(asked, size, registry)
         known += names[key]
         known += [name + FROM_REAL for name in names[key] if asked.cls.better == "real"]
+    refuse_shared(names)
     for text in request.fail_if:
         try:
             parse_gate(text, known)

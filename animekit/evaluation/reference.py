@@ -67,6 +67,8 @@ class Reference(Printed):
     metrics: dict[str, dict[str, Any]]
     floor: dict[str, dict[str, Any]]
     arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Metrics that were asked for when it was made and are not in it, each with its reason."""
 
     def as_table(self) -> list[Sequence[str]]:
         """Return what real images get against others, by metric."""

@@ -325,6 +325,8 @@ def test_two_metrics_that_give_one_key_are_refused_by_name() -> None:
     assert ended.exit_code == 4, ended.stderr
     seen = ended.stderr.replace("\n", " ")
     assert re.search('two metrics, (my-metric and swd|swd and my-metric), give .* "swd_16"', seen)
+    planned = call(*EVALUATE, "--swd", "-n")  # it is known before anything is measured
+    assert planned.exit_code == 4 and "two metrics" in planned.stderr
 
 
 @pytest.mark.parametrize(

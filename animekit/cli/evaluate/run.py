@@ -178,5 +178,7 @@ def _save_reference(
             progress=progress,
             **asked,
         )
+    for name, why in made.left_out.items():
+        common.screen.warn(f"{name} is left out: {why}")
     common.screen.made(made.save(path), "reference", f"n {made.count:,}")
     return {"reference": str(path), "n": made.count, "metrics": list(made.metrics)}
