@@ -72,13 +72,15 @@ def test_what_was_handed_in_is_not_graded_twice(tmp_path: Path, detector: Regist
 def test_links_are_not_copied_out_of_a_submission(tmp_path: Path, detector: Registry) -> None:
     (tmp_path / "secret").write_text("secret", encoding="utf-8")
     folder = homework(tmp_path / "alice")
-    (folder / "out").symlink_to(tmp_path / "secret")
+    (folder / "out").symlink_to("../secret")
+    (folder / "far").symlink_to(tmp_path / "secret")
     (folder / "in").symlink_to("faces.bin")
-    script(folder, "ls -l out in; " + COPY)
+    script(folder, "ls -l out far in; " + COPY)
     (grade,) = animekit.grade(folder, run=True, registry=detector).grades
     said = grade.reruns[0].executions[0].output
     assert "in -> faces.bin" in said
-    assert "secret" not in said
+    assert "-> ../secret" not in said
+    assert "/secret" not in said
 
 
 def test_the_gate_and_its_errors(tmp_path: Path, detector: Registry) -> None:
@@ -116,6 +118,16 @@ def test_the_same_file_in_two_submissions_is_told(tmp_path: Path, detector: Regi
     alice, bob = animekit.grade(tmp_path, registry=detector).grades
     assert "the very file of bob/samples/gan.png" in alice.pictures[0].details()
     assert "the very file of alice/samples/gan.png" in bob.pictures[0].details()
+
+
+def test_an_earlier_grading_in_the_same_folder_is_no_submission(
+    tmp_path: Path, detector: Registry
+) -> None:
+    write(tmp_path / "alice" / "gan.png", cells()[0])
+    for _ in range(2):
+        found = animekit.grade(tmp_path, registry=detector)
+        assert [each.name for each in found.grades] == ["alice"]
+        found.save(tmp_path / "grades")
 
 
 @pytest.mark.parametrize(
