@@ -38,6 +38,7 @@ def generate(
     random: str | Iterable[str] | None = None,
     sweep: str | Iterable[str] | None = None,
     best_of: int = 1,
+    classifier: str | None = None,
     noise: Noise | None = None,
     labels: Tensor | np.ndarray | None = None,
     truncation: float | None = None,
@@ -61,7 +62,8 @@ def generate(
     set; if `random` names attributes, only these are, and the others are drawn once. `sweep` names
     an attribute all values of which are drawn for each seed, or two ("hair,eyes") for one seed;
     `vary` and `matrix` are its older names. With `best_of`, each image is that of so many seeds on
-    which the bundled tagger reads best what was asked for. `labels` [N, L] go to the model as they
+    which the bundled tagger reads best what was asked for, or a `classifier`: a tagger's run or
+    weights. `labels` [N, L] go to the model as they
     are. `device` is auto, cpu or a number; left out, the model stays where it is. `threads` of the
     CPU, one a free core by default, change how long it takes and no byte.
 
@@ -81,6 +83,7 @@ def generate(
         random=random,
         sweep=sweep_of(sweep, matrix, vary),
         best_of=best_of,
+        classifier=classifier,
         noise=noise,
         labels=labels,
         truncation=truncation,
