@@ -54,7 +54,7 @@ def select(
 
 
 def score(images: np.ndarray, attrs: Sequence[Attrs], classifier: Classifier) -> np.ndarray:
-    """Return how sure a classifier is that images [N, H, W, 3] show what was asked: [N].
+    """Return how sure a classifier is that images [N, H, W, 3] are as asked: [N].
 
     It is the product over the attributes that it reads; the share of one that is asked for in
     several values is that of all of them together.

@@ -60,12 +60,11 @@ def generate(
     `prompts` are a text, several, or a file (a Path), put together with seeds by `plan.paired`.
     What they leave open is drawn from each image's seed, as often as it occurs in the training
     set; if `random` names attributes, only these are, and the others are drawn once. `sweep` names
-    an attribute all values of which are drawn for each seed, or two ("hair,eyes") for one seed;
-    `vary` and `matrix` are its older names. With `best_of`, each image is that of so many seeds on
-    which the bundled tagger reads best what was asked for, or a `classifier`: a tagger's run or
-    weights. `labels` [N, L] go to the model as they
-    are. `device` is auto, cpu or a number; left out, the model stays where it is. `threads` of the
-    CPU, one a free core by default, change how long it takes and no byte.
+    an attribute all values of which are drawn for each seed, or two ("hair,eyes") for one seed
+    (older: `vary`, `matrix`). With `best_of`, each image is that of so many seeds on which the
+    bundled tagger, or `classifier`, reads best what was asked for. `labels` [N, L] go to the model
+    as they are. `device` is auto, cpu or a number; left out, the model stays where it is. `threads`
+    of the CPU change how long it takes and no byte.
 
     Raises UnusableError for a model that makes no images from noise, or takes no labels.
     """

@@ -40,7 +40,7 @@ class Classifier:
 
     @property
     def attributes(self) -> dict[str, tuple[str, ...]]:
-        """The values of each attribute in words: {"hair": ("blue", ...), "smile": ("no", "yes")}"""
+        """The values of each attribute in words, "no" and "yes" of a yes or no."""
         if self.labels == NAMES:
             return dict(ATTRIBUTES)
         known = Attributes(Vocabulary(self.labels, self.groups))
