@@ -21,6 +21,7 @@ Item = tuple[str, str]
 """A word and what it is, which zsh and fish show beside it."""
 Source = Callable[["Line"], Iterable[Item]]
 DATA = Path("data")
+READ_AT_ONCE = 4_000_000  # bytes of a label file whose words are offered
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,20 @@ def _attributes(line: Line) -> Iterator[Item]:
     return ((name, "") for name in known.attributes)
 
 
+def _words_of_data(line: Line) -> Iterator[Item]:
+    """Yield the commonest words of the label file that is named, or of the data."""
+    from animekit.labels import sources
+    from animekit.labels.asked import AskedTable
+    from animekit.labels.plan import LabelPlan
+
+    path = Path(line.given("tags") or line.given("data") or line.given("path") or DATA / "faces")
+    if path.is_dir() or path.stat().st_size < READ_AT_ONCE:
+        table = sources.given(path).read(LabelPlan(()))
+        assert isinstance(table, AskedTable)
+        for word, count in table.counts.most_common(100):
+            yield word.replace(" ", "_"), f"{count:,} pictures"
+
+
 def _published(kind: Any) -> Source:
     def find(line: Line) -> Iterator[Item]:
         from animekit.hub import catalog
@@ -250,7 +265,10 @@ def _models_and_trained(line: Line) -> Iterator[Item]:
 SOURCES: dict[str, Source] = {
     "ablate.model": _plugins("model"),
     "attr": _labels,
+    "attributes": _words_of_data,
+    "beside": _trained,
     "check": _plugins("check"),
+    "classifier": _runs,
     "checkpoint": _checkpoints,
     "clean.path": _data_sets,
     "compare": _trained,
@@ -263,6 +281,7 @@ SOURCES: dict[str, Source] = {
     "data.tags.path": _data_sets,
     "detector": _plugins("detector"),
     "explain.model": _models_and_trained,
+    "labels": _words_of_data,
     "metric": _plugins("metric"),
     "model": _trained,
     "models.import.file": _importable,

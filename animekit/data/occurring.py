@@ -11,6 +11,7 @@ from animekit.data.pack import Pack
 from animekit.data.spec import ImageSpec
 from animekit.errors import UnusableError
 from animekit.labels.plan import LabelPlan
+from animekit.labels.words import shown
 from animekit.text import did_you_mean
 
 SHOWN = 8
@@ -72,7 +73,7 @@ def refuse_absent(pack: Pack, plan: LabelPlan, said: Mapping[str, int]) -> None:
         close = did_you_mean(word, others).strip()
         name = close.split('"')[1] if close else ""
         count = f" ({others[name]:,} pictures)" if others.get(name, 0) > 1 else ""
-        near.append(f'"{word}".' + (f" {close}{count}" if close else ""))
+        near.append(f'"{shown(word)}".' + (f" {shown(close, 100)}{count}" if close else ""))
     raise UnusableError(
         f"no picture has the label {' or '.join(near)}",
         "animekit data tags FILE --top 50 lists the words that there are",

@@ -12,7 +12,7 @@ from animekit.errors import UsageError
 from animekit.labels import sources
 from animekit.labels.asked import AskedTable
 from animekit.labels.plan import LabelPlan
-from animekit.text import Printed
+from animekit.text import Printed, printable
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class TagCounts(Printed):
     def as_table(self) -> list[Sequence[str]]:
         """Return the words with their counts, and their shares of the rows."""
         rows = [
-            (word, f"{count:,}", f"{100 * count / self.rows:.1f} %")
+            (printable(word), f"{count:,}", f"{100 * count / self.rows:.1f} %")
             for word, count in self.counts.items()
         ]
         return [("label", "rows", "share"), *rows]

@@ -62,7 +62,7 @@ class Contender(Protocol):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The names of the labels that images were asked to have; () where nothing is known."""
+        """The names of the labels that images were asked to have; () without any."""
 
     def training(self) -> Training | None:
         """How long a model was trained, as far as it is known."""

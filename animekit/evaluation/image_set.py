@@ -40,7 +40,7 @@ class LabelTable(NamedTuple):
     mask: np.ndarray
 
     def columns(self, words: Iterable[str]) -> np.ndarray | None:
-        """Return uint8 [N, K]: what images are known to be, of words that one may read in them.
+        """Return what images are known to be, uint8 [N, K], by some words.
 
         "no smile" is on where "smile" is known to be off. None where no word is among the names.
         """

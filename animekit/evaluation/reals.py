@@ -85,7 +85,7 @@ def attempt(metric: Metric, real: Any, drawn: Drawn) -> Numbers:
 
 
 def labels_for(metric: Metric, table: LabelTable | None) -> np.ndarray | None:
-    """Return what images were asked to be, uint8 [N, K], in the columns that a metric reads."""
+    """Return what images were asked to be, uint8 [N, K], as a metric reads it."""
     return None if table is None else table.columns(metric.reads)
 
 

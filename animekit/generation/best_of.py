@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from animekit.errors import UnusableError
 from animekit.labels.attributes import Attrs
-from animekit.models.tagger import ATTRIBUTES, Classifier
+from animekit.models.tagger import ANSWERS, ATTRIBUTES, Classifier
 
 DIGITS = 4  # of a score: more of them would be noise
 
@@ -25,12 +25,13 @@ class Choice:
     score: float
 
 
-def check(names: Sequence[str], model: str) -> None:
+def check(names: Sequence[str], model: str, reads: Iterable[str] = ATTRIBUTES) -> None:
     """Raise UnusableError where a model has no attribute that a classifier reads."""
-    if not set(ATTRIBUTES) & set(names):
+    if not set(reads) & set(names):
+        what = "hair or eye colours" if reads is ATTRIBUTES else " or ".join(reads)
         raise UnusableError(
-            f"model {model} has no hair or eye colours, by which the best image could be chosen",
-            "leave --best-of out",
+            f"model {model} has no {what}, by which the best image could be chosen",
+            "leave --best-of out, or name a tagger of its labels: --classifier RUN",
             code="best_of.unreadable",
         )
 
@@ -53,18 +54,19 @@ def select(
 
 
 def score(images: np.ndarray, attrs: Sequence[Attrs], classifier: Classifier) -> np.ndarray:
-    """Return how sure a classifier is that images [N, H, W, 3] show colours: [N].
+    """Return how sure a classifier is that images [N, H, W, 3] are as asked: [N].
 
-    It is the product over hair and eyes; the share of an attribute that is asked for in several
-    colours is that of all of them together.
+    It is the product over the attributes that it reads; the share of one that is asked for in
+    several values is that of all of them together.
     """
     shares = classifier.probabilities(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     total = np.ones(len(images))
-    for name, colours in ATTRIBUTES.items():
+    for name, values in classifier.attributes.items():
         for row, asked in enumerate(attrs):
             value = asked.get(name)
+            value = ANSWERS[value] if isinstance(value, bool) else value
             wanted = value if isinstance(value, list) else [value]
-            places = [colours.index(str(word)) for word in wanted if word in colours]
+            places = [values.index(str(word)) for word in wanted if word in values]
             if places:
                 total[row] *= float(shares[name][row, places].sum())
     return total

@@ -21,6 +21,7 @@ from animekit.generation.request import GenerateRequest, check_grid
 from animekit.labels.attributes import Attributes, Attrs
 from animekit.labels.lines import Prompt, parse_prompts
 from animekit.models import sampling, tagger
+from animekit.runs.classifier import load_classifier
 from animekit.runs.run import Loaded
 from animekit.seeds import format_seeds
 from animekit.text import clipped
@@ -45,7 +46,8 @@ def plan_of(request: GenerateRequest, loaded: Loaded) -> GeneratePlan:
         rows = sampling.noise_of_file(request.noise, model)
         plan, count = _of_noise(request, prompts, rows), len(rows)
     elif request.best_of > 1:
-        best_of.check(attributes.names, loaded.name)
+        if request.classifier is None:  # of another one it is known when it is loaded
+            best_of.check(attributes.names, loaded.name)
         plan = _pooled(request, prompts)
         count = len(plan.cells)
     else:
@@ -95,7 +97,7 @@ def recipe_of(
     )
     if plan.pools is None:
         return recipe
-    return _with_choices(recipe, plan.pools, plan.attrs, loaded, registry)
+    return _with_choices(recipe, plan.pools, plan.attrs, loaded, registry, request.classifier)
 
 
 def layout_of(request: GenerateRequest, plan: GeneratePlan) -> Layout | None:
@@ -240,9 +242,12 @@ def _with_choices(
     attrs: Sequence[Attrs],
     loaded: Loaded,
     registry: Registry | None,
+    classifier: str | None,
 ) -> Recipe:
     """Return a recipe with the seed of each pool that shows best what was asked for."""
-    reader = tagger.load(plugins.load() if registry is None else registry)
+    registry = plugins.load() if registry is None else registry
+    reader = tagger.load(registry) if classifier is None else load_classifier(registry, classifier)
+    best_of.check([name for each in attrs for name in each], loaded.name, reader.attributes)
     draw = partial(draw_seeds, loaded.model, truncation=recipe.truncation)
     choices = best_of.select(pools, attrs, draw, reader)
     return recipe.but(

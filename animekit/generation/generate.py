@@ -38,6 +38,7 @@ def generate(
     random: str | Iterable[str] | None = None,
     sweep: str | Iterable[str] | None = None,
     best_of: int = 1,
+    classifier: str | None = None,
     noise: Noise | None = None,
     labels: Tensor | np.ndarray | None = None,
     truncation: float | None = None,
@@ -53,17 +54,15 @@ def generate(
     Each image comes from its own seed and is the same, bit for bit, alone and in any batch.
     `seeds` are numbers or text such as "0-24"; without them there are `num` (25), or as many as
     fill `grid` (columns, rows), from `seed` on. `noise` is a .npy file or an array [N, ...] in
-    their place. `truncation` multiplies z: below 1, images become more typical and less varied;
-    left out, it is the model's own, mostly 1.
+    their place. `truncation` multiplies z (below 1: more typical images); else the model's own.
 
     `prompts` are a text, several, or a file (a Path), put together with seeds by `plan.paired`.
     What they leave open is drawn from each image's seed, as often as it occurs in the training
     set; if `random` names attributes, only these are, and the others are drawn once. `sweep` names
-    an attribute all values of which are drawn for each seed, or two ("hair,eyes") for one seed;
-    `vary` and `matrix` are its older names. With `best_of`, each image is that of so many seeds on
-    which the bundled tagger reads best what was asked for. `labels` [N, L] go to the model as they
-    are. `device` is auto, cpu or a number; left out, the model stays where it is. `threads` of the
-    CPU, one a free core by default, change how long it takes and no byte.
+    an attribute all values of which are drawn for each seed, or two ("hair,eyes") for one seed
+    (older: `vary`, `matrix`). With `best_of`, each image is that of so many seeds on which the
+    bundled tagger, or `classifier`, reads best what was asked for. `labels` [N, L] go to the model
+    as they are. `device` is auto, cpu or a number, or where the model is. `threads` change no byte.
 
     Raises UnusableError for a model that makes no images from noise, or takes no labels.
     """
@@ -81,6 +80,7 @@ def generate(
         random=random,
         sweep=sweep_of(sweep, matrix, vary),
         best_of=best_of,
+        classifier=classifier,
         noise=noise,
         labels=labels,
         truncation=truncation,

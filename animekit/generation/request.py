@@ -46,6 +46,7 @@ class GenerateRequest:
     random: str | Iterable[str] | None = None
     sweep: str | Iterable[str] | None = None
     best_of: int = 1
+    classifier: str | None = None
     noise: Noise | None = None
     labels: Tensor | np.ndarray | None = None
     truncation: float | None = None
@@ -61,6 +62,8 @@ class GenerateRequest:
             raise UsageError(
                 f"cannot choose the best of {self.best_of}", f"use 2 to {MAX_CANDIDATES:,}"
             )
+        if self.classifier is not None and self.best_of < 2:
+            raise UsageError("--classifier says who chooses, and nothing is chosen", "--best-of 8")
         if self.truncation is not None and not 0 < self.truncation <= MAX_TRUNCATION:
             raise UsageError(
                 f"truncation {self.truncation} is not above 0, or is over {MAX_TRUNCATION:g}",

@@ -58,7 +58,7 @@ class LabelPlan:
         twice = next((word for word in named if named.count(word) > 1), None)
         if twice is not None:
             within = "" if flat.count(twice) > 1 else f": {twice.split()[-1]} holds it already"
-            raise ConfigError(f'label "{twice}" is named twice{within}', "name it once")
+            raise ConfigError(f'label "{shown(twice)}" is named twice{within}', "name it once")
         return cls(tuple(sorted(asked, key=lambda each: each not in (("hair",), ("eyes",)))))
 
     @property

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BUNDLED = "tagger"
 YES_NO = [False, True]
-_ANSWERS = ("no", "yes")
+ANSWERS = ("no", "yes")
 ATTRIBUTES = {"hair": HAIR, "eyes": EYES}
 """What the bundled tagger reads."""
 
@@ -40,12 +40,12 @@ class Classifier:
 
     @property
     def attributes(self) -> dict[str, tuple[str, ...]]:
-        """The values of each attribute in words: {"hair": ("blue", ...), "smile": ("no", "yes")}"""
+        """The values of each attribute in words, "no" and "yes" of a yes or no."""
         if self.labels == NAMES:
             return dict(ATTRIBUTES)
         known = Attributes(Vocabulary(self.labels, self.groups))
         return {
-            name: tuple(map(str, values)) if (values := known.values(name)) != YES_NO else _ANSWERS
+            name: tuple(map(str, values)) if (values := known.values(name)) != YES_NO else ANSWERS
             for name in known.names
         }
 

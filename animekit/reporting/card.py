@@ -18,9 +18,10 @@ from animekit.runs.checkpoint import AVERAGE, MODEL, pointer, steps_of
 from animekit.runs.reports import last_with
 from animekit.runs.run import Run
 from animekit.runs.summary import SHOWN, RunSummary, own_values
-from animekit.text import age, duration, number, size
+from animekit.text import age, duration, number, size, spelled
 
-FLAGS = {key: f"--{key}" for key in ("tags", "size", "steps", "epochs", "minutes")}
+OWN = ("tags", "labels", "min_count", "size", "steps", "epochs", "minutes")
+FLAGS = {key: f"--{spelled(key)}" for key in OWN}
 """Options that have a flag of their own in the command that trains again."""
 MOST_REASONS = 20
 MOST_LABELS = 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from pydantic import Field
@@ -14,10 +13,8 @@ from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
 from animekit.labels.plan import key_of
 from animekit.labels.tags import NAMES
-from animekit.models import tagger
 from animekit.models.tagger import Classifier
-from animekit.runs.names import meanings
-from animekit.runs.run import Run, load_model
+from animekit.runs.classifier import load_classifier, missing_classifier
 
 from ._common import checked
 from ._crosstable import draw
@@ -53,8 +50,7 @@ class ConditionAccuracy(Metric):
 
     def missing(self) -> AnimekitError | None:
         """Return the error that there is no classifier."""
-        where = self.params.classifier
-        return None if _run_of(where) is not None else tagger.missing(where)
+        return missing_classifier(self.params.classifier)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -160,13 +156,7 @@ class ConditionAccuracy(Metric):
 
     def _classifier(self) -> Classifier:
         if self._loaded is None:
-            where, registry = self.params.classifier, self.context.plugins()
-            run = _run_of(where)
-            if run is None:
-                self._loaded = tagger.load(registry, where, any_labels=True)
-            else:
-                found = load_model(run, registry)
-                self._loaded = tagger.of_model(found.model, run.id, found.sha256, any_labels=True)
+            self._loaded = load_classifier(self.context.plugins(), self.params.classifier)
         return self._loaded
 
 
@@ -178,14 +168,6 @@ def confusion(wanted: np.ndarray, read: np.ndarray) -> np.ndarray:
     count = wanted.shape[1]
     seen = np.eye(count, dtype=np.int64)[read]
     return (wanted > 0).astype(np.int64).T @ seen
-
-
-def _run_of(where: str) -> Run | None:
-    """Return the run that a classifier is of, None for a bundled name or a file."""
-    first = next(iter(meanings(where)), None)
-    if first is not None and first.run is not None:
-        return Run(first.run)
-    return Run(where) if (Path(where) / "config.json").is_file() else None
 
 
 def _listed(names: Sequence[str]) -> str:

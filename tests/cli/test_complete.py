@@ -205,3 +205,11 @@ def test_the_installed_function_asks_as_this_file_does(tmp_path: Path) -> None:
     asked += 'echo "${COMPREPLY[@]}"'
     ended = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
     assert ended.stdout == "wgangp\n"
+
+
+def test_words_of_the_label_file_complete_behind_labels(place: Path) -> None:
+    Path("tags.csv").write_text("0,long hair:3\tsmile:9\t\n1,smile:9\t\n", "utf-8")
+    found = complete("animekit train acgan --tags tags.csv --labels ").stdout.split()
+    assert found == ["smile", "long_hair"]
+    more = complete("animekit train acgan --tags tags.csv --labels smile,l").stdout.split()
+    assert more == ["smile,long_hair"]

@@ -87,3 +87,24 @@ class TestBestOf:
         path = weights_file(tmp_path / "x.safetensors", spec)
         with pytest.raises(UnusableError, match="no hair or eye colours"):
             make(path, best_of=2, num=1)
+
+
+class Smiles(Classifier):
+    """A classifier of one yes or no, the brightness of an image's first pixel."""
+
+    def __init__(self) -> None:
+        super().__init__(None, ("smile",), (1,))  # type: ignore[arg-type]
+
+    def probabilities(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        sure = images[:, 0, 0, 0].astype(np.float64) / 255
+        return {"smile": np.stack([1 - sure, sure], 1)}
+
+
+def test_a_reader_of_other_words_chooses_by_yes_and_no() -> None:
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    images[1] = 255
+    assert best_of.score(images, [{"smile": True}] * 2, Smiles()).tolist() == [0, 1]
+    assert best_of.score(images, [{"smile": False}] * 2, Smiles()).tolist() == [1, 0]
+    best_of.check(["smile"], "x", Smiles().attributes)
+    with pytest.raises(UnusableError, match="model x has no smile, by which"):
+        best_of.check(["hair"], "x", Smiles().attributes)

@@ -62,6 +62,7 @@ ASKED = [
         metavar="N",
         help="Of N seeds, the image that shows best what was asked for.",
     ),
+    option("classifier", str, metavar="MODEL", help="The tagger that says so: a run or weights."),
 ]
 PATH = [
     option(

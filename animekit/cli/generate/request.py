@@ -55,6 +55,7 @@ class GenerateOptions:
     sweep: str | None
     beside: Sequence[str] | None
     best_of: int | None
+    classifier: str | None
     interpolate: str | None
     frames: int
     mode: str
@@ -175,6 +176,7 @@ class GenerateOptions:
             random=self.random,
             sweep=self.sweep,
             best_of=1 if self.best_of is None else self.best_of,
+            classifier=self.classifier,
             noise=self.noise,
             truncation=self.truncation,
             interpolation=path,
