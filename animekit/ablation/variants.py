@@ -157,7 +157,7 @@ def fields_of(*schemas: type[Params]) -> dict[str, Any]:
 
 
 def is_raw(data: str) -> bool:
-    """Say whether data, or any of several sets, are named as they were before cleaning."""
+    """Say whether any of the data are named as they were before cleaning."""
     return any(place.where.startswith(f"{RAW}:") for place in places_of(data))
 
 

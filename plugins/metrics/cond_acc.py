@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from pydantic import Field
 
-from animekit.config import Params
-from animekit.errors import AnimekitError, DataError, UnusableError
 from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
-from animekit.labels.plan import key_of
 from animekit.labels.tags import NAMES
-from animekit.models.tagger import Classifier
-from animekit.runs.classifier import load_classifier, missing_classifier
 
 from ._common import checked
 from ._crosstable import draw
+from ._reading import ReadingMetric, ReadingParams
 
-MOST = 8  # names of labels in one message
 
-
-class ConditionParams(Params):
+class ConditionParams(ReadingParams):
     """Which network reads the attributes."""
 
-    classifier: str = Field("tagger", description="bundled name, or run or weights of a tagger")
 
-
-class ConditionAccuracy(Metric):
+class ConditionAccuracy(ReadingMetric):
     """Share of images whose hair, eyes or other attributes are as was asked.
 
     A classifier trained on real images reads them (Salimans et al., 2016, judge samples by a
@@ -42,28 +31,12 @@ class ConditionAccuracy(Metric):
 
     name = "cond_acc"
     better = "higher"
-    conditional = True
-    uses_real = False
     Params = ConditionParams
     params: ConditionParams
-    _loaded: Classifier | None = None
-
-    def missing(self) -> AnimekitError | None:
-        """Return the error that there is no classifier."""
-        return missing_classifier(self.params.classifier)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The columns of the classifier: one for each value, two for a yes or no."""
-        return self._classifier().columns
-
-    def looks_through(self) -> tuple[str, str]:
-        """Return the name and sha256 of the classifier."""
-        return self.params.classifier, self._classifier().extractor.sha256
 
     def definition(self, count: int) -> str:
         """Return one line: which network reads, and how many images."""
-        return f"cond_acc, read by {self._classifier().description}, n {count:,}"
+        return f"cond_acc, read by {self.classifier().description}, n {count:,}"
 
     def compute(
         self, real: object, fake: np.ndarray, labels: np.ndarray | None = None
@@ -73,9 +46,9 @@ class ConditionAccuracy(Metric):
         Raises UnusableError (code "metric.undefined") where the classifier reads none of them.
         """
         fake = checked(fake, "fake")
-        asked = self._asked(fake, labels)
-        self._tell_unread()
-        read = self._classifier().read(fake, self.context.progress)
+        asked = self.asked(fake, labels)
+        self.tell_unread()
+        read = self.classifier().read(fake, self.context.progress)
         found: dict[str, float] = {}
         right = []
         for name, wanted in asked.items():
@@ -104,8 +77,8 @@ class ConditionAccuracy(Metric):
         self, real: np.ndarray, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> list[Exhibit]:
         """Return a confusion matrix for each attribute, as a picture and a table."""
-        asked = self._asked(fake, labels)
-        classifier = self._classifier()
+        asked = self.asked(fake, labels)
+        classifier = self.classifier()
         read, in_all = classifier.read(fake), {}
         if self.context.real_labels is not None and classifier.labels == NAMES:
             in_all = classifier.split(self.context.real_labels)
@@ -128,37 +101,6 @@ class ConditionAccuracy(Metric):
             shown.append(Exhibit(f"confusion-{name.replace(' ', '-')}", caption, picture, columns))
         return shown
 
-    def _asked(self, fake: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
-        if labels is None and self.context.asked:
-            reads = ", ".join(self._classifier().attributes)
-            raise UnusableError(
-                f"{self._classifier().description} reads {reads}, and none of"
-                f" {_listed(self.context.asked)}, which were asked for",
-                "train one: animekit train tagger --data DIR --labels WORDS, then"
-                " --set cond_acc.classifier=RUN",
-                code="metric.undefined",
-            )
-        if labels is None or len(labels) != len(fake):
-            raise DataError(
-                f"{0 if labels is None else len(labels):,} labels for {len(fake):,} images",
-                "give what each image was asked to be: --tags FILE",
-                code="metric.labels",
-            )
-        return self._classifier().split(labels)
-
-    def _tell_unread(self) -> None:
-        """Say what was asked for and is not read."""
-        known = {key_of(name.removeprefix("no ")) for name in self.reads}
-        unread = [name for name in self.context.asked if key_of(name) not in known]
-        if unread:
-            words = self.params.classifier
-            self.context.warn(f"{words} does not read {_listed(unread)}, which is left out")
-
-    def _classifier(self) -> Classifier:
-        if self._loaded is None:
-            self._loaded = load_classifier(self.context.plugins(), self.params.classifier)
-        return self._loaded
-
 
 def confusion(wanted: np.ndarray, read: np.ndarray) -> np.ndarray:
     """Return how often each asked colour (row) was read as each: int64 [C, C].
@@ -168,11 +110,6 @@ def confusion(wanted: np.ndarray, read: np.ndarray) -> np.ndarray:
     count = wanted.shape[1]
     seen = np.eye(count, dtype=np.int64)[read]
     return (wanted > 0).astype(np.int64).T @ seen
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return ", ".join(names[:MOST]) + more
 
 
 def _present(wanted: np.ndarray) -> list[int]:

@@ -6,30 +6,24 @@ from collections.abc import Iterator
 from itertools import permutations
 
 import numpy as np
-from pydantic import Field
 
-from animekit.config import Params
-from animekit.errors import AnimekitError, DataError, UnusableError
+from animekit.errors import UnusableError
 from animekit.evaluation.metric import Exhibit, Metric
 from animekit.hookspecs import hookimpl
-from animekit.labels.tags import HAIR
-from animekit.models import tagger
-from animekit.models.tagger import ATTRIBUTES, Classifier
 
 from ._common import checked
 from ._crosstable import draw
+from ._reading import ReadingMetric, ReadingParams
 
 SMALLEST = 10  # images of a stratum: with fewer the table says nothing
 MOST_PAIRS = 12  # of attributes that have numbers of their own
 
 
-class EntanglementParams(Params):
+class EntanglementParams(ReadingParams):
     """Which network reads the attributes."""
 
-    classifier: str = Field("tagger", description="bundled name, or weights of a tagger")
 
-
-class Entanglement(Metric):
+class Entanglement(ReadingMetric):
     """How much of what was asked for hair shows in the eyes, and the other way round.
 
     `v_hair_eyes` is Cramer's V of the hair that was asked for and the eyes that a classifier reads,
@@ -37,31 +31,20 @@ class Entanglement(Metric):
     Prompts drawn as the data has them are correlated themselves, so read it beside the floor: real
     images with their own tags. `v_hair_eyes_given` is the same among images that were asked for
     the same eyes, all of these together: what is asked of one attribute and changes the other.
-    With more than four attributes `v_mean` and `v_max` stand for all pairs. An image that was asked
-    for several values of an attribute is not counted.
+    With more than four attributes `v_mean` and `v_max` stand for all pairs. Attributes are those
+    that the classifier was trained on; an image asked for several values of one does not count.
     """
 
     name = "entanglement"
     better = "lower"
-    conditional = True
-    uses_real = False
     by_default = False
     fewest = 2 * SMALLEST
     Params = EntanglementParams
     params: EntanglementParams
-    _loaded: Classifier | None = None
-
-    def missing(self) -> AnimekitError | None:
-        """Return the error that there is no classifier."""
-        return tagger.missing(self.params.classifier)
-
-    def looks_through(self) -> tuple[str, str]:
-        """Return the name and sha256 of the classifier."""
-        return self.params.classifier, self._classifier().extractor.sha256
 
     def definition(self, count: int) -> str:
         """Return one line: which network reads, and how many images."""
-        return f"entanglement, read by {self._classifier().description}, n {count:,}"
+        return f"entanglement, read by {self.classifier().description}, n {count:,}"
 
     def compute(
         self, real: object, fake: np.ndarray, labels: np.ndarray | None = None
@@ -71,40 +54,43 @@ class Entanglement(Metric):
         Raises UnusableError (code "metric.undefined") where no pair has two values on both sides.
         """
         fake = checked(fake, "fake")
-        read = self._classifier().read(fake, self.context.progress)
-        found, given = {}, {}
-        for first, second, asked, other in self._pairs(labels, len(fake)):
-            table = crosstable(asked, read[second], len(ATTRIBUTES[second]))
+        pairs = list(self._pairs(fake, labels))
+        self.tell_unread()
+        read = self.classifier().read(fake, self.context.progress)
+        values, found, given = self.classifier().attributes, {}, {}
+        for first, second, asked, other in pairs:
+            table = crosstable(asked, read[second], len(values[second]))
             value = association([table])
             if value is None:
                 continue
-            found[f"v_{first}_{second}"] = value
+            key = f"v_{first}_{second}".replace(" ", "_")
+            found[key] = value
             strata = [
                 crosstable(np.where(other == kind, asked, -1), read[second], table.shape[1])
                 for kind in np.unique(other[other >= 0])
             ]
             within = association(strata)
             if within is not None:
-                given[f"v_{first}_{second}_given"] = within
+                given[f"{key}_given"] = within
         if not found:
             raise UnusableError(
                 "no two attributes were asked for in two values each",
-                "evaluate a model or a folder whose labels have hair and eyes",
+                "evaluate a model or a folder whose labels have two attributes",
                 code="metric.undefined",
             )
         if len(found) <= MOST_PAIRS:
             return {**found, **given}
-        values = list(found.values())
-        return {"v_mean": float(np.mean(values)), "v_max": float(np.max(values))}
+        return {"v_mean": float(np.mean([*found.values()])), "v_max": max(found.values())}
 
     def illustrate(
         self, real: np.ndarray, fake: np.ndarray, labels: np.ndarray | None = None
     ) -> list[Exhibit]:
         """Return a cross table for each ordered pair, as a picture and a table."""
-        read = self._classifier().read(fake)
+        pairs = list(self._pairs(fake, labels))
+        read, values = self.classifier().read(fake), self.classifier().attributes
         shown = []
-        for first, second, asked, _ in self._pairs(labels, len(fake)):
-            rows, columns = ATTRIBUTES[first], ATTRIBUTES[second]
+        for first, second, asked, _ in pairs:
+            rows, columns = values[first], values[second]
             matrix = crosstable(asked, read[second], len(columns), len(rows))
             if not matrix.any():
                 continue
@@ -118,30 +104,20 @@ class Entanglement(Metric):
                 **{f"read {word}": whole[:, i].tolist() for i, word in enumerate(columns)},
             }
             picture = draw(whole, (*rows, "all"), columns, caption)
-            shown.append(Exhibit(f"entangled-{first}-{second}", caption, picture, table))
+            name = f"entangled-{first}-{second}".replace(" ", "-")
+            shown.append(Exhibit(name, caption, picture, table))
         return shown
 
     def _pairs(
-        self, labels: np.ndarray | None, count: int
+        self, fake: np.ndarray, labels: np.ndarray | None
     ) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
         """Yield two attributes and what was asked of both, int [N]: -1 for none or several."""
-        if labels is None or len(labels) != count:
-            raise DataError(
-                f"{0 if labels is None else len(labels):,} labels for {count:,} images",
-                "give what each image was asked to be: --tags FILE",
-                code="metric.labels",
-            )
         asked = {
             name: np.where(part.sum(1) == 1, part.argmax(1), -1)
-            for name, part in zip(ATTRIBUTES, np.split(labels, [len(HAIR)], axis=1), strict=True)
+            for name, part in self.asked(fake, labels).items()
         }
         for first, second in permutations(asked, 2):
             yield first, second, asked[first], asked[second]
-
-    def _classifier(self) -> Classifier:
-        if self._loaded is None:
-            self._loaded = tagger.load(self.context.plugins(), self.params.classifier)
-        return self._loaded
 
 
 def crosstable(asked: np.ndarray, read: np.ndarray, width: int, height: int = 0) -> np.ndarray:

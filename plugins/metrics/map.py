@@ -166,7 +166,7 @@ def told(real: np.ndarray, fake: np.ndarray) -> tuple[float, float]:
 
 
 def chosen(features: np.ndarray, count: int) -> np.ndarray:
-    """Return the places of `count` rows [N, D], by their content and not by their order."""
+    """Return the places of `count` rows [N, D], whatever order they stand in."""
     hashes = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in features]
     return np.array(sorted(range(len(hashes)), key=hashes.__getitem__)[:count])
 

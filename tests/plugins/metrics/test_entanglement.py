@@ -93,3 +93,21 @@ def test_prompts_of_one_attribute_have_no_pair() -> None:
         metric.compute(None, np.zeros((30, 3, 8, 8), np.uint8), labels)
     with pytest.raises(DataError, match="0 labels for 30"):
         metric.compute(None, np.zeros((30, 3, 8, 8), np.uint8), None)
+
+
+def test_any_attributes_of_the_classifier_are_held_against_each_other() -> None:
+    class Reads(Told):
+        labels, groups = ("long", "short", "smile", "hat"), (2, 1, 1)
+
+        def read(self, images: np.ndarray, progress: object = None) -> dict[str, np.ndarray]:
+            return {name: np.tile([0, 1], len(images) // 2) for name in self.attributes}
+
+    metric = Entanglement()
+    metric._loaded = Reads([], [])
+    first, *others = metric.classifier().attributes
+    assert others == ["smile", "hat"]
+    turns = np.tile(np.eye(2, dtype=np.uint8), (30, 1))
+    labels = np.hstack([turns, turns[::-1], np.repeat(turns[:1], 60, axis=0)])
+    found = metric.compute(None, np.zeros((60, 3, 8, 8), np.uint8), labels)
+    assert found[f"v_{first}_smile"] == found["v_smile_hat"] == pytest.approx(1)
+    assert not any(key.startswith("v_hat") for key in found)  # one value was asked for
