@@ -72,13 +72,15 @@ def test_what_was_handed_in_is_not_graded_twice(tmp_path: Path, detector: Regist
 def test_links_are_not_copied_out_of_a_submission(tmp_path: Path, detector: Registry) -> None:
     (tmp_path / "secret").write_text("secret", encoding="utf-8")
     folder = homework(tmp_path / "alice")
-    (folder / "out").symlink_to(tmp_path / "secret")
+    (folder / "out").symlink_to("../secret")
+    (folder / "far").symlink_to(tmp_path / "secret")
     (folder / "in").symlink_to("faces.bin")
-    script(folder, "ls -l out in; " + COPY)
+    script(folder, "ls -l out far in; " + COPY)
     (grade,) = animekit.grade(folder, run=True, registry=detector).grades
     said = grade.reruns[0].executions[0].output
     assert "in -> faces.bin" in said
-    assert "secret" not in said
+    assert "-> ../secret" not in said
+    assert "/secret" not in said
 
 
 def test_the_gate_and_its_errors(tmp_path: Path, detector: Registry) -> None:
