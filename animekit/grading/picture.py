@@ -270,7 +270,7 @@ def _of_the_cells(
 
 
 class Apart(NamedTuple):
-    """How two pictures differ: in words, "" for equal bytes, and in levels in the mean."""
+    """How two pictures differ: words, "" for equal bytes, and mean levels."""
 
     words: str
     levels: float

@@ -229,7 +229,7 @@ def _called(name: str, place: Path, path: Path) -> str:
 
 
 def leads_out(path: Path, folder: Path) -> bool:
-    """Say whether a path is somewhere else than below a folder once links are followed."""
+    """Say whether a path lies elsewhere than in a folder once links are followed."""
     return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
