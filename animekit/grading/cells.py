@@ -95,16 +95,18 @@ def find_layout(image: np.ndarray) -> CellLayout | None:
     """Return how uint8 [H, W, 3] is parted in cells; None where nothing parts it.
 
     320x320 pixels that nothing parts are held to be 5x5 of 64x64, as those of 25 images of noise
-    are. Cells must be alike in size; a picture with a single one is no grid.
+    are, and finer grids in them to be the pattern of an untrained network. Cells must be alike in
+    size; a picture with a single one is no grid.
     """
+    usual = image.shape[:2] == (ROWS * SIDE, COLUMNS * SIDE)
     columns, rows = _gutters(image.transpose(1, 0, 2)), _gutters(image)
     if len(columns) > 1 and len(rows) > 1:
         return CellLayout(_style(image, rows, columns), rows, columns)
     if len(rows) <= 1 and len(columns) <= 1:
-        columns, rows = _seams(image.transpose(1, 0, 2)), _seams(image)
+        columns, rows = (_seams(each, usual=usual) for each in (image.transpose(1, 0, 2), image))
         if len(columns) > 1 and len(rows) > 1:
             return CellLayout("tight", rows, columns)
-    if image.shape[:2] == (ROWS * SIDE, COLUMNS * SIDE):
+    if usual:
         spans = _even(ROWS * SIDE, ROWS)
         return CellLayout("assumed", spans, spans)
     return None
@@ -156,11 +158,12 @@ def _is_even(spans: Sequence[Span]) -> bool:
     return bool(sizes.min() >= SMALLEST and np.ptp(sizes) <= slack and np.ptp(steps) <= slack)
 
 
-def _seams(image: np.ndarray) -> tuple[Span, ...]:
+def _seams(image: np.ndarray, *, usual: bool) -> tuple[Span, ...]:
     """Return the spans of rows of images that touch; () where no even lines part the picture.
 
     A line parts it where the mean change from row to row is far above that of the rows around. Of
-    several grids the finest is taken whose lines are about as clear as any: 10 lines are 5 too.
+    several grids the finest is taken whose lines are about as clear as any: 10 lines are 5 too. In
+    a picture of the `usual` size five are taken wherever they are clear.
     """
     height = len(image)
     change = np.abs(np.diff(image.astype(np.float32), axis=0)).mean(axis=(1, 2))  # [H - 1]
@@ -170,6 +173,8 @@ def _seams(image: np.ndarray) -> tuple[Span, ...]:
         found = [_clearness(change, start, height // count) for start, _ in spans[1:]]
         if min(found) >= (FEW_EDGE if count <= 3 else EDGE):
             clear[count] = float(np.median(found))
+    if usual and ROWS in clear:
+        return _even(height, ROWS)
     best = max(clear.values(), default=0.0)
     counts = [count for count, value in clear.items() if value >= ALMOST * best]
     return _even(height, max(counts)) if counts else ()

@@ -68,6 +68,14 @@ def test_noise_is_no_grid_unless_it_has_the_size_of_25_images() -> None:
     assert (found.style, found.count) == ("assumed", 25)
 
 
+@pytest.mark.parametrize("block", [2, 4, 8, 16])
+def test_the_checks_of_an_untrained_network_are_no_finer_grid(block: int) -> None:
+    checks = np.random.default_rng(0).integers(0, 256, (320 // block, 320 // block, 3), np.uint8)
+    found = find_layout(checks.repeat(block, 0).repeat(block, 1))
+    assert found is not None
+    assert found.words() == "5x5 of 64x64"
+
+
 def test_images_of_one_colour_are_counted() -> None:
     found = cells()
     found[3] = 255
