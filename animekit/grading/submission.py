@@ -22,6 +22,8 @@ SCRIPTS: dict[Kind, str] = {"gan": "run_gan.sh", "cgan": "run_cgan.sh"}
 SAMPLES = "samples"
 WRITTEN: dict[Kind, str] = {kind: f"{SAMPLES}/{kind}.png" for kind in KINDS}
 """Where the course's scripts write."""
+RESULT = {"page": "index.html", "csv": "grades.csv"}
+"""What a grading writes into its own folder, by which it is known."""
 DEEPEST = 3  # folders below a student's own in which the homework is looked for
 MOST_ENTRIES = 20_000  # of one submission that are looked at
 MOST_PICTURES = 20  # of a submission whose pictures have names of their own
@@ -117,6 +119,8 @@ def _each(folder: Path, prefix: str) -> Iterator[Submission]:
         is_folder = entry.is_dir(follow_symlinks=False)
         if entry.is_symlink() and leads_out(path, folder):
             yield _ungraded(name, path, "link", "a link out of the folder, which is not followed")
+        elif is_folder and all((path / own).is_file() for own in RESULT.values()):
+            continue  # an earlier grading of this very folder
         elif is_folder:
             yield _student(name, path)
         elif _is_picture_name(entry.name):

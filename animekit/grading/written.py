@@ -10,11 +10,11 @@ from pathlib import Path
 from animekit.files import refuse_unwritable, write_atomic
 from animekit.grading.framed import framed
 from animekit.grading.picture import PictureGrade
+from animekit.grading.submission import RESULT
 from animekit.images.page import may_replace_page, refuse_others
 from animekit.images.write import KEY, may_replace, write_errors, write_png
 
 FOLDER = Path("grades")
-FILES = {"page": "index.html", "csv": "grades.csv"}
 FRAMED = "faces"
 MARK = "submission,picture,verdict,"
 """What the CSV begins with, so that it may be written again."""
@@ -24,8 +24,8 @@ LONGEST = 60  # letters of a name that a framed picture keeps
 def may_write(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder in which files stand in the way that animekit did not make."""
     refuse_unwritable(folder, "--out names another folder")
-    may_replace_page(folder / FILES["page"], overwrite=overwrite)
-    refuse_others(folder / FILES["csv"], MARK, overwrite=overwrite)
+    may_replace_page(folder / RESULT["page"], overwrite=overwrite)
+    refuse_others(folder / RESULT["csv"], MARK, overwrite=overwrite)
 
 
 def write_framed(
@@ -46,7 +46,7 @@ def write_framed(
 
 def write_texts(texts: Mapping[str, str], folder: Path) -> dict[str, Path]:
     """Write the page and the CSV into a folder; return their paths by the same names."""
-    paths = {name: folder / FILES[name] for name in texts}
+    paths = {name: folder / RESULT[name] for name in texts}
     for name, text in texts.items():
         with write_errors(paths[name]):
             write_atomic(paths[name], text)

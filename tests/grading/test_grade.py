@@ -120,6 +120,16 @@ def test_the_same_file_in_two_submissions_is_told(tmp_path: Path, detector: Regi
     assert "the very file of alice/samples/gan.png" in bob.pictures[0].details()
 
 
+def test_an_earlier_grading_in_the_same_folder_is_no_submission(
+    tmp_path: Path, detector: Registry
+) -> None:
+    write(tmp_path / "alice" / "gan.png", cells()[0])
+    for _ in range(2):
+        found = animekit.grade(tmp_path, registry=detector)
+        assert [each.name for each in found.grades] == ["alice"]
+        found.save(tmp_path / "grades")
+
+
 @pytest.mark.parametrize(
     "asked",
     [
