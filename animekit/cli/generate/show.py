@@ -27,6 +27,7 @@ from animekit.seeds import format_seeds
 from animekit.text import clipped
 
 T = TypeVar("T")
+SHEET = 128  # px of an image in a sheet of several models
 PREVIEWED = 64  # images that a terminal shows at most
 
 
@@ -81,7 +82,8 @@ def sheet(common: Common, options: GenerateOptions, found: NoiseSheet) -> dict[s
         common.screen.note(note)
     target = options.target()
     assert target is not None
-    side = options.image_size
+    own = max(drawn.images.shape[1] for drawn in found.rows.values())
+    side = options.image_size or max(SHEET, own)  # px at which a prompt fits above a column
     if str(target) == "-":
         with tempfile.TemporaryDirectory(prefix="animekit-") as folder:
             path = found.save(Path(folder) / "sheet.png", tile=side)
