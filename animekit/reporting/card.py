@@ -118,15 +118,15 @@ def reproduce(run: Run, config: dict[str, Any]) -> Section:
     return section
 
 
-def train_command(config: dict[str, Any]) -> str:
-    """Return the command line that trains a run again."""
+def train_command(config: dict[str, Any], *, another: bool = False) -> str:
+    """Return the command line that trains a run again, or another one like it."""
     options = config.get("options", {})
     words = ["animekit", "train", str(config.get("model"))]
     if config.get("preset"):
         words += ["--preset", str(config["preset"])]
     words += ["--data", str(options.get("data") or config.get("data", {}).get("where", ""))]
     for key, (value, origin) in own_values(config).items():
-        if origin == "epochs":  # steps that came of them
+        if origin == "epochs" or (another and key == "name"):  # steps that came of them
             continue
         if key in FLAGS and value is not None:
             words += [FLAGS[key], show(value)]

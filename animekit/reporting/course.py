@@ -114,7 +114,9 @@ class Author:
         add("h2", "3. Comparison with WGAN, WGAN-GP or LSGAN")
         if other is None:
             wanted = "lsgan" if main.config.get("model") == "wgangp" else "wgangp"
-            command = train_command({**main.config, "model": wanted, "params": {}, "preset": None})
+            command = train_command(
+                {**main.config, "model": wanted, "params": {}, "preset": None}, another=True
+            )
             self._missing(f"no run of another objective on these data: {command}")
         else:
             add("h3", "Model description")
@@ -148,7 +150,7 @@ class Author:
         if lacking > 0:
             self._missing(
                 f"{lacking} more run{'s' * (lacking > 1)}, {main.id} and one tip each: the same"
-                f" command with --tip N: {train_command(main.config)}"
+                f" command with --tip N: {train_command(main.config, another=True)}"
             )
 
     def _collapse(self) -> None:

@@ -56,3 +56,15 @@ def test_data_say_what_was_left_out_and_what_a_cleaning_found(
     assert max(share for _, _, share in eyes["values"]) == 100
     (folder / "summary.json").write_text("[]")
     assert "animekit clean" in data(run, config).absent[0]
+
+
+def test_a_command_for_another_run_has_not_the_name_of_this_one() -> None:
+    config = {
+        "model": "gan",
+        "preset": "demo",
+        "options": {"data": "faces", "name": "mine"},
+        "params": {},
+        "origins": {"data": "--data", "name": "--name"},
+    }
+    assert "name=mine" in train_command(config)
+    assert train_command(config, another=True) == "animekit train gan --preset demo --data faces"
