@@ -33,7 +33,8 @@ def compared(
 def test_two_runs_are_held_against_each_other(compared: Comparison) -> None:
     found = {each.key: each.values for each in compared.differences}
     assert found["model"] == ("gan", "wgangp") and found["steps"] == ("3", "2")
-    assert found["gp_weight"] == (None, "10.0") and "size" not in found and "data" not in found
+    assert found["gp_weight"] == ("0.0", "10.0") and found["one_sided"] == (None, "false")
+    assert "size" not in found and "data" not in found
     assert compared.numbers.rows and compared.numbers.rows[0].floor
     assert compared.sheet is not None and list(compared.sheet.rows) == compared.labels
     head, *rows = compared.as_table()

@@ -200,7 +200,7 @@ def test_options_that_do_not_exist_are_found() -> None:
     )
     assert unknown_options("take `--gp-wait 5`, `-z` and --fast") == ["--fast", "--gp-wait", "-z"]
     assert unknown_options("`animekit generate --minutes 3`") == ["--minutes"]
-    assert unknown_options("```sh\nanimekit train gan --gp-weight 1 # --x\n```") == ["--gp-weight"]
+    assert unknown_options("```sh\nanimekit train vae --gp-weight 1 # --x\n```") == ["--gp-weight"]
     assert unknown_options("`animekit genarate`") == ["animekit genarate"]
 
 
