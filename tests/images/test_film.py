@@ -74,6 +74,20 @@ def test_a_film_is_what_browsers_play_and_keeps_frames_speed_and_text(tmp_path: 
     assert [path.name for path in made.path.parent.iterdir()] == ["a.mp4"]
 
 
+def test_colours_are_those_of_the_pictures(tmp_path: Path) -> None:
+    import av
+
+    colours = [(200, 30, 40), (40, 170, 70), (60, 90, 210), (250, 220, 200), (0, 0, 0), (255,) * 3]
+    for size in ((64, 48), (1280, 720)):
+        made = Film(tmp_path / "a.mp4", *size, 10)
+        made.write(np.full((size[1], size[0], 3), colour, np.uint8) for colour in colours)
+        with av.open(str(made.finish())) as container:
+            assert container.streams.video[0].codec_context.colorspace == 6
+            shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        for picture, colour in zip(shown, colours, strict=True):
+            assert np.abs(picture.reshape(-1, 3).mean(0) - colour).max() < 4
+
+
 def test_the_same_frames_are_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         made = Film(tmp_path / name, 64, 48, 20)
