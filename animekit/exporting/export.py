@@ -72,9 +72,13 @@ class Exported(Printed):
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """What would be written: each file with the graph in it, None for weights alone."""
+    """What would be written: each file with the graph in it, None for weights alone.
+
+    `graph` is the first of the model's, of which the description tells.
+    """
 
     loaded: Loaded
+    graph: Graph
     targets: dict[Path, Graph | None]
     description: Path
     prompts: dict[str, list[float]]
@@ -120,8 +124,7 @@ def export(
         _weights(plan.loaded, path) if graph is None else _graph(graph, path)
         for path, graph in plan.targets.items()
     ]
-    graph = next(graphs_of(plan.loaded.model))
-    facts = _describe(plan.loaded, graph, made)
+    facts = _describe(plan.loaded, plan.graph, made)
     facts |= {"prompts": plan.prompts} if plan.prompts else {}
     write_atomic(plan.description, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     return Exported(plan.loaded.name, tuple(made), plan.description, facts)
@@ -146,8 +149,10 @@ def plan_export(
     refuse_unwritable(folder)
     loaded = load_model(model, registry or plugins.load(), checkpoint=checkpoint)
     stem = loaded.name if folder is out else out.stem
-    targets = _targets(folder, stem, formats, list(graphs_of(loaded.model)))
-    plan = ExportPlan(loaded, targets, folder / f"{stem}.json", _vectors(loaded, prompts))
+    graphs = list(graphs_of(loaded.model))
+    targets = _targets(folder, stem, formats, graphs)
+    place, vectors = folder / f"{stem}.json", _vectors(loaded, prompts)
+    plan = ExportPlan(loaded, graphs[0], targets, place, vectors)
     for path in plan.paths:
         if path.is_dir() or (path.exists() and not overwrite):
             hint = "--yes replaces it; -o writes elsewhere"

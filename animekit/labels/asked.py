@@ -100,15 +100,14 @@ def of_table(table: AttributeTable, plan: LabelPlan) -> AskedTable:
 
 def _vectors(reader: TagReader, texts: list[str], plan: LabelPlan) -> Vectors:
     """Return the words of a plan that rows of tags say, and the colours that are asked for."""
-    said = [reader.row(text)[0] for text in texts]
+    said, counted = zip(*map(reader.row, texts), strict=True)
     nouns = [noun for noun in COLOURS if (noun,) in plan.asked]
     single = [w for w in plan.words if w not in nouns and any(w in row for row in said)]
     labels = np.array([[word in row for word in single] for row in said], np.uint8)
     labels = labels.reshape(len(said), len(single))
     vectors = [Vectors(tuple(single), (1,) * len(single), labels, np.ones_like(labels))]
     if nouns:
-        named = [set(reader.row(text)[1]) for text in texts]
-        colours = np.array([[name in row for name in NAMES] for row in named], np.uint8)
+        colours = np.array([[name in row for name in NAMES] for row in counted], np.uint8)
         colours |= np.stack([labels_in(text, Counter()) for text in texts])
         masks = np.stack([known(row) for row in colours])
     for noun in nouns:

@@ -1,4 +1,4 @@
-"""LabelReading which labels pictures show, many at a time, by whoever knows them best."""
+"""Reading which labels pictures show, many at a time, by whoever knows them best."""
 
 from __future__ import annotations
 
