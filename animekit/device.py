@@ -17,7 +17,7 @@ from animekit import plugins
 from animekit.errors import DeviceError, UsageError
 from animekit.files import cores
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "fp64"]
 CROWDED = 0.35  # share of the cores that others take, from which on it is worth a word
 WINDOW, STALE = 0.3, 60.0  # seconds over which it is looked at, at least, and for which it holds
 
@@ -48,8 +48,8 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda", int(number))
 
 
-def choose_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """Return fp32 or bf16; auto is bf16 where the hardware multiplies it natively."""
+def choose_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16", "fp64"]:
+    """Return what was asked for; auto is bf16 where the hardware multiplies it natively."""
     if precision != "auto":
         return precision
     if device.type == "cuda":

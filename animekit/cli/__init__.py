@@ -27,6 +27,7 @@ from animekit.cli.report import command as report
 from animekit.cli.runs import command as runs
 from animekit.cli.train import command as train
 from animekit.cli.transfer import command as transfer
+from animekit.engines.processes import is_first_to_fail
 from animekit.errors import AnimekitError, Stopped
 
 COMMANDS = (
@@ -99,7 +100,7 @@ class Root(Group):
             if error is None:
                 session.screen.bug(caught, _failures.culprit(caught))
                 error = AnimekitError(f"{type(caught).__name__}: {caught}", code="bug")
-            else:
+            elif is_first_to_fail():  # of several processes one says why all of them end
                 session.screen.error(error, caught)
                 data = error.data
         session.screen.finish(session.command, session.args, data, error)

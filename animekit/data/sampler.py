@@ -193,8 +193,8 @@ class Loader:
         spec = self.pack.spec
         return ImageSpec(self.size, spec.channels, spec.labels, spec.groups)
 
-    def batch(self, step: int) -> Batch:
-        """Return the batch of a step; steps count from 1.
+    def batch(self, step: int, own: np.ndarray | None = None) -> Batch:
+        """Return the batch of a step, or its rows `own` alone; steps count from 1.
 
         Images are [N, 3, H, W] in [-1, 1], labels and mask [N, L] or None.
         """
@@ -203,7 +203,10 @@ class Loader:
             chosen = self.rows[chosen]
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
         flips = (torch.rand(len(chosen), generator=generator) < 0.5).numpy()
-        pixels = self._gather(chosen, generator)
+        places = self._places(len(chosen), generator)
+        if own is not None:
+            chosen, flips, places = chosen[own], flips[own], places[:, own]
+        pixels = self._gather(chosen, places)
         if self.flip:
             pixels[flips] = mirror(pixels[flips])
         return Batch(
@@ -212,10 +215,16 @@ class Loader:
             mask=self._rows(self.pack.mask, chosen),
         )
 
-    def _gather(self, chosen: np.ndarray, generator: torch.Generator) -> np.ndarray:
+    def _places(self, count: int, generator: torch.Generator) -> np.ndarray:
+        """Return where windows are cut out, top and left: int64 [2, count]."""
+        if self._windows is None:
+            return np.zeros((2, count), np.int64)
+        return torch.randint(self.crop + 1, (2, count), generator=generator).numpy()
+
+    def _gather(self, chosen: np.ndarray, places: np.ndarray) -> np.ndarray:
         if self._windows is None:
             return np.take(self._pixels, chosen, axis=0)
-        top, left = torch.randint(self.crop + 1, (2, len(chosen)), generator=generator).numpy()
+        top, left = places
         return self._windows[chosen, top, left].reshape(-1, self.size, self.size, 3)
 
     def _rows(self, values: np.ndarray | None, chosen: np.ndarray) -> Tensor | None:

@@ -21,13 +21,10 @@ from animekit.data.places import refuse_pair
 from animekit.data.sampler import Loader, WeightedSampler
 from animekit.data.spec import ImageSpec
 from animekit.data.unpaired import PairLoader, find_domains
-from animekit.device import (
-    CROWD,
-    choose_device,
-    choose_precision,
-    environment,
-    thread_count,
-)
+from animekit.device import CROWD, choose_device, choose_precision, environment, thread_count
+from animekit.engines.engine import Engine, LocalEngine
+from animekit.engines.many import start
+from animekit.engines.parts import shares_of
 from animekit.errors import ConfigError, UnusableError
 from animekit.files import Progress, cores
 from animekit.labels.plan import LabelPlan
@@ -36,7 +33,6 @@ from animekit.models.blueprint import refuse_too_large
 from animekit.plugins import Registry
 from animekit.seeds import derive_seed
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of
-from animekit.training.engine import LocalEngine
 from animekit.training.judge import Judge, real_images
 from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
 from animekit.training.request import TrainRequest
@@ -120,6 +116,8 @@ class TrainJob:
             seed=options.seed,
             ema=options.ema_decay,
             total=options.total_steps(),
+            batch_size=options.batch_size,
+            accumulate=options.accumulate,
         )
 
     def _loader(self, seed: int) -> Loader:
@@ -175,12 +173,7 @@ class TrainJob:
             "params": self.recipe.params.model_dump(mode="json"),
             "options": self.recipe.options.model_dump(mode="json"),
             "origins": self.recipe.origins,
-            "resolved": {
-                "device": str(self.engine.device),
-                "precision": self.engine.precision,
-                "compile": self.engine.compiled,
-                "threads": self.engine.threads,
-            },
+            "resolved": self.engine.facts(),
             "spec": {
                 "size": self.spec.size,
                 "channels": self.spec.channels,
@@ -212,14 +205,16 @@ def new_job(request: TrainRequest) -> TrainJob:
     _check_schedule(recipe)
     _check_size(recipe)
     device = choose_device(options.device)  # before the data: a missing device is known at once
-    engine = LocalEngine(
+    engine = start(
         device,
         precision=choose_precision(options.precision, device),
         channels_last=options.channels_last,
         threads=thread_count(options.threads),
     )
-    job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
-    engine.compiled = _compile(job.recipe.options, device.type)
+    shares_of(engine, options.batch_size, options.accumulate)
+    with engine.main_first():
+        job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
+    engine.compiled = _compile(job.recipe.options, engine)
     if options.threads is None and engine.threads == CROWD.free != cores():
         job.warnings.append(
             f"other programs work beside this, so it takes {engine.threads} of {cores()} cores"
@@ -228,9 +223,13 @@ def new_job(request: TrainRequest) -> TrainJob:
     return job
 
 
-def _compile(options: TrainOptions, device: str) -> bool:
+def _compile(options: TrainOptions, engine: Engine) -> bool:
+    cut = engine.world * options.accumulate > 1
+    if cut and options.compile == "on":
+        raise ConfigError("a compiled step takes a whole batch in one process", "--compile off")
     long = (options.total_steps() or 0) >= 2_000 or (options.minutes or 0) >= 10
-    return options.compile == "on" or (options.compile == "auto" and device == "cuda" and long)
+    auto = options.compile == "auto" and engine.device.type == "cuda" and long
+    return not cut and (options.compile == "on" or auto)
 
 
 def _check_schedule(recipe: TrainRecipe) -> None:

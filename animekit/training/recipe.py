@@ -56,6 +56,7 @@ class TrainOptions(Params):
     min_count: int = Field(0, ge=0, description="images that a label needs to be learned")
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
     batch_size: int = Field(64, ge=1, le=65_536, description="images in a batch")
+    accumulate: int = Field(1, ge=1, description="parts of a batch, one after the other")
     steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
     epochs: float | None = Field(
         None, gt=0, description="passes over the data to train, in place of steps"
@@ -63,7 +64,7 @@ class TrainOptions(Params):
     minutes: float | None = Field(None, gt=0, description="minutes to train, in place of steps")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
     device: str = Field("auto", description="auto, cpu, cuda, or the number of a CUDA device")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp64"] = Field(
         "fp32", description="auto: bf16 where the hardware multiplies it natively"
     )
     compile: Literal["auto", "on", "off"] = Field(

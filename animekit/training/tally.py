@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -74,11 +74,15 @@ class Stats:
             self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
             self.counts[key] = self.counts.get(key, 0) + 1
 
-    def means(self) -> dict[str, float]:
-        """Return the mean of each term, with one transfer, and begin anew."""
+    def means(self, over: Callable[[Tensor], Tensor] | None = None) -> dict[str, float]:
+        """Return the mean of each term, with one transfer, and begin anew.
+
+        `over` takes the sums of this process to their mean over all.
+        """
         if not self.sums:
             return {}
-        values = torch.stack(list(self.sums.values())).tolist()
+        sums = torch.stack(list(self.sums.values()))
+        values = (sums if over is None else over(sums)).tolist()
         means = {
             key: value / self.counts[key] for key, value in zip(self.sums, values, strict=True)
         }

@@ -30,7 +30,7 @@ class TranslatorOptions:
 
     tile: bool | None = None  # None: only what is too large for one piece
     tile_size: int = 512
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp64"] = "fp32"
 
 
 class Translator:

@@ -23,7 +23,7 @@ GROUND = (
 VERBS = ("cleaning", "training", "generation", "evaluation", "translation")
 LAYERS: dict[str, int] = {
     **dict.fromkeys(GROUND, 0),
-    **dict.fromkeys(("labels", "images"), 1),
+    **dict.fromkeys(("labels", "images", "engines"), 1),
     "data": 2,
     "nn": 3,
     "models": 4,
