@@ -49,7 +49,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16", "fp64"]:
-    """Return what was asked for; auto is bf16 where the hardware multiplies it natively."""
+    """Return what was asked for; auto is bf16 where hardware multiplies it itself."""
     if precision != "auto":
         return precision
     if device.type == "cuda":

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from animekit.engines.engine import LocalEngine
-from animekit.engines.processes import Place, place
+from animekit.engines.processes import Rank, place
 from animekit.errors import ConfigError, DeviceError
 from animekit.text import install_hint
 
@@ -23,14 +23,16 @@ PATIENCE = timedelta(hours=4)
 
 
 class ManyEngine(LocalEngine):
-    """The engine of one of several processes: they share each batch and end with equal weights.
+    """The engine of one of several processes, which share each batch.
+
+    They end each update with equal weights.
 
     Of Accelerate it takes the processes themselves: how they find each other, their devices, and
     their sums. Gradients are summed here, behind each update's one backward pass, in place of a
     wrapper: losses see the plain networks, and any penalty can be differentiated through them.
     """
 
-    def __init__(self, device: torch.device, place: Place, **options: Any) -> None:
+    def __init__(self, device: torch.device, place: Rank, **options: Any) -> None:
         super().__init__(device, **options)
         self.place = place
         self.rank, self.world, self.is_main = place.rank, place.world, place.is_main
@@ -144,9 +146,10 @@ def _by_kind(grads: Iterable[Tensor | None]) -> list[list[Tensor]]:
 
 
 def start(device: torch.device, **options: Any) -> LocalEngine:
-    """Return the engine of this process, be it alone or one of several; each has its own GPU.
+    """Return the engine of this process, be it alone or one of several.
 
-    `options` are those of LocalEngine. Raises ConfigError without accelerate, for several.
+    Each of several has its own GPU; they need accelerate, else ConfigError. `options` are those of
+    LocalEngine.
     """
     here = place()
     if here.world == 1:

@@ -48,14 +48,14 @@ def shares_of(engine: Engine, batch: int, accumulate: int) -> list[Share]:
 
 
 def rows_of(shares: Sequence[Share], batch: int) -> np.ndarray | None:
-    """Return which rows of a batch this process holds, by share; None for all of them in order."""
+    """Return which rows of a batch this process holds, by share; None: all of them."""
     if len(shares) == 1 and shares[0].stride == 1:
         return None
     return np.concatenate([np.arange(each.first, batch, each.stride) for each in shares])
 
 
 class Sums:
-    """Sums of lists of tensors in pairs: ((1 + 2) + (3 + 4)) + ..., whoever adds them."""
+    """Sums of lists of tensors in pairs: ((1 + 2) + (3 + 4)) + (5 + 6)."""
 
     def __init__(self) -> None:
         self._found: list[tuple[int, Tensors]] = []
@@ -117,7 +117,7 @@ class Parts(Generic[B]):
         prepare: Callable[[B], None],
         work: Callable[[B], None],
     ) -> None:
-        """Do the work of a phase on each part; leave the mean gradients and buffers of all."""
+        """Do the work of a phase on each part; leave the means of gradients and buffers."""
         first, buffers, sums = self.buffers, Buffers(self.model), Sums()
         after = self.after
         for share, batch in zip(self.shares, self.batches, strict=True):
@@ -142,7 +142,7 @@ class Parts(Generic[B]):
 
 
 class Buffers:
-    """The buffers of a model: each part finds those of before, and moves them for all.
+    """The buffers of a model: each part finds those of before and moves them.
 
     They are written behind the back of autograd, which has no use for them in training.
     """

@@ -12,7 +12,7 @@ NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
 
 @dataclass(frozen=True)
-class Place:
+class Rank:
     """Process number `rank` of `world`, and number `local` of its machine."""
 
     rank: int = 0
@@ -27,30 +27,30 @@ class Place:
     def __str__(self) -> str:
         """Return it as a person counts.
 
-        >>> print(Place(1, 4))
+        >>> print(Rank(1, 4))
         process 2 of 4
         """
         return f"process {self.rank + 1} of {self.world}"
 
 
-def place(environment: Mapping[str, str] = os.environ) -> Place:
+def place(environment: Mapping[str, str] = os.environ) -> Rank:
     """Return which process this is; the only one where nobody started several.
 
     >>> place({"RANK": "1", "WORLD_SIZE": "2"})
-    Place(rank=1, world=2, local=1)
+    Rank(rank=1, world=2, local=1)
     """
     world = _whole(environment, "WORLD_SIZE", "1")
     if world == 1:
-        return Place()
+        return Rank()
     rank = _whole(environment, "RANK", "none")
-    found = Place(rank, world, _whole(environment, "LOCAL_RANK", str(rank)))
+    found = Rank(rank, world, _whole(environment, "LOCAL_RANK", str(rank)))
     if not found.rank < found.world:
         raise UsageError(f"RANK is {rank} of WORLD_SIZE {world}", "processes count from 0")
     return found
 
 
 def is_first_to_fail() -> bool:
-    """Say whether no other process has said why all of them end; True for the only one."""
+    """Say whether no other process has said yet why all of them end."""
     if place().world == 1:
         return True
     from datetime import timedelta

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 
-class Group(Protocol):
+class Crew(Protocol):
     """The processes that hold a batch together."""
 
     def gather(self, value: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class Share:
     """
 
     rows: int
-    group: Group
+    group: Crew
     rank: int = 0
     world: int = 1
     part: int = 0
@@ -94,7 +94,7 @@ def count(rows: int) -> int:
 
 
 def rows(values: Tensor) -> Tensor:
-    """Return the rows [N, ...] of all processes in the order of the batch, with their graph."""
+    """Return the rows [N, ...] of all processes in their order, with their graph."""
     if _share is None or _share.world == 1:
         return values
     gathered: Tensor = _Rows.apply(values, _share)

@@ -46,7 +46,7 @@ def gradient_of(phase: Phase) -> Tensor:
 
 
 def gradient_norm(phase: Phase) -> Losses:
-    """Return the norm of the gradients of a phase, to be reported; nothing where it has none."""
+    """Return the norm of the gradients of a phase, nothing where it has none."""
     gradients = [p.grad for p in phase.parameters() if p.grad is not None]
     return {"grad": nn.utils.get_total_norm(gradients)} if gradients else {}
 

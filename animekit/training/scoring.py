@@ -84,7 +84,7 @@ class Scoring:
             return None
 
     def better(self, step: int, scores: Mapping[str, float], best: float | None) -> float | None:
-        """Report scores; return the one that counts if it is finite and below the best so far."""
+        """Report scores; return the one that counts if it is the best so far."""
         named = {f"{EVALUATION}{key}": value for key, value in scores.items()}
         self.report(step, named | self.floor(scores))
         value = scores[KEY]

@@ -228,8 +228,7 @@ class Trainer:
     def _stopped(self) -> type[Stopped] | None:
         """Return the signal that any process received."""
         kinds = (None, Stopped, Terminated)
-        (kind,) = self.job.engine.agree([kinds.index(self.signals.received)])
-        return kinds[int(kind)]
+        return kinds[int(*self.job.engine.agree([kinds.index(self.signals.received)]))]
 
     def _finished(self) -> bool:
         total = self.options.total_steps()

@@ -49,6 +49,7 @@ SCREEN = {"typer", "rich", "click"}
 SCREEN_MODULES = ("animekit.cli", "animekit.cli._console")
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image"}
 OPTIONAL = {
+    "accelerate",
     "tensorboard",
     "sklearn",
     "onnxruntime",
