@@ -14,6 +14,7 @@ import numpy as np
 
 from animekit.config import Params
 from animekit.contract import NAME
+from animekit.data.places import exists
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, NotFoundError
 from animekit.images.decode import Header
@@ -276,10 +277,10 @@ def open_one(
     name, colon, rest = where.partition(":")
     named = registry.find("dataset", name) if colon else None
     if colon and named is None and len(name) > 1 and NAME.fullmatch(name):
-        named = None if Path(where).exists() else registry.get("dataset", name)
+        named = None if exists(where) else registry.get("dataset", name)
     if named is not None:
         return _opened(named, rest, tags, labels)
-    if not Path(where).exists():
+    if not exists(where):
         raise nothing_at(where)
     for dataset in registry.all("dataset").values():
         if dataset.matches(where):
@@ -287,7 +288,7 @@ def open_one(
     what = what_it_is(head_of(where))
     raise DataError(
         f"{where} is not a data set{f': it is {what}' if what else ''}",
-        "give a folder of images, a .zip of them, or synthetic:",
+        "give a folder of images, a .zip, .parquet or .tar of them, or synthetic:",
     )
 
 
