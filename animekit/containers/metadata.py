@@ -1,4 +1,4 @@
-"""metadata.parquet beside pictures: which picture each row is of, and what is said of it."""
+"""Metadata beside pictures in a Parquet file: which picture each row is of, and its labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE = "metadata.parquet"
 
 
 def metadata_in(place: Place) -> list[Source]:
-    """Return the labels of the one metadata.parquet in a folder or an archive; [] without one.
+    """Return the labels of the one metadata.parquet of a place; [] without one.
 
     Its rows name pictures by their path below its own folder. One that cannot be read is refused
     when its labels are asked for.

@@ -46,7 +46,7 @@ def is_container(path: Path | str) -> bool:
 
 
 def open_container(files: Sequence[Path], where: str) -> Container:
-    """Open Parquet files or WebDataset shards as one set; raises DataError where they are mixed."""
+    """Open Parquet files or shards as one set; DataError where they are mixed."""
     kinds = {path.suffix.lower() for path in files}
     if len(kinds) > 1:
         raise DataError(

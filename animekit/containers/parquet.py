@@ -13,12 +13,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from animekit.containers.records import labels_in, refuse_many, unique
-from animekit.containers.schema import class_names, named, picture_columns, plain_columns, safe
+from animekit.containers.records import Names, labels_in, own_labels, refuse_many
+from animekit.containers.schema import (
+    class_names,
+    named,
+    own_values,
+    picture_columns,
+    plain_columns,
+    safe,
+)
 from animekit.data.dataset import Skipped
 from animekit.errors import AnimekitError, DataError, NotFoundError
 from animekit.images.decode import MAX_BYTES, ImageError
 from animekit.labels.sources import Source
+from animekit.text import install_hint
 
 ENDING = ".parquet"
 ROWS = 20_000_000
@@ -46,19 +54,19 @@ def is_installed() -> bool:
 
 
 def arrow() -> ModuleType:
-    """Return pyarrow.parquet; NotFoundError with what to type where it is not installed."""
+    """Return pyarrow.parquet; NotFoundError where it is not installed."""
     try:
         import pyarrow.parquet
     except ImportError:
         raise NotFoundError(
-            "Parquet files need pyarrow", 'pip install "animekit[parquet]"', code="parquet.missing"
+            "Parquet files need pyarrow", install_hint("parquet"), code="parquet.missing"
         ) from None
     parquet: ModuleType = pyarrow.parquet
     return parquet
 
 
 class Chunk(NamedTuple):
-    """A row group: file, number in it, first row of all, rows, bytes of the pictures unpacked."""
+    """A row group: file, number in it, first row of all, rows, unpacked bytes."""
 
     file: int
     group: int
@@ -110,7 +118,7 @@ class _Held:
 
 
 class ParquetFiles:
-    """The rows of Parquet files as files: `names` in their order, `read` gives the bytes.
+    """Rows of Parquet files as files: `names` in order, `read` gives the bytes.
 
     One column holds the pictures, as bytes or as a struct of bytes and path; the others are their
     labels. Raises NotFoundError without pyarrow, and DataError for a file that is none, holds no
@@ -145,7 +153,7 @@ class ParquetFiles:
         self._lock = threading.Lock()
         self._held = _Held()
         self._cursor: _Cursor | None = None
-        self.names = list(unique(self._find_names()))
+        self.names = list(map(Names().fresh, self._find_names()))
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -163,14 +171,16 @@ class ParquetFiles:
 
     def labels(self) -> list[Source]:
         """Return the labels in the other columns, as a source that is read when asked."""
-        classes = class_names(self._schema)
+        classes, own = class_names(self._schema), own_values(self._schema)
         columns: dict[str, list[Any]] = {}
-        for name in plain_columns(self._schema):
+        for name in own or plain_columns(self._schema):
             values: list[Any] = []
             for path, file in zip(self.paths, self._files, strict=True):
                 with _opened(path, file) as opened:
                     values += opened.read(columns=[name]).column(0).to_pylist()
             columns[name] = named(values, classes.get(name))
+        if own:
+            return [own_labels(self.names, columns, own)]
         file = self.paths[0].name if len(self.paths) == 1 else f"{len(self.paths)} parquet files"
         return labels_in(file, self.names, columns)
 
@@ -253,7 +263,7 @@ class ParquetFiles:
 
 
 def holds_pictures(path: Path) -> bool:
-    """Say whether a Parquet file has a column of pictures, and is no table of labels alone."""
+    """Say whether a Parquet file has a column of pictures, not labels alone."""
     try:
         return bool(picture_columns(_metadata(arrow(), path).schema.to_arrow_schema()))
     except DataError:

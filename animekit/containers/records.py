@@ -6,18 +6,20 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from animekit.errors import DataError
-from animekit.labels.asked import of_sheet
+from animekit.labels.asked import of_sheet, of_table
 from animekit.labels.columns import BLANK, TEXT_COLUMNS, is_picture
 from animekit.labels.plan import LabelPlan
 from animekit.labels.rows import MAX_LINE, Sheet
 from animekit.labels.sources import Found, Source
-from animekit.labels.tables import labels_of
+from animekit.labels.tables import AttributeTable, labels_of
 from animekit.labels.values import CLASS_COLUMNS, MAX_VALUES, NO, YES
 from animekit.labels.words import words_of
 
@@ -28,7 +30,7 @@ Column = Sequence[Any]
 
 
 def labels_in(where: str, names: Sequence[str], columns: Mapping[str, Column]) -> list[Source]:
-    """Return the labels of pictures from columns, as a source that is read when asked.
+    """Return labels of pictures from columns, a source that is read when asked.
 
     Columns of words, of yes and no, and of class numbers are labels, one of tags or sentences is
     text; measures, addresses and hashes are left out and named. [] where no column can be either.
@@ -52,6 +54,33 @@ def labels_in(where: str, names: Sequence[str], columns: Mapping[str, Column]) -
         return []
     # the container says which picture each row is of: no id is looked for
     return [Source(where, partial(_read, where, names, cells, left), exactly=True, is_all=True)]
+
+
+def own_labels(
+    names: Sequence[str], columns: Mapping[str, Column], values: Mapping[str, Sequence[str]]
+) -> Source:
+    """Return the labels of a file that animekit wrote, in the same order."""
+
+    def read(plan: LabelPlan | None) -> Found:
+        labels = tuple(label for each in values.values() for label in each)
+        found, known = np.zeros((2, len(names), len(labels)), np.uint8)
+        first = 0
+        for name, each in values.items():
+            part = {label: first + place for place, label in enumerate(each)}
+            for row, cell in enumerate(columns[name]):
+                if cell is None:
+                    continue
+                known[row, first : first + len(each)] = 1
+                said = cell if isinstance(cell, list) else each if cell is True else []
+                found[row, [part[label] for label in said if label in part]] = 1
+            first += len(each)
+        rows = {n: (found[i], known[i]) for i, n in enumerate(names) if known[i].any()}
+        groups = tuple(map(len, values.values()))
+        numbers = {name: number for number, name in enumerate(rows, start=1)}
+        table = AttributeTable(labels, groups, rows, f"{len(labels)} labels", numbers)
+        return table if plan is None else of_table(table, plan)
+
+    return Source("its columns", read, exactly=True, is_all=True)
 
 
 def _read(
@@ -163,20 +192,25 @@ def refuse_many(where: str, count: int, limit: int) -> None:
         )
 
 
-def unique(names: Iterable[str]) -> Iterator[str]:
-    """Yield names of which each is another one: a later "0.png" becomes "0-2.png".
+class Names:
+    """Names of which each is another one: a later "0.png" becomes "0-2.png".
 
-    >>> list(unique(["0.png", "1.png", "0.png"]))
+    >>> names = Names()
+    >>> [names.fresh(each) for each in ("0.png", "1.png", "0.png")]
     ['0.png', '1.png', '0-2.png']
     """
-    seen: set[str] = set()
-    again: Counter[str] = Counter()  # or a million equal names would each be counted from 2
-    for name in names:
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._again = Counter[str]()  # or a million equal names would each be counted from 2
+
+    def fresh(self, name: str) -> str:
+        """Return a name, or one like it where it is taken."""
         stem, dot, ending = name.rpartition(".")
         found = name
-        while found in seen:
-            again[name] += 1
-            number = again[name] + 1
+        while found in self._seen:
+            self._again[name] += 1
+            number = self._again[name] + 1
             found = f"{stem}-{number}{dot}{ending}" if dot and stem else f"{name}-{number}"
-        seen.add(found)
-        yield found
+        self._seen.add(found)
+        return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,7 @@ class PictureColumn:
 
     @property
     def leaf(self) -> str:
+        """The path of the bytes in the file."""
         return f"{self.name}.bytes" if self.is_struct else self.name
 
 
@@ -58,6 +61,42 @@ def plain_columns(schema: Any) -> list[str]:
         return bool(text or number or kinds.is_boolean(kind))
 
     return [each.name for each in schema if "." not in each.name and is_plain(each.type)]
+
+
+def own_metadata(values: Mapping[str, Sequence[str]], picture: str) -> dict[bytes, bytes]:
+    """Return what our own file says of its columns, to us and to the Hub.
+
+    `values` are the labels of each column, in the order of the label vector.
+    """
+
+    def plain(kind: str) -> dict[str, str]:
+        return {"dtype": kind, "_type": "Value"}
+
+    features: dict[str, Any] = {picture: {"_type": "Image"}}
+    for name, each in values.items():
+        words = {"feature": plain("string"), "_type": "Sequence"}
+        features[name] = plain("bool") if len(each) == 1 else words
+    said = {b"animekit": {"attributes": values}, b"huggingface": {"info": {"features": features}}}
+    return {key: json.dumps(each).encode() for key, each in said.items()}
+
+
+def own_values(schema: Any) -> dict[str, list[str]]:
+    """Return the labels of each column of our own file; {} for any other."""
+    try:
+        said = parse_json((schema.metadata or {})[b"animekit"].decode(), "the file's attributes")
+        found = dict(said["attributes"])
+    except (AnimekitError, UnicodeDecodeError, LookupError, TypeError, ValueError):
+        return {}
+    sound = all(
+        name in schema.names and isinstance(each, list) and each and all(map(_is_label, each))
+        for name, each in found.items()
+    )
+    names = [label for each in found.values() for label in each] if sound else []
+    return found if len(set(names)) == len(names) else {}
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:

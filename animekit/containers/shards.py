@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from animekit.containers.records import flat, labels_in, refuse_many
+from animekit.containers.records import Names, flat, labels_in, refuse_many
 from animekit.containers.schema import safe
 from animekit.data.dataset import Skipped
 from animekit.errors import AnimekitError, DataError
@@ -48,7 +48,7 @@ class _Member(NamedTuple):
 
 
 class Shards:
-    """The members of tar files as files: read where they lie, one by one, nothing is unpacked.
+    """Members of tar files as files: read where they lie, nothing is unpacked.
 
     `names` are the pictures in their order, `others` what else there is. Links, devices, names that
     lead elsewhere, files larger than a picture and a second of one name are skipped and said.
@@ -62,8 +62,7 @@ class Shards:
         self.skipped: list[Skipped] = []
         self.notes: list[str] = []
         self._places: dict[str, int] = {}
-        self._keys: set[str] = set()
-        self._again: Counter[str] = Counter()
+        self._keys = Names()
         # numbers in arrays: a million tuples of them would be 100 MB
         self._shard, self._offset, self._size = array("I"), array("Q"), array("Q")
         for number, path in enumerate(self.paths):
@@ -142,16 +141,8 @@ class Shards:
                 yield member._replace(problem="a second member of this name")
             else:
                 seen.add(member.name)
-                names[key] = names.get(key) or self._fresh(key)
+                names[key] = names.get(key) or self._keys.fresh(key)
                 yield member._replace(name=names[key] + member.name[len(key) :])
-
-    def _fresh(self, key: str) -> str:
-        found = key
-        while found in self._keys:
-            self._again[key] += 1
-            found = f"{key}-{self._again[key] + 1}"
-        self._keys.add(found)
-        return found
 
     def _add(self, shard: int, member: _Member) -> None:
         """Put one member among the pictures, the skipped or the others."""
@@ -191,7 +182,7 @@ class Shards:
 
 
 def key_of(name: str) -> str:
-    """Return what the members of a sample share: all before the first dot of the file's name.
+    """Return what members of a sample share: all before the first dot.
 
     >>> key_of("a.b/0.seg.png"), key_of("0.png")
     ('a.b/0', '0')

@@ -112,6 +112,13 @@ class Dataset(Component):
         """Return the size and format of a file; None where it has none or cannot be read."""
         return None
 
+    def file_of(self, index: int) -> bytes | None:
+        """Return the bytes of a picture's file; None where it has none.
+
+        Raises DataError where it cannot be read.
+        """
+        return None
+
     def name_of(self, index: int) -> str:
         """Return the file name relative to the data set, or another name for the item."""
         return str(index)
@@ -192,6 +199,10 @@ class Relabelled(Dataset):
     def header(self, index: int) -> Header | None:
         """Return the size and format of a file; None where it has none or cannot be read."""
         return self.whole.header(index)
+
+    def file_of(self, index: int) -> bytes | None:
+        """Return the bytes of a picture's file; None where it has none."""
+        return self.whole.file_of(index)
 
     def name_of(self, index: int) -> str:
         """Return the name of an item."""

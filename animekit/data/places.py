@@ -109,7 +109,7 @@ def exists(where: str) -> bool:
 
 
 def files_at(where: str) -> list[Path]:
-    """Return the files that a pattern names, in order: "shards/{00..03}.tar", "data/*.parquet".
+    """Return the files that a pattern names: "shards/{00..03}.tar", "a/*.parquet".
 
     Of any other text, and of what exists under its whole name, the one path. Raises NotFoundError
     where files of a {range} are missing, since a part of a set would be taken for all of it.

@@ -48,7 +48,7 @@ class FileSource(Protocol):
         """Return the bytes of a file; raises ImageError."""
 
     def labels(self) -> list[Source]:
-        """Return what the source itself says of its pictures, beside files of labels in it."""
+        """Return what the source says of its pictures beside files of labels."""
 
 
 class _Plain:

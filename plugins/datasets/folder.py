@@ -39,7 +39,7 @@ class Labels:
 
 
 class Folder(Dataset):
-    """A folder, .zip, .parquet or .tar of images, labelled by a file or by class folders.
+    """A folder, .zip, .parquet or .tar of images, with or without labels.
 
     Parquet files are what image sets of the Hugging Face Hub are; their other columns are labels.
     Tar files are WebDataset shards: .json, .cls and .txt beside a picture label it. Several are one
@@ -80,7 +80,7 @@ class Folder(Dataset):
 
     @classmethod
     def matches(cls, where: str) -> bool:
-        """Say whether this is a folder, or files that are called as those that hold pictures."""
+        """Say whether this is a folder, or files called as those that hold pictures."""
         files = files_at(where)
         if files == [Path(where)] and files[0].is_dir():
             return True
@@ -91,7 +91,7 @@ class Folder(Dataset):
 
     @property
     def description(self) -> str:
-        """How many images in how many folders or files, kept of how many, and their labels."""
+        """How many images in how many folders or files, how many kept, their labels."""
         folders = len({PurePosixPath(name).parent for name in self._names})
         place = _count(self._source.files, "file") if self._source.files else ""
         words = f"{_count(len(self), 'image')} in {place or _count(folders, 'folder')}"
@@ -120,6 +120,10 @@ class Folder(Dataset):
             return header(self._source.read(self._names[index]))
         except ImageError:
             return None
+
+    def file_of(self, index: int) -> bytes | None:
+        """Return the bytes of a picture's file, as they are."""
+        return self._source.read(self._names[index])
 
     def name_of(self, index: int) -> str:
         """Return the file name below the folder."""
@@ -262,7 +266,7 @@ class RawFolder(Folder):
 
 
 def source_of(where: str) -> FileSource:
-    """Return where the files of a data set come from: a folder, an archive, or containers.
+    """Return where files come from: a folder, an archive, or containers.
 
     Raises NotFoundError where there is nothing.
     """

@@ -176,4 +176,4 @@ def test_without_pyarrow_the_extra_is_named(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(NotFoundError) as caught:
         Folder(str(path))
-    assert caught.value.hint == 'pip install "animekit[parquet]"'
+    assert str(caught.value.hint).startswith('pip install -e ".[parquet]"')

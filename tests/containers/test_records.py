@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from animekit.containers.records import flat, labels_in, unique
+from animekit.containers.records import Names, flat, labels_in
 from animekit.labels.tables import AttributeTable
 
 
@@ -52,7 +52,7 @@ def test_a_column_of_more_values_than_an_attribute_has_is_left_out() -> None:
 
 
 def test_a_million_equal_names_are_told_apart_in_a_moment() -> None:
-    assert len(set(unique(["0.png"] * 200_000))) == 200_000
+    assert len(set(map(Names().fresh, ["0.png"] * 200_000))) == 200_000
 
 
 def test_rows_of_other_keys_are_columns_with_gaps() -> None:
