@@ -141,9 +141,9 @@ def _packed(how: _How, root: Path, *, verify: bool) -> Pack:
         return _sound(target, how, verify=verify)
     except Exception as error:  # of any kind: numpy, json and csv read what may be anything
         reason = clipped(str(error) or type(error).__name__, 200)
-    pixels = _pixels(target)
+    pixels, damaged = _pixels(target), _folder_id(target)
     try:
-        made = _made(how, target)
+        made = _made(how, target, damaged)
     except AnimekitError as error:
         words = f"packed images in {target} are damaged ({reason}): {error.message}"
         raise type(error)(words, error.hint, code=error.code) from None
@@ -153,13 +153,24 @@ def _packed(how: _How, root: Path, *, verify: bool) -> Pack:
     return replace(made, notes=(word,))
 
 
-def _made(how: _How, target: Path) -> Pack:
-    """Build a store, or wait for the process that builds it already and take what it made."""
+def _folder_id(folder: Path) -> int:
+    """Return what tells a folder from another one of its name; 0 where there is none."""
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return 0
+
+
+def _made(how: _How, target: Path, damaged: int = 0) -> Pack:
+    """Build a store, or wait for the process that builds it already and take what it made.
+
+    `damaged` is the folder that is to be made again, where there is one.
+    """
     prefix = f"{TEMPORARY}{target.name[:8]}-"
     row_bytes = how.size * how.size * 3
     with one_builder(target, prefix, len(how.dataset), row_bytes, how.progress):
-        if target.exists():
-            with suppress(Exception):  # the damaged one that is to be made again
+        if _folder_id(target) != damaged:
+            with suppress(Exception):  # of any kind, as above
                 found = _sound(target, how, verify=False)
                 return replace(found, notes=(f"packed images in {target}: {MEANWHILE}",))
         return _make(how, target, prefix)
