@@ -19,7 +19,7 @@ AGAIN_SECONDS = 0.5
 def one_builder(
     target: Path, temporary: str, total: int, row_bytes: int, progress: Progress | None
 ) -> Iterator[None]:
-    """Hold the lock of a store that is to be built, after waiting for another builder.
+    """Hold the lock of a store that is to be built; wait for another builder.
 
     The lock goes with the process that holds it, however that ends. While another one builds, what
     it has written so far is told as progress: `temporary` is how the names of the folders begin in

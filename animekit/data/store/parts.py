@@ -131,7 +131,7 @@ class PartedImages:
         return found
 
     def places(self, rows: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Yield each part that holds some of the rows, its first row, and where these stand."""
+        """Yield each part that holds some rows, its first row, and their places."""
         owners = np.searchsorted(self._ends, rows, "right")
         for part in np.unique(owners):
             yield int(part), self._start(int(part)), np.flatnonzero(owners == part)
@@ -149,7 +149,7 @@ Pixels = np.ndarray | PartedImages
 
 
 def open_parts(folder: Path, rows: Sequence[int] | None) -> Pixels:
-    """Map the pixels of a store into memory; ValueError where a file is not what it should be.
+    """Map the pixels of a store into memory; ValueError where they do not fit.
 
     `rows` says how many images each file has, None for one file.
     """
@@ -170,7 +170,7 @@ def _opened(path: Path) -> np.ndarray:
 
 
 def plain(images: Pixels) -> Pixels:
-    """Return mapped images as a plain view: indexing a memmap makes memmaps of every result."""
+    """Return mapped images as a view: a memmap makes memmaps of every result."""
     return images if isinstance(images, PartedImages) else np.asarray(images)
 
 
