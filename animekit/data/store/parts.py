@@ -93,7 +93,7 @@ class PartWriter:
 
 
 class PartedImages:
-    """Arrays uint8 [n, S, S, 3] of several files as one: rows are gathered where they lie."""
+    """Arrays uint8 [n, S, S, 3] of several files as one, gathered by rows."""
 
     dtype = np.dtype(np.uint8)
 
