@@ -10,7 +10,7 @@ import numpy as np
 
 from animekit.data.occurring import label_counts
 from animekit.data.pack import Pack
-from animekit.data.places import places_of
+from animekit.data.places import PATTERN, places_of
 from animekit.data.unpaired import both_fingerprints, names_of
 
 
@@ -29,6 +29,8 @@ def data_name(where: str) -> str:
     name, _, rest = where.partition(":")
     path = next((text for text in (where, rest) if text and Path(text).exists()), name)
     path = rest if path == name and rest.isalpha() else path
+    if PATTERN.search(path) and not Path(path).exists():
+        path = str(Path(path).parent)  # of "shards/{00..03}.tar", shards
     return Path(path).resolve().stem or "data"
 
 

@@ -47,7 +47,8 @@ class TrainOptions(Params):
     }
 
     data: Annotated[str, BeforeValidator(_as_text)] = Field(
-        "data/faces", description="folder, zip, synthetic:COUNT; a+b: joined; a,b: a pair"
+        "data/faces",
+        description="folder, .zip, .parquet, .tar, synthetic:COUNT; a+b: joined; a,b: a pair",
     )
     tags: str | None = Field(None, description="tags file of the data")
     labels: str | None = Field(

@@ -25,7 +25,7 @@ LAYERS: dict[str, int] = {
     **dict.fromkeys(GROUND, 0),
     **dict.fromkeys(("labels", "images", "engines"), 1),
     "data": 2,
-    "nn": 3,
+    **dict.fromkeys(("nn", "containers"), 3),
     "models": 4,
     **dict.fromkeys(("runs", "hub"), 5),
     **dict.fromkeys(VERBS, 6),

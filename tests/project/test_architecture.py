@@ -53,6 +53,7 @@ OPTIONAL = {
     "tensorboard",
     "sklearn",
     "onnxruntime",
+    "pyarrow",
     "av",
 }  # found out at run time, inside a function
 FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch.hub")
