@@ -38,7 +38,7 @@ from animekit.text import clipped, did_you_mean
 LIST = Path(__file__).parents[1] / "assets" / "catalog.toml"
 DIGEST = r"^[0-9a-f]{64}$"
 
-Kind = Literal["weights", "dataset"]
+Kind = Literal["weights", "dataset", "runtime"]
 State = Literal["here", "missing", "damaged"]
 
 
@@ -125,8 +125,12 @@ def find(name: str, kind: Kind) -> Entry:
             code=f"{kind}.unknown",
         )
     if known[name].kind != kind:
-        other = "animekit data get" if kind == "weights" else "animekit models pull"
-        raise UsageError(f"{name} is a {known[name].kind}", f"{other} {name}")
+        hints = {
+            "weights": f"animekit models pull {name}",
+            "dataset": f"animekit data get {name}",
+            "runtime": "animekit export MODEL --web DIR gets it",
+        }
+        raise UsageError(f"{name} is a {known[name].kind}", hints[known[name].kind])
     return known[name]
 
 
