@@ -20,7 +20,8 @@ SEEDS = (7, 2**33 + 1)
 def steps_of(model: Generates) -> list[Step] | None:
     """Return the steps that draw a model's z from a seed; None where none do.
 
-    They give each number as the model does. A model says them in `noise_steps`; of one that does not, plain normal and uniform z are tried.
+    They give each number as the model does. A model says them in `noise_steps`; of one that does
+    not, plain normal and uniform z are tried.
     """
     wanted = noise_of_seeds(model, SEEDS)  # [2, ...]
     count, own = wanted[0].size, getattr(model, "noise_steps", None)

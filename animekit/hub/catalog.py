@@ -39,6 +39,8 @@ LIST = Path(__file__).parents[1] / "assets" / "catalog.toml"
 DIGEST = r"^[0-9a-f]{64}$"
 
 Kind = Literal["weights", "dataset", "runtime"]
+OTHER = {"weights": "animekit models pull {}", "dataset": "animekit data get {}"}
+OTHER |= {"runtime": "animekit export MODEL --web DIR gets it"}
 State = Literal["here", "missing", "damaged"]
 
 
@@ -125,12 +127,7 @@ def find(name: str, kind: Kind) -> Entry:
             code=f"{kind}.unknown",
         )
     if known[name].kind != kind:
-        hints = {
-            "weights": f"animekit models pull {name}",
-            "dataset": f"animekit data get {name}",
-            "runtime": "animekit export MODEL --web DIR gets it",
-        }
-        raise UsageError(f"{name} is a {known[name].kind}", hints[known[name].kind])
+        raise UsageError(f"{name} is a {known[name].kind}", OTHER[known[name].kind].format(name))
     return known[name]
 
 
