@@ -253,16 +253,26 @@ def _differences(graph: Graph, run: Run) -> Iterator[float]:
         yield float(np.abs(found - wanted).max()) if found.shape == wanted.shape else float("inf")
 
 
-def _page(plan: ExportPlan, folder: Path, runtime: Path) -> ExportedFile:
-    """Write a page that draws: the network as ONNX, which is tried first, and its runtime."""
+def drawing_page(
+    loaded: Loaded, graph: Graph, runtime: Path
+) -> tuple[dict[str, bytes], float | None]:
+    """Return the files of a page that draws, and how far its network is from the model.
+
+    Raises as `export` does for ONNX; `runtime` is the folder of hub.runtime.
+    """
     with tempfile.TemporaryDirectory(prefix="animekit-") as place:
-        network = _graph(plan.graph, Path(place) / "model.onnx")
-        config = page_config(plan.loaded, "here")
-        files = page_files(config, network=network.path, runtime=runtime)
+        network = _graph(graph, Path(place) / "model.onnx")
+        files = page_files(page_config(loaded, "here"), network=network.path, runtime=runtime)
+    return files, network.difference
+
+
+def _page(plan: ExportPlan, folder: Path, runtime: Path) -> ExportedFile:
+    """Write a page that draws into a folder."""
+    files, difference = drawing_page(plan.loaded, plan.graph, runtime)
     folder.mkdir(parents=True, exist_ok=True)
     for name in reversed(files):  # the first page last: it makes the folder animekit's
         write_atomic(folder / name, files[name])
-    return ExportedFile("web", folder / PAGE, sha256_of(folder / PAGE), network.difference)
+    return ExportedFile("web", folder / PAGE, sha256_of(folder / PAGE), difference)
 
 
 def _weights(loaded: Loaded, path: Path) -> ExportedFile:

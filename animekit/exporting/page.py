@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -105,21 +106,31 @@ def page_files(
         for name, file in RUNTIME.items():
             parts[f"{name}.js"] = _embedded(name, (runtime / file).read_bytes())
         parts["model.js"] = _embedded("model", network.read_bytes())
-    scripts = [*FIRST, "page.js", *parts]
-    files = {name: (ASSETS / name).read_bytes() for name in scripts if (ASSETS / name).is_file()}
+        parts[LICENCE] = (ASSETS / LICENCE).read_bytes()
+    return _rendered("play.html", config, (*FIRST, "page.js"), parts)
+
+
+def translating_page(config: dict[str, Any]) -> dict[str, bytes]:
+    """Return the files of a page on which pictures are translated, by what stands behind it."""
+    return _rendered("translate.html", config, ("words.js", "config.js", "translate.js"), {})
+
+
+def _rendered(
+    template: str, config: dict[str, Any], first: Sequence[str], parts: dict[str, bytes]
+) -> dict[str, bytes]:
+    """Return a page with its scripts, those of the parts at its end."""
     text = json.dumps(config, ensure_ascii=True, separators=(",", ":"))
-    files["config.js"] = f"(globalThis.animekit ??= {{}}).config = {text};\n".encode()
-    if parts:
-        files[LICENCE] = (ASSETS / LICENCE).read_bytes()
+    own = {"config.js": f"(globalThis.animekit ??= {{}}).config = {text};\n".encode()}
+    own |= {name: (ASSETS / name).read_bytes() for name in first if name not in own}
     index = render(
-        "play.html",
+        template,
         title=f"Play with {config['name']}",
         style=(ASSETS / "page.css").read_text(encoding="utf-8"),
         size=config["size"],
         server=config["draws"] == "there",
-        scripts=scripts,
+        scripts=[*first, *(name for name in parts if name != LICENCE)],
     )
-    return {"index.html": index.encode(), **files, **parts}
+    return {"index.html": index.encode(), **own, **parts}
 
 
 def refuse_folder(folder: Path, first: str, *, overwrite: bool) -> None:

@@ -38,7 +38,7 @@ from tests.project.house import ROOT
 
 VERBS = (
     *("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "demo", "doctor"),
-    *("ablate", "explain", "grade", "report", "export"),
+    *("ablate", "explain", "grade", "report", "export", "play"),
 )
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}

@@ -34,6 +34,23 @@
     return new ImageData(found, width, height);
   }
 
+  // What draws behind the page, on the computer that serves it.
+  animekit.there = async function (config) {
+    return async function (z, labels) {
+      const answer = await asked("draw", { method: "POST", body: new Float32Array([...z, ...labels]) });
+      return new ImageData(new Uint8ClampedArray(await answer.arrayBuffer()), config.size, config.size);
+    };
+  };
+
+  async function asked(address, how) {
+    const answer = await fetch(address, how);
+    if (!answer.ok) throw new Error((await answer.text()).trim());
+    return answer;
+  }
+
+  // z of a seed, where the page itself cannot draw it
+  animekit.askedNoise = async (seed) => new Float32Array(await (await asked(`noise?seed=${seed}`)).arrayBuffer());
+
   // What draws in the page: z [D], labels [L] -> ImageData
   animekit.here = async function (config) {
     const network = await session("model");

@@ -18,7 +18,8 @@
     return { z, labels, attrs };
   }
 
-  animekit.draws = async (config, seed) => animekit.noise(config.noise, seed);
+  animekit.draws = async (config, seed) =>
+    config.noise ? animekit.noise(config.noise, seed) : animekit.askedNoise(seed);
 
   // z times the truncation; categorical codes stay as they are
   function truncated(config, z, truncation) {

@@ -78,7 +78,8 @@
     direction: "Direction",
     keep: "As it is",
     before: "Before and after",
-    translate: "Translate",
+    aboutTranslate: "Pictures are translated by animekit on your own computer. Nothing leaves it.",
+    unread: "That is no picture that this browser can read.",
   };
   const ZH = {
     title: "玩玩看 {name}",
@@ -156,7 +157,8 @@
     direction: "方向",
     keep: "維持原樣",
     before: "前後對照",
-    translate: "轉換",
+    aboutTranslate: "圖片由你自己電腦上的 animekit 轉換,什麼都不會傳出去。",
+    unread: "這個瀏覽器讀不了這張圖片。",
   };
   // words of common vocabularies; what is not here is shown as the model has it
   const NAMES = {
