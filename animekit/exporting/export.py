@@ -256,7 +256,7 @@ def _differences(graph: Graph, run: Run) -> Iterator[float]:
 def drawing_page(
     loaded: Loaded, graph: Graph, runtime: Path
 ) -> tuple[dict[str, bytes], float | None]:
-    """Return the files of a page that draws, and how far its network is from the model.
+    """Return the files of a page, and how far its network is from the model.
 
     Raises as `export` does for ONNX; `runtime` is the folder of hub.runtime.
     """

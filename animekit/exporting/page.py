@@ -111,7 +111,7 @@ def page_files(
 
 
 def translating_page(config: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files of a page on which pictures are translated, by what stands behind it."""
+    """Return the files of a page on which pictures are translated."""
     return _rendered("translate.html", config, ("words.js", "config.js", "translate.js"), {})
 
 

@@ -77,11 +77,11 @@ def play(
     device: str = "auto",
     registry: Registry | None = None,
 ) -> int:
-    """Serve a page on which a model draws or translates, until Ctrl-C; return its requests.
+    """Serve a page on which a model draws or translates, until Ctrl-C.
 
-    `draw` says where: "browser" needs the runtime of web pages and the extra `onnx`, "server" draws
-    here; "auto" takes the browser where it can. A model that translates is always here. The page is
-    opened if `open`. `plan_play(...).serve()` is the same without waiting.
+    Returns how many requests there were. `draw` says where: "browser" needs the runtime of web
+    pages and the extra `onnx`, "server" draws here; "auto" takes the browser where it can. What
+    translates does so here. The page is opened if `open`. `plan_play(...).serve()` does not wait.
 
     Raises UnusableError for a model that does neither, and where the port is taken.
     """

@@ -183,6 +183,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "merge": lambda name: animekit.merge("faces", [name]),
     "plan": lambda name: animekit.plan("gan", name),
     "plan_generate": lambda name: animekit.plan_generate(name),
+    "play": lambda name: animekit.play(name, open=False),
+    "plan_play": lambda name: animekit.plan_play(name),
     "read_recipe": lambda name: animekit.read_recipe(name),
     "reconstruct": lambda name: animekit.reconstruct(name),
     "remake": lambda name: animekit.remake(name),

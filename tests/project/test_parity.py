@@ -30,6 +30,7 @@ from animekit.exporting.export import Exported
 from animekit.generation.request import GenerateRequest
 from animekit.generation.result import Generated
 from animekit.grading.result import Grading
+from animekit.playing.play import PlayPlan
 from animekit.reporting.report import Report
 from animekit.setup.doctor import Diagnosis
 from animekit.training.recipe import TrainOptions
@@ -53,6 +54,7 @@ RESULTS = {
     "explain": Explanation,
     "doctor": Diagnosis,
     "export": Exported,
+    "play": PlayPlan,
     "same_noise": NoiseSheet,
     "make_reference": Reference,
 }
