@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
     from animekit.grading.grade import grade
+    from animekit.playing.play import plan_play, play
     from animekit.reporting.report import report
     from animekit.runs.run import Run
     from animekit.setup.doctor import doctor
@@ -64,6 +65,8 @@ _HOMES = {
     "plan_ablate": "animekit.ablation.ablate",
     "plan_export": "animekit.exporting.export",
     "plan_generate": "animekit.generation.generate",
+    "plan_play": "animekit.playing.play",
+    "play": "animekit.playing.play",
     "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
     "remake": "animekit.generation.reproduce",
@@ -96,6 +99,8 @@ __all__ = [
     "plan_ablate",
     "plan_export",
     "plan_generate",
+    "plan_play",
+    "play",
     "plugins",
     "read_recipe",
     "reconstruct",

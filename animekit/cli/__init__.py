@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from animekit.cli import _failures, config, data, demo, doctor, export, models, plugins
+from animekit.cli import _failures, config, data, demo, doctor, export, models, play, plugins
 from animekit.cli._commands import Group
 from animekit.cli._console import Screen
 from animekit.cli._options import Session
@@ -39,6 +39,7 @@ COMMANDS = (
     grade,
     reconstruct,
     transfer,
+    play,
     ablate,
     explain,
     runs,

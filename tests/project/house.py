@@ -31,7 +31,7 @@ LAYERS: dict[str, int] = {
     **dict.fromkeys(VERBS, 6),
     # 7 and 8 are for rooms that stand on several verbs
     **dict.fromkeys(("comparison", "explanation", "exporting", "grading"), 7),
-    **dict.fromkeys(("ablation", "reporting"), 8),
+    **dict.fromkeys(("ablation", "playing", "reporting"), 8),
     # "" is animekit/__init__.py
     **dict.fromkeys(("", "demonstration", "setup", "testing"), 9),
     **dict.fromkeys(("__main__", "cli"), 10),
