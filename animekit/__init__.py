@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
     from animekit.grading.grade import grade
+    from animekit.projection.project import plan_project, project
     from animekit.reporting.report import report
     from animekit.runs.run import Run
     from animekit.setup.doctor import doctor
@@ -64,6 +65,8 @@ _HOMES = {
     "plan_ablate": "animekit.ablation.ablate",
     "plan_export": "animekit.exporting.export",
     "plan_generate": "animekit.generation.generate",
+    "plan_project": "animekit.projection.project",
+    "project": "animekit.projection.project",
     "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
     "remake": "animekit.generation.reproduce",
@@ -96,7 +99,9 @@ __all__ = [
     "plan_ablate",
     "plan_export",
     "plan_generate",
+    "plan_project",
     "plugins",
+    "project",
     "read_recipe",
     "reconstruct",
     "remake",
