@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from animekit.generation.reproduce import remake, reproduce
     from animekit.grading.grade import grade
     from animekit.playing.play import plan_play, play
+    from animekit.projection.project import plan_project, project
     from animekit.reporting.report import report
     from animekit.runs.run import Run
     from animekit.setup.doctor import doctor
@@ -67,6 +68,8 @@ _HOMES = {
     "plan_generate": "animekit.generation.generate",
     "plan_play": "animekit.playing.play",
     "play": "animekit.playing.play",
+    "plan_project": "animekit.projection.project",
+    "project": "animekit.projection.project",
     "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
     "remake": "animekit.generation.reproduce",
@@ -101,7 +104,9 @@ __all__ = [
     "plan_generate",
     "plan_play",
     "play",
+    "plan_project",
     "plugins",
+    "project",
     "read_recipe",
     "reconstruct",
     "remake",

@@ -22,6 +22,7 @@ from animekit.cli.evaluate import command as evaluate
 from animekit.cli.explain import command as explain
 from animekit.cli.generate import command as generate
 from animekit.cli.grade import command as grade
+from animekit.cli.project import command as project
 from animekit.cli.reconstruct import command as reconstruct
 from animekit.cli.report import command as report
 from animekit.cli.runs import command as runs
@@ -40,6 +41,7 @@ COMMANDS = (
     reconstruct,
     transfer,
     play,
+    project,
     ablate,
     explain,
     runs,

@@ -68,9 +68,7 @@ def test_parts_of_a_batch_go_to_any_number_of_processes_without_moving_a_bit(
 
 
 def test_parts_are_the_whole_batch_where_no_norm_ties_its_images_together() -> None:
-    whole, parts = (
-        trained("wgangp", alone(), g_norm="none", accumulate=count) for count in (1, 4)
-    )
+    whole, parts = (trained("wgangp", alone(), g_norm="none", accumulate=count) for count in (1, 4))
     assert largest_gap(whole, parts) < 1e-12
 
 

@@ -42,6 +42,7 @@ OTHER_VERBS = {  # public names that are no file of their own: what they belong 
     "demo": "demonstration.py",
     "export": "exporting/export.py",
     "plan_export": "exporting/export.py",
+    "plan_project": "projection/project.py",
     "doctor": "setup/doctor.py",
     "play": "playing/play.py",
     "plan_play": "playing/play.py",
