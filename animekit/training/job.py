@@ -34,6 +34,7 @@ from animekit.plugins import Registry
 from animekit.seeds import derive_seed
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of
 from animekit.training.judge import Judge, real_images
+from animekit.training.pretrained import Pretrained
 from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
 from animekit.training.request import TrainRequest
 from animekit.training.stepper import Stepper
@@ -54,6 +55,7 @@ class TrainJob:
     description: str
     warnings: list[str] = field(default_factory=list)
     others: Pack | None = None  # the second domain of unpaired data
+    pretrained: Pretrained | None = None  # what it begins with, unless it goes on
 
     @property
     def label(self) -> str:
@@ -108,9 +110,11 @@ class TrainJob:
 
     def stepper(self) -> Stepper:
         """Return the stepper at step 0."""
-        options = self.recipe.options
+        options, model = self.recipe.options, self.build()
+        if self.pretrained is not None:
+            self.pretrained.into(model)
         return Stepper(
-            self.build(),
+            model,
             self.engine,
             self._loader,
             seed=options.seed,
@@ -188,7 +192,15 @@ class TrainJob:
                 labelled=bool(self.spec.labels),
             ),
             "environment": environment(),
+            **({} if self.pretrained is None else {"pretrained": self.pretrained.facts}),
         }
+
+    def begin_with(self, registry: Registry) -> None:
+        """Read the weights that a new run is to begin with, where some are named."""
+        where = self.recipe.options.pretrained
+        if where is not None:
+            self.pretrained = Pretrained.of(where, self.build(), registry)
+            self.warnings += self.pretrained.notes
 
 
 def new_job(request: TrainRequest) -> TrainJob:
@@ -215,6 +227,7 @@ def new_job(request: TrainRequest) -> TrainJob:
     with engine.main_first():
         job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
     engine.compiled = _compile(job.recipe.options, engine)
+    job.begin_with(request.registry)
     if options.threads is None and engine.threads == CROWD.free != cores():
         job.warnings.append(
             f"other programs work beside this, so it takes {engine.threads} of {cores()} cores"

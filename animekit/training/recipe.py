@@ -54,6 +54,9 @@ class TrainOptions(Params):
     labels: str | None = Field(
         None, description='words to learn, as in "hair,eyes,long hair|short hair,smile"'
     )
+    pretrained: str | None = Field(
+        None, description="run, checkpoint or weights to begin with, in place of random weights"
+    )
     min_count: int = Field(0, ge=0, description="images that a label needs to be learned")
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
     batch_size: int = Field(64, ge=1, le=65_536, description="images in a batch")

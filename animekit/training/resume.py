@@ -73,8 +73,26 @@ def resumed_job(run: Run, request: TrainRequest) -> TrainJob:
     with engine.main_first():
         job = with_data(recipe, engine, request.registry, None, labels, verify=True)
     _check_data(run, job, expected)
+    _begin_again(run, job, request)
     job.warnings += _differences(before, job.config()) + _pixels(before, job)
     return job
+
+
+def _begin_again(run: Run, job: TrainJob, request: TrainRequest) -> None:
+    """Read the weights again that a run began with, where it was cut before its first checkpoint.
+
+    Raises UnusableError where they are others now.
+    """
+    if checkpoint.steps_of(run.path):
+        return
+    job.begin_with(request.registry)
+    before = run.config.get("pretrained")
+    if job.pretrained is not None and job.pretrained.facts != before:
+        raise UnusableError(
+            f"{job.recipe.options.pretrained} has other weights than when run {run.id} began",
+            "start a new run",
+            code="pretrained.changed",
+        )
 
 
 def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine, list[str]]:
@@ -207,7 +225,8 @@ def _changes(run: Run, cls: type[Model], values: Mapping[str, Any]) -> dict[str,
         if key not in RESUMABLE and _plain(old[key]) != _plain(value):
             raise ConfigError(
                 f"{key} of run {run.id} is {old[key]} and cannot become {value} on resume",
-                f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run",
+                f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run, with the"
+                f" weights of this one: --pretrained {run.id}",
             )
     changed = {key: value for key, value in values.items() if key in RESUMABLE}
     if changed.get("steps") is not None and changed.get("epochs") is not None:
