@@ -31,10 +31,10 @@ from animekit.labels.plan import LabelPlan
 from animekit.models.base import Model, Need
 from animekit.models.blueprint import refuse_too_large
 from animekit.plugins import Registry
+from animekit.runs.pretrained import Pretrained
 from animekit.seeds import derive_seed
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of
 from animekit.training.judge import Judge, real_images
-from animekit.training.pretrained import Pretrained
 from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
 from animekit.training.request import TrainRequest
 from animekit.training.stepper import Stepper

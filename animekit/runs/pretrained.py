@@ -22,9 +22,9 @@ MOST = 3  # parameters in one message
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Networks of another training: a new one begins with their weights, and nothing else of it.
+    """Networks of another training, with whose weights a new one begins.
 
-    Optimisers, average, past fakes and the order of images begin anew.
+    Nothing else is taken of it: optimisers, average, past fakes and the order of images begin anew.
     """
 
     tensors: Mapping[str, Tensor]
@@ -34,7 +34,7 @@ class Pretrained:
 
     @classmethod
     def of(cls, where: str, model: Model, registry: Registry) -> Pretrained:
-        """Read weights for an untrained model from a run, a checkpoint, a file or a bundled name.
+        """Read weights for an untrained model: of a run, a checkpoint, a file or a name.
 
         Networks go by their names. What is averaged (the generator) must fit; another one that
         does not, begins with random weights. Raises NotFoundError, CheckpointError, and
