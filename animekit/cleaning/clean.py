@@ -30,6 +30,8 @@ from animekit.cleaning.result import Cleaning, Way, next_number, read_gates, wri
 from animekit.cleaning.sheets import Thumbs, group_by_reason, write_sheets
 from animekit.data.manifest import clean_folder, newest_manifest, read_manifest
 from animekit.data.survey import File, Survey, survey
+from animekit.engines import crew
+from animekit.engines.processes import place
 from animekit.errors import UsageError
 from animekit.files import Progress
 
@@ -104,6 +106,25 @@ def merge(path: str | Path, parts: Iterable[str | Path] = (), **options: Any) ->
     is measured now, and a warning says so.
     """
     return clean(path, parts=parts, **options)
+
+
+def take_part(request: CleanRequest, registry: Registry, progress: Progress | None = None) -> None:
+    """Measure this process's part of the pictures; every part is measured when it returns.
+
+    The measures lie where `perform` of the same request finds them.
+    """
+    context = Context(request.path, registry, request.tags)
+    chosen, files = request.choose(context), survey(request.path).files
+    here = place()
+    part = [file for file in files if _number(file.name) % here.world == here.rank]
+    root = clean_folder(request.path) if request.out is None else request.out
+    with MeasureCache(root / "cache", request.caches()) as cache:
+        measure(
+            *(request.path, part, chosen, cache),
+            workers=request.worker_count,
+            progress=progress,
+        )
+    crew.wait()
 
 
 def perform(
@@ -290,5 +311,6 @@ __all__ = [
     "perform",
     "plan",
     "plan_undo",
+    "take_part",
     "undo",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from animekit.engines import crew
 from animekit.errors import DataError, NotFoundError, UnusableError
 from animekit.files import is_file
 from animekit.images.pixels import to_uint8
@@ -70,8 +71,15 @@ def draw(model: object, z: np.ndarray, labels: np.ndarray | None = None) -> np.n
     and with its place among them. Here every batch has `CHUNK` places, and the place of an image
     follows from its own z and labels: nothing that another image could change.
 
-    Raises UnusableError for a model that makes no images from noise, or makes NaN.
+    Several processes draw some each, and have all. Raises UnusableError for a model that makes no
+    images from noise, or makes NaN.
     """
+    mine = crew.own(len(z))
+    own = _drawn(model, z[mine], None if labels is None else labels[mine])
+    return np.stack(crew.everyone(own))
+
+
+def _drawn(model: object, z: np.ndarray, labels: np.ndarray | None) -> list[np.ndarray]:
     generating = as_generating(model)
     device = device_of(model)
     images: list[np.ndarray | None] = [None] * len(z)
@@ -82,7 +90,7 @@ def draw(model: object, z: np.ndarray, labels: np.ndarray | None = None) -> np.n
         for place, row in enumerate(rows):
             if row is not None:
                 images[row] = made[place]
-    return np.stack([image for image in images if image is not None])
+    return [image for image in images if image is not None]
 
 
 def device_of(model: object) -> torch.device:
