@@ -109,7 +109,7 @@ def merge(path: str | Path, parts: Iterable[str | Path] = (), **options: Any) ->
 
 
 def take_part(request: CleanRequest, registry: Registry, progress: Progress | None = None) -> None:
-    """Measure this process's part of the pictures; every part is measured when it returns.
+    """Measure this process's part of the pictures, and wait for the others.
 
     The measures lie where `perform` of the same request finds them.
     """

@@ -19,7 +19,6 @@ from typer.main import get_command
 from animekit.cli import _complete
 from animekit.cli._commands import GENERAL, Command, Renamed
 from animekit.cli._console import Screen, is_terminal
-from animekit.engines import processes
 from animekit.errors import PluginError, UsageError
 
 if TYPE_CHECKING:
@@ -129,10 +128,6 @@ CONSENT = in_panel(
 OPEN = option("open", bool, panel=GENERAL, help="Open the page or picture in the browser.")
 SHARED = {"open", *(parameter.name for parameter in (*CHANCE, *SETTINGS, *CONSENT))}
 Body = Callable[..., Any]
-
-
-TOGETHER = ("clean", "evaluate", "generate", "train", "transfer")
-"""What several processes do together, as torchrun starts them."""
 
 
 @dataclass
@@ -249,8 +244,6 @@ def share(
     @functools.wraps(body)
     def call(context: typer.Context, **values: Any) -> Any:
         session: Session = context.obj
-        if name not in TOGETHER and not processes.place().is_main:
-            return None  # the first process does it alone
         session.command = name
         session.args = {k: value for k, value in values.items() if value not in (None, False, [])}
         session.plugins_dir = values.pop("plugins_dir") or session.plugins_dir

@@ -22,7 +22,7 @@ _engine: LocalEngine = LocalEngine(torch.device("cpu"))
 
 
 def join() -> bool:
-    """Work together with the other processes from now on; say whether this one is the first.
+    """Work with the other processes from now on; say whether this is the first.
 
     Each then sees one GPU of its machine as the only one.
     """
@@ -37,7 +37,7 @@ def join() -> bool:
 
 
 def own(count: int, step: int = 1) -> slice:
-    """Return which of so many rows are for this process: one block, a multiple of `step` long.
+    """Return which of so many rows are for this process, in blocks of `step`.
 
     >>> own(10)
     slice(0, 10, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -29,14 +28,13 @@ from animekit.errors import ConfigError, UnusableError
 from animekit.files import Progress, cores
 from animekit.labels.plan import LabelPlan
 from animekit.models.base import Model, Need
-from animekit.models.blueprint import refuse_too_large
 from animekit.plugins import Registry
 from animekit.runs.pretrained import Pretrained
 from animekit.seeds import derive_seed
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of
 from animekit.training.judge import Judge, real_images
 from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
-from animekit.training.request import TrainRequest
+from animekit.training.request import TrainRequest, check_recipe
 from animekit.training.stepper import Stepper
 from animekit.training.watch import PICTURES, Lookout
 
@@ -214,8 +212,7 @@ def new_job(request: TrainRequest) -> TrainJob:
         origins=request.origins,
     )
     options = recipe.options
-    _check_schedule(recipe)
-    _check_size(recipe)
+    check_recipe(recipe)
     device = choose_device(options.device)  # before the data: a missing device is known at once
     engine = start(
         device,
@@ -243,31 +240,6 @@ def _compile(options: TrainOptions, engine: Engine) -> bool:
     long = (options.total_steps() or 0) >= 2_000 or (options.minutes or 0) >= 10
     auto = options.compile == "auto" and engine.device.type == "cuda" and long
     return not cut and (options.compile == "on" or auto)
-
-
-def _check_schedule(recipe: TrainRecipe) -> None:
-    goal = recipe.options.total_steps() or recipe.options.epochs
-    for key in ("lr_schedule", "instance_noise_decay"):
-        if getattr(recipe.params, key, "none") != "none" and not goal:
-            raise ConfigError(
-                f"{key} needs to know where training ends",
-                "give --steps or --epochs in place of --minutes",
-            )
-
-
-def _check_size(recipe: TrainRecipe) -> None:
-    """Raise what building the model would raise, before minutes go into packing the data."""
-    try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a head for no labels is empty, and torch says so
-            spec = ImageSpec(recipe.options.size)
-            refuse_too_large(recipe.model, recipe.params, spec)
-            recipe.model(recipe.params, spec).validate()
-    except (ArithmeticError, LookupError, RuntimeError, ValueError):
-        # The labels are not read yet. A model that is made for some may find none too few; what
-        # else is wrong with it shows when it is built with them.
-        if recipe.model.needs(recipe.params) is not Need.LABELLED:
-            raise
 
 
 def with_data(

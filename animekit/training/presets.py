@@ -11,8 +11,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from animekit.config import Layer, Params, flat_table, read_file, resolve
-from animekit.errors import ConfigError
-from animekit.text import spelled
+from animekit.errors import ConfigError, NotFoundError
+from animekit.text import did_you_mean, spelled
 
 
 class Suits(Params):
@@ -86,3 +86,13 @@ def presets(folders: Iterable[Path], model: str) -> dict[str, Preset]:
                 )
             found[preset.name] = preset
     return found
+
+
+def no_preset(model: str, name: str, known: Iterable[str]) -> NotFoundError:
+    """Return the error for a preset that a model has not."""
+    known = list(known)
+    return NotFoundError(
+        f'model {model} has no preset "{name}".{did_you_mean(name, known)}',
+        "presets: " + (" ".join(known) or "none"),
+        code="preset.not_found",
+    )

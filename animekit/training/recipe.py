@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,7 @@ from animekit.config import Layer, Params
 from animekit.data.places import joined
 from animekit.errors import AnimekitError, ConfigError, NotFoundError, PluginError
 from animekit.plugins import Registry
-from animekit.text import did_you_mean
-from animekit.training.presets import Preset, presets
+from animekit.training.presets import Preset, no_preset, presets
 from animekit.training.tips import KEY as TIPS_KEY
 from animekit.training.tips import TipChange, with_tips
 
@@ -317,7 +316,7 @@ def preset_layer(cls: type[Model], name: str, registry: Registry) -> Layer:
     if name in found:
         return found[name].layer(cls.name)
     if name not in networks:
-        raise _no_preset(cls, name, {**found, **networks})
+        raise no_preset(cls.name, name, {**found, **networks})
     return networks[name]
 
 
@@ -343,12 +342,3 @@ def networks_of(cls: type[Model], registry: Registry) -> dict[str, Layer]:
             if "architecture" in layer.values:
                 found.setdefault(name, Layer(f"networks of preset {name}", layer.values))
     return {name: layer for name, layer in found.items() if name not in presets_of(cls)}
-
-
-def _no_preset(cls: type[Model], name: str, known: Iterable[str]) -> NotFoundError:
-    known = list(known)
-    return NotFoundError(
-        f'model {cls.name} has no preset "{name}".{did_you_mean(name, known)}',
-        "presets: " + (" ".join(known) or "none"),
-        code="preset.not_found",
-    )

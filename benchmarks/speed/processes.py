@@ -4,7 +4,7 @@
 
 prints a Markdown table: the largest difference of a weight or buffer after so many steps, that of a
 moving average, and whether all processes hold the same bits. Models are tiny, with drawn faces of
-32 px.
+32 px. A model may have parameters behind it, as in `cyclegan:pool_size=0`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ Found = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 def trained(model: str, engine: LocalEngine, steps: int, accumulate: int) -> Found:
     """Return weights with buffers, and their averages, after some steps."""
-    cls = plugins.load().get("model", model)
-    # past fakes see whole batches
-    own: dict[str, Any] = {"pool_size": 0} if accumulate > 1 else {}
+    name, *changes = model.split(":")
+    cls = plugins.load().get("model", name)
+    pairs = (change.split("=") for change in changes)
+    own: dict[str, Any] = {key: int(value) for key, value in pairs}
     stepper = tiny_stepper(cls, engine=engine, batch=BATCH, accumulate=accumulate, **own)
     for _ in range(steps):
         stepper.step()
