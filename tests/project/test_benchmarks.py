@@ -91,7 +91,7 @@ def test_a_row_without_a_peer_is_a_figure_alone() -> None:
 def test_the_store_is_held_against_a_folder_of_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sections, "_share", lambda asked: iter(()))
     monkeypatch.setattr(sections, "WORKERS", (0,))  # workers take seconds to begin
-    [found] = [each for each in sections.loading(Asked(quick=True, rounds=1))]
+    [found] = list(sections.loading(Asked(quick=True, rounds=1)))
     assert isinstance(found, Row)
     assert found.unit == "img/s"
     assert found.ratio and found.ratio > 0.5
