@@ -27,6 +27,7 @@ from benchmarks.speed import clean, metrics, training, transfer
 Found = Iterator[Row | Point | str]
 """Rows, points of the plot, and words about what was left out."""
 BATCH = 64
+AUTOMATIC = "automatic"
 WORKERS = (0, 2)
 COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 
@@ -49,15 +50,30 @@ class ImageFolder(torch.utils.data.Dataset):  # type: ignore[type-arg]
 
 def training_of(model: str, **given: Any) -> Namespace:
     """Return what the benchmark of training asks for one model."""
-    plain = {"set": [], "size": 64, "channels": 64, "batch": BATCH, "gpu": "cpu", "threads": None}
-    plain |= {"only": "", "no_compile": True, "model": model}
+    plain = {
+        "set": [],
+        "size": 64,
+        "channels": 64,
+        "batch": BATCH,
+        "device": "cpu",
+        "threads": None,
+    }
+    plain |= {"gpu": "cpu", "only": "", "no_compile": True, "model": model}
     return Namespace(**(plain | given))
 
 
 def variants() -> tuple[str, str]:
-    """Return the default way to train here and that in float32, by the names of variants."""
+    """Return the automatic way to train here and that in float32, by the names of variants."""
+    names = [variant.name for variant in training.VARIANTS]
+    if AUTOMATIC in names:
+        return AUTOMATIC, f"{AUTOMATIC}, fp32"
     plain = "fp32 channels_last"
     return ("bf16 channels_last" if native_bf16() else plain), plain
+
+
+def words_of(*names: str) -> str:
+    """Return variants as `--only` takes them: a comma is not part of a name there."""
+    return ",".join(dict.fromkeys(name.partition(",")[0] for name in names))
 
 
 def steps(asked: Asked) -> Found:
@@ -65,7 +81,7 @@ def steps(asked: Asked) -> Found:
     fast, plain = variants()
     shape = {"channels": 8, "batch": 8, "size": 32} if asked.quick else {}
     for model, given in (("gan", []), ("wgangp", ["n_critic=1"])):
-        words = training_of(model, only=f"{fast},{plain},plain", set=given, **shape)
+        words = training_of(model, only=words_of(fast, plain, "plain"), set=given, **shape)
         made = training.build(plugins.load(), words)
         peer = next((name for name in made if name.startswith("plain")), None)
         if peer is None:
@@ -113,7 +129,7 @@ def _share(asked: Asked) -> Found:
     """Yield what a batch of growing stores takes, as a share of a step of gan."""
     fast, _ = variants()
     shape = {"channels": 8, "batch": 8, "size": 32} if asked.quick else {}
-    made = training.build(plugins.load(), training_of("gan", only=fast, **shape))
+    made = training.build(plugins.load(), training_of("gan", only=words_of(fast), **shape))
     steps = training.measure({fast: made[fast]}, 2, 2)
     step = median(steps[fast])
     for count in COUNTS[:2] if asked.quick else COUNTS:
@@ -226,9 +242,12 @@ def growth(asked: Asked) -> Found:
     shapes = [("batch", each, 32 if asked.quick else 64) for each in batches]
     shapes += [("size", batches[1], each) for each in sizes]
     for axis, batch, size in shapes:
-        words = training_of("gan", only=f"{fast},plain", batch=batch, size=size, channels=channels)
+        words = training_of(
+            "gan", only=words_of(fast, "plain"), batch=batch, size=size, channels=channels
+        )
         made = training.build(plugins.load(), words)
-        seconds = training.measure(made, 2, 2)
+        wanted = {n: step for n, step in made.items() if n == fast or n.startswith("plain")}
+        seconds = training.measure(wanted, 2, 2)
         for name, each in seconds.items():
             at = batch if axis == "batch" else size
             curve = "plain loop" if name.startswith("plain") else f"animekit, {name}"
