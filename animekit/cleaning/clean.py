@@ -158,6 +158,7 @@ def _look(request: CleanRequest, registry: Registry, progress: Progress | None) 
     if request.parts is not None and table.decoded:
         context.warnings.append(f"{table.decoded:,} pictures were in no part: measured now")
     frame = table.frame()
+    table.columns.clear()  # the frame has them: a million pictures have a gigabyte of numbers
     findings = judge(chosen, frame)
     manifest = make_manifest(chosen, frame, findings)
     summary = {
