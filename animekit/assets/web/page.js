@@ -8,7 +8,7 @@
   const SPEED = 110; // milliseconds of a frame that plays
 
   let state = {
-    seed: "7", draw: "random", noise: null, asked: {}, truncation: config.truncation,
+    seed: "7", chance: null, draw: "random", noise: null, asked: {}, truncation: config.truncation,
     view: "face", grid: 16, to: null, frames: 12, frame: 0, path: "slerp", lang: animekit.preferred(),
   };
   let draw = null; // z, labels -> ImageData, as soon as the network is here
@@ -21,7 +21,8 @@
   const history = [];
 
   const random = () => String(crypto.getRandomValues(new Uint32Array(1))[0] >>> 1);
-  const faceOf = ({ seed, noise, asked }) => ({ seed, noise, asked: { ...asked } });
+  const faceOf = ({ seed, chance, noise, asked }) => ({ seed, chance, noise, asked: { ...asked } });
+  const same = (a, b) => JSON.stringify(faceOf(a)) === JSON.stringify(faceOf(b));
 
   // drawing
 
@@ -54,9 +55,14 @@
       return ["drawn", { ms: Math.round(performance.now() - began) }];
     });
 
+  // Whatever is not fixed is drawn anew: the noise, or the open attributes alone.
+
   function newFace() {
     if (!draw) return;
-    if (state.draw !== "fixed") state.seed = random();
+    const open = config.attributes.some(({ name, kind }) => kind !== "code" && !(name in state.asked));
+    if (state.draw === "random") Object.assign(state, { seed: random(), chance: null });
+    else if (open) state.chance = random();
+    else if (shown && state.view === "face" && same(shown.face, state)) return tell("same");
     state.view = "face";
     drawFace(faceOf(state));
   }
@@ -70,7 +76,8 @@
     wish(async (old, began) => {
       cells = [];
       for (let at = 0; at < count; at++) {
-        const made = await make({ seed: String(first + BigInt(at)), noise: null, asked: { ...state.asked } });
+        const seed = String(first + BigInt(at));
+        const made = await make({ seed, chance: null, noise: null, asked: { ...state.asked } });
         await rest();
         if (old()) return [];
         if (!at) canvasOf(find("picture"), across, Math.ceil(count / across));
@@ -88,7 +95,7 @@
   function drawWalk() {
     if (!draw) return;
     state.view = "walk";
-    state.to ??= { seed: random(), noise: null, asked: { ...state.asked } };
+    state.to ??= { seed: random(), chance: null, noise: null, asked: { ...state.asked } };
     wish(async (old, began) => {
       const [from, to] = [faceOf(state), faceOf(state.to)];
       const ends = await Promise.all([faces.given(config, from), faces.given(config, to)]);
@@ -140,9 +147,7 @@
     paintEnds();
   }
 
-  function caption() {
-    if (!shown) return;
-    const { face, made } = shown;
+  function describe({ face, made, truncation }) {
     const words = [face.noise ? say("fileCaption") : say("seedCaption", { seed: face.seed })];
     for (const { name, kind, values, titles } of config.attributes) {
       if (!(name in made.attrs) || made.attrs[name] === false) continue;
@@ -151,9 +156,14 @@
         words.push(animekit.title(name, kind === "yesno" ? "" : value, title));
       }
     }
-    if (shown.truncation !== 1) words.push(`${say("truncation")} ${shown.truncation}`);
-    find("caption").textContent = words.join(" · ");
-    find("picture").setAttribute("aria-label", words.join(", "));
+    if (truncation !== 1) words.push(`${say("truncation")} ${truncation}`);
+    return words.join(" · ");
+  }
+
+  function caption() {
+    if (!shown) return;
+    find("caption").textContent = describe(shown);
+    find("picture").setAttribute("aria-label", describe(shown));
   }
 
   function tell(key, values = {}, bad = false) {
@@ -165,12 +175,12 @@
   }
 
   // Thumbnails, each a button.
-  function fill(box, images, choose) {
+  function fill(box, images, choose, title = (at) => `${at + 1}`) {
     box.replaceChildren(
       ...images.map((image, at) => {
         const button = document.createElement("button"), canvas = canvasOf(document.createElement("canvas"));
         button.type = "button";
-        button.setAttribute("aria-label", `${at + 1}`);
+        button.title = title(at);
         place(canvas, image);
         button.append(canvas);
         button.onclick = () => choose(at);
@@ -182,6 +192,8 @@
   const press = (box, at) => [...box.children].forEach((each, place) => each.setAttribute("aria-pressed", place === at));
 
   function remember(made) {
+    const known = history.findIndex((each) => same(each.face, made.face) && each.truncation === made.truncation);
+    if (known >= 0) history.splice(known, 1);
     history.unshift(made);
     history.length = Math.min(history.length, MANY);
     chosen = 0;
@@ -191,7 +203,7 @@
   function list() {
     find("none").hidden = history.length > 0;
     find("chosen").hidden = chosen < 0;
-    fill(find("history"), history.map((each) => each.image), choose);
+    fill(find("history"), history.map((each) => each.image), choose, (at) => describe(history[at]));
     press(find("history"), chosen);
   }
 
@@ -381,7 +393,7 @@
     controls();
     if (!draw) return;
     const seed = new URLSearchParams(location.hash.slice(1)).has("seed");
-    if (!seed && state.draw === "random") state.seed = random();
+    if (!seed && state.draw === "random") Object.assign(state, { seed: random(), chance: null });
     redraw();
     controls();
   }
@@ -438,13 +450,13 @@
     on("play", "click", play);
     on("grid", "change", ({ target }) => (state.grid = Number(target.value)));
     on("many", "click", () => {
-      if (state.draw === "random") state.seed = random();
+      if (state.draw === "random") Object.assign(state, { seed: random(), chance: null });
       drawGrid();
       controls();
     });
     on("seed", "change", ({ target }) => {
       const seed = faces.seedOf(target.value.trim());
-      if (seed !== null) Object.assign(state, { seed, draw: "fixed", noise: null });
+      if (seed !== null) Object.assign(state, { seed, chance: null, draw: "fixed", noise: null });
       controls();
       if (seed !== null) redraw();
     });
