@@ -259,8 +259,8 @@ def test_a_png_of_the_page_is_read_by_animekit(tmp_path: Path, loaded: Loaded) -
 
 
 STATE = """
-const start = { seed: "7", chance: null, draw: "random", noise: null, asked: {}, truncation: 1, view: "face",
-  grid: 16, to: null, frames: 12, frame: 0, path: "slerp", lang: "en" };
+const start = { seed: "7", chance: null, draw: "random", noise: null, asked: {}, truncation: 1,
+  view: "face", grid: 16, to: null, frames: 12, frame: 0, path: "slerp", lang: "en" };
 const { read, write } = animekit.faces;
 """
 

@@ -41,8 +41,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     folder = tmp_path_factory.mktemp("browser")
     (folder / "saved").mkdir()
     with chromium(folder) as tab:
-        tab.saved = folder / "saved"
-        tab.save_to(tab.saved)
+        tab.save_to(folder / "saved")
         yield tab
 
 
@@ -82,9 +81,9 @@ def click(tab: Tab, name: str) -> None:
 
 def saved(tab: Tab, name: str) -> Path:
     """Return a file that the page has saved, once it is whole."""
-    path, ends = tab.saved / name, time.monotonic() + 20
+    path, ends = tab.folder / "saved" / name, time.monotonic() + 20
     while not path.is_file():
-        assert time.monotonic() < ends, sorted(each.name for each in tab.saved.iterdir())
+        assert time.monotonic() < ends, sorted(each.name for each in path.parent.iterdir())
         time.sleep(0.05)
     return path
 

@@ -126,6 +126,18 @@
     return canvas;
   }
 
+  // The cell of the grid that is looked at, framed.
+  function mark(at) {
+    const { width, height } = find("picture"), across = width / config.size, down = height / config.size;
+    find("mark").hidden = at < 0;
+    Object.assign(find("mark").style, {
+      left: `${(100 * (at % across)) / across}%`,
+      top: `${(100 * Math.floor(at / across)) / down}%`,
+      width: `${100 / across}%`,
+      height: `${100 / down}%`,
+    });
+  }
+
   function place(canvas, image, x = 0, y = 0) {
     canvas.getContext("2d").putImageData(image, x * config.size, y * config.size);
   }
@@ -133,6 +145,7 @@
   function paint(image) {
     place(canvasOf(find("picture")), image);
     find("picture").classList.remove("pick");
+    mark(-1);
   }
 
   function show(made, alone = true) {
@@ -141,7 +154,7 @@
       cells = [];
       find("strip").hidden = true;
       paint(made.image);
-    }
+    } else mark(cells.indexOf(made));
     caption();
     for (const id of ["save", "noise-picture", "noise-npy"]) find(id).disabled = false;
     paintEnds();
