@@ -88,7 +88,7 @@
       find("strip").hidden = true;
       show(cells[pick], false);
       const rate = (1000 * count) / (performance.now() - began);
-      return ["many", { count, rate: rate.toPrecision(2) }];
+      return ["many", { count, rate: Number(rate.toPrecision(2)) }];
     });
   }
 
@@ -115,7 +115,7 @@
       frame(Math.min(state.frame, frames.length - 1));
       paintEnds();
       const rate = (1000 * frames.length) / (performance.now() - began);
-      return ["many", { count: frames.length, rate: rate.toPrecision(2) }];
+      return ["many", { count: frames.length, rate: Number(rate.toPrecision(2)) }];
     });
   }
 
