@@ -138,8 +138,12 @@ def test_noise_out_and_in_as_a_picture_and_as_npy_gives_the_same_face(
     assert close(before, made.images[0])
     click(tab, "save")
     picture = saved(tab, "cfaces64-from-noise.png")
-    again = animekit.reproduce(picture, noise=paths[1], registry=registry)
+    again = animekit.reproduce(picture, registry=registry)  # it holds the noise itself
     assert close(before, again.images[0]) and not again.warnings
+    made = animekit.generate(
+        "cfaces64", noise=paths[0], prompts="blue hair red eyes", registry=registry
+    )
+    assert close(before, made.images[0])
     tab.choose("#noise-open", saved(tab, "cfaces64-from-noise.png"))
     tab.wait(f"{DRAWN}.includes('picture is no noise')")
     paths[1].write_bytes(b"no noise")

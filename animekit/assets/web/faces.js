@@ -73,10 +73,12 @@
     };
   }
 
-  function ofFile(config, made, truncation, file) {
-    const z = truncated(config, made.z, truncation);
-    const { seeds, ...rest } = recipe(config, [], [made], { mode: "noise", truncation: 1 });
-    return { ...rest, noise: { file, sha256: animekit.files.sha256(animekit.files.little(z)) } };
+  // The same of noise from files, which the recipe holds itself.
+  function ofFiles(config, made, values) {
+    const { seeds, ...rest } = recipe(config, [], made, { mode: "noise", ...values });
+    const numbers = Float32Array.from(made.flatMap((each) => [...each.z])), { little, sha256 } = animekit.files;
+    const noise = { sha256: sha256(little(numbers)), values: btoa(String.fromCharCode(...little(numbers))) };
+    return { ...rest, noise: { ...noise, shape: [made.length, ...config.shape] } };
   }
 
   // The state of the page as the end of its address, and back; what is not sound is left out.
@@ -140,5 +142,5 @@
     return found;
   }
 
-  animekit.faces = { given, truncated, slerp, lerp, path, recipe, ofFile, write, read, seedOf };
+  animekit.faces = { given, truncated, slerp, lerp, path, recipe, ofFiles, write, read, seedOf };
 })((globalThis.animekit ??= {}));

@@ -274,8 +274,7 @@
       return write(`${config.name}-${cells[0].face.seed}-grid`, picture(), faces.recipe(config, seeds(cells), cells.map((each) => each.made), said));
     }
     if (state.view === "walk" && !find("strip").hidden) return saveWalk();
-    const noise = `${config.name}-noise.npy`;
-    const recipe = face.noise ? faces.ofFile(config, made, truncation, noise) : faces.recipe(config, [face], [made], { truncation });
+    const recipe = recipeOf([face], [made], { truncation });
     return write(`${config.name}-${face.noise ? "from-noise" : face.seed}`, shown.image, recipe);
   }
 
@@ -284,12 +283,11 @@
     frames.forEach((image, at) => place(canvas, image, at));
     const layout = { style: "plain", columns: frames.length };
     const said = { mode: ends.path, truncation: ends.truncation, frames: frames.length, loop: false, layout };
-    const apart = ends.faces.some((face) => face.noise);
-    if (apart) tell("noRecipe");
-    const recipe = apart ? null : faces.recipe(config, ends.faces, ends.made, said);
-    return write(`${config.name}-${ends.faces.map((face) => face.seed).join("-")}`, picture(canvas), recipe);
+    return write(`${config.name}-${ends.faces.map((face) => face.seed).join("-")}`, picture(canvas), recipeOf(ends.faces, ends.made, said));
   }
 
+  const recipeOf = (all, made, said) =>
+    all.some((face) => face.noise) ? faces.ofFiles(config, made, said) : faces.recipe(config, all, made, said);
   const picture = (canvas = find("picture")) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const write = async (name, image, recipe) => files.save(`${name}.png`, await files.png(image, recipe));
   const network = () => faces.truncated(config, shown.made.z, shown.truncation); // as CLI and .npy have it
