@@ -36,11 +36,11 @@ def is_drawn(source: object) -> bool:
 
 
 def latents_of(source: Source, model: Generates) -> Latents:
-    """Return the noise in files of numbers, pictures of it or of `animekit`, or an array.
+    """Return the noise in files of numbers, pictures of animekit, or an array.
 
-    Of a picture it is that of its images, as the network saw it, with the attributes they were
-    given. Raises NotFoundError, DataError as `sampling.noise_of_file`, and UnusableError for a
-    picture that does not hold its noise.
+    A picture is noise itself, as pages save it, or what was drawn: then it is the noise of its
+    images, as the network saw it, with the attributes they were given. Raises NotFoundError,
+    DataError as `sampling.noise_of_file`, and UnusableError for a picture that does not hold it.
     """
     if isinstance(source, (str, Path, np.ndarray)):
         source = [source]  # type: ignore[list-item]

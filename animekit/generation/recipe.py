@@ -294,7 +294,7 @@ MOVING = {".gif": save_gif, ".mp4": save_film}
 
 
 def save_noise(path: Path, z: np.ndarray, *, overwrite: bool) -> Path:
-    """Write noise as .npy, or that of one image as .png; other noise needs `overwrite`."""
+    """Write noise as .npy, of one image as .png; other noise needs `overwrite`."""
     if path.suffix.lower() == ".png":
         return _save_noise_picture(path, z, overwrite=overwrite)
     buffer = io.BytesIO()

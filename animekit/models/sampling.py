@@ -35,7 +35,7 @@ def noise_of_seeds(model: Generates, seeds: Sequence[int]) -> np.ndarray:
 
 
 def noise_of_file(source: Path | str | np.ndarray, model: Generates) -> np.ndarray:
-    """Read z [N, ...] for a model from a .npy file, a picture or an array, as float32.
+    """Read z [N, ...] of a model, float32, from .npy, a picture or an array.
 
     A picture (PNG) is noise as pages of animekit save it, of one image. Any float type is taken,
     and axes of length 1 may be added behind ([25, 100, 1, 1]). Nothing is unpickled. Raises
