@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import io
 import json
 import tempfile
@@ -18,6 +19,7 @@ from animekit.errors import AnimekitError, NotFoundError, UnusableError, UsageEr
 from animekit.files import is_file, write_atomic
 from animekit.foreign import parse_json
 from animekit.generation.interpolation import MAX_FRAMES, MODES
+from animekit.images import noise_picture
 from animekit.images.decode import MAX_PIXELS
 from animekit.images.film import Film, need
 from animekit.images.write import (
@@ -292,11 +294,28 @@ MOVING = {".gif": save_gif, ".mp4": save_film}
 
 
 def save_noise(path: Path, z: np.ndarray, *, overwrite: bool) -> Path:
-    """Write noise as .npy; a file with other noise needs `overwrite`."""
+    """Write noise as .npy, of one image as .png; other noise needs `overwrite`."""
+    if path.suffix.lower() == ".png":
+        return _save_noise_picture(path, z, overwrite=overwrite)
     buffer = io.BytesIO()
     np.save(buffer, z, allow_pickle=False)
     same = path.is_file() and path.read_bytes() == buffer.getvalue()
     may_replace(path, ".npy", overwrite=overwrite or same)
     with write_errors(path):
         write_atomic(path, buffer.getvalue())
+    return path
+
+
+def _save_noise_picture(path: Path, z: np.ndarray, *, overwrite: bool) -> Path:
+    """Write the noise of one image as a picture, which pages open too."""
+    if len(z) != 1:
+        raise UsageError(
+            f"{path} is one picture for the noise of {len(z)} images", "name a .npy file"
+        )
+    row = np.asarray(z[0], np.float32).ravel()
+    with contextlib.suppress(AnimekitError):
+        overwrite = overwrite or bool((noise_picture.read_noise(path, len(row)) == row).all())
+    may_replace(path, ".png", overwrite=overwrite)
+    with write_errors(path):
+        noise_picture.write_noise(path, row)
     return path

@@ -101,7 +101,7 @@ OUTPUT = [
         help='Name of each file: "sample_{id}_{k}.jpg"; also {seed}, {prompt}, {index}.',
     ),
     option("quality", int, metavar="1-100", help="Quality of JPEG files.", default=95),
-    option("save_noise", Path, metavar="NPY", help="Write the noise too."),
+    option("save_noise", Path, metavar="NPY|PNG", help="Write the noise too; of one image as PNG."),
     option("preview", bool, help="Show the images in the terminal too."),
 ]
 
