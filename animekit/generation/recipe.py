@@ -38,11 +38,13 @@ from animekit.seeds import MAX_IMAGES, parse_seeds
 from animekit.text import clipped
 
 DEFAULT_FPS = 20.0
-ROWS = ("prompts", "attrs", "candidates", "scores")  # one entry an image, or a point of a path
+ROWS = ("prompts", "attrs", "candidates", "scores", "strengths")
+"""What has one entry an image, or a point of a path."""
 
 MAX_MOVING_PIXELS = 100_000_000  # of all frames of a GIF
 MAX_CANDIDATES = 1000  # of one image
 MAX_TRUNCATION = 100.0  # what z is multiplied by
+MAX_PATHS = 400  # faces of a film
 MAX_VALUES = 1_000_000  # letters of the noise in a picture
 
 Title = Annotated[str, Field(max_length=200)]
@@ -96,6 +98,14 @@ class NoiseFile(_Part):
         return self
 
 
+class Shift(_Part):
+    """A direction in which noise is moved: its words, who read it, and its numbers."""
+
+    words: list[Title]
+    reader: Title | None = None
+    noise: NoiseFile
+
+
 class Layout(_Part):
     """How images become one picture.
 
@@ -118,7 +128,8 @@ class Recipe(_Part):
     `prompts` and `attrs` are those of each image, or of each point of an interpolation: what was
     asked for, and all that the model was given. With `best_of` each image is the one of its
     `candidates` (seeds) that had the best of `scores`; `seeds` are the chosen ones. `matrix` and
-    `vary` name the attributes that the rows and columns of a table show.
+    `vary` name the attributes that the rows and columns of a table show. Noise is moved along
+    `shift` by each of `strengths`. A film of several faces has so many `paths` beside each other.
     """
 
     version: str
@@ -138,15 +149,23 @@ class Recipe(_Part):
     best_of: int | None = Field(default=None, ge=2, le=MAX_CANDIDATES)
     candidates: list[str] | None = None
     scores: list[float] | None = None
+    shift: Shift | None = None
+    strengths: list[float] | None = None
+    paths: int | None = Field(default=None, ge=1, le=MAX_PATHS)
     layout: Layout | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Recipe:
         if self.mode == "noise" and self.noise is None:
             raise ValueError("noise is missing")
-        points = 0 if self.mode == "noise" else self.points
-        if self.mode in MODES and (self.loop is None or not 2 <= points <= (self.frames or 0)):
-            raise ValueError(f"{self.frames} frames do not join {points} seeds")
+        points, paths = 0 if self.mode == "noise" else self.points, self.paths or 1
+        each = points // paths
+        if self.mode in MODES and (self.loop is None or not 2 <= each <= (self.frames or 0)):
+            raise ValueError(f"{self.frames} frames do not join {each} seeds")
+        if points % paths or (paths > 1 and self.mode not in MODES):
+            raise ValueError(f"{points} points are not {paths} paths")
+        if (self.shift is None) != (self.strengths is None):
+            raise ValueError("a direction has no strengths, or strengths have no direction")
         for name in ROWS:
             rows = getattr(self, name)
             if self.mode != "noise" and rows is not None and len(rows) != points:
