@@ -6,11 +6,13 @@ import contextlib
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from animekit.device import Arithmetic, autocast
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -63,16 +65,17 @@ class LocalEngine:
         self,
         device: torch.device,
         *,
-        precision: Literal["fp32", "bf16"] = "fp32",
+        precision: Arithmetic = "fp32",
         channels_last: bool = True,
         compiled: bool = False,
+        graphs: bool = False,
         threads: int | None = None,
     ) -> None:
         self.device = device
         self.threads = threads
         self.precision = precision
         self.channels_last = channels_last
-        self.compiled = compiled
+        self.compiled, self.graphs = compiled, graphs and device.type == "cuda"
 
     def setup(self, module: M, optimizer: Optimizer | None = None) -> M:
         """Bring a module to the device, in channels-last order where that was asked for."""
@@ -94,10 +97,8 @@ class LocalEngine:
         return contextlib.nullcontext()
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Run the block in bfloat16 where that was asked for."""
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
-        )
+        """Run the block in half precision where that was asked for."""
+        return autocast(self.device, self.precision)
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a compiled form with the eager random numbers, or the function itself."""
@@ -110,6 +111,8 @@ class LocalEngine:
         if "isolate_recompiles" in inspect.signature(torch.compile).parameters:
             # else all models of a process share one limit on the number of programs
             options["isolate_recompiles"] = True
+        if self.graphs:
+            options["mode"] = "reduce-overhead"  # CUDA graphs
         return torch.compile(function, **options)
 
     def all_reduce_mean(self, value: Tensor) -> Tensor:

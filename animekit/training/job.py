@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from animekit.data.dataset import Dataset
 from animekit.data.joined import Joined, open_dataset
-from animekit.data.occurring import chosen, common, named, occurring, refuse_absent
+from animekit.data.occurring import chosen
 from animekit.data.pack import Pack, pack
 from animekit.data.places import refuse_pair
 from animekit.data.sampler import Loader, WeightedSampler
@@ -26,23 +24,31 @@ from animekit.device import (
     choose_device,
     choose_precision,
     environment,
+    fitting_batch,
+    memory,
+    peak_memory,
     thread_count,
+    threads,
 )
 from animekit.errors import ConfigError, UnusableError
 from animekit.files import Progress, cores
-from animekit.labels.plan import LabelPlan
 from animekit.models.base import Model, Need
-from animekit.models.blueprint import refuse_too_large
 from animekit.plugins import Registry
 from animekit.seeds import derive_seed
-from animekit.training.data_facts import data_facts, data_name, fingerprint_of
+from animekit.text import size
+from animekit.training.data_facts import data_facts, data_name, fingerprint_of, learned
 from animekit.training.engine import LocalEngine
 from animekit.training.judge import Judge, real_images
-from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
-from animekit.training.request import TrainRequest
+from animekit.training.recipe import AUTO, TrainOptions, TrainRecipe, make_recipe
+from animekit.training.request import TrainRequest, refuse_unfit
 from animekit.training.stepper import Stepper
 from animekit.training.watch import PICTURES, Lookout
 
+TRIED = (2, 4)
+"""Images of the two steps that are measured for batch_size=auto."""
+MOST = {"cpu": 64}
+"""Images beyond which a larger batch only makes a step longer; 256 on a GPU."""
+RARE = 720_720  # a step that every interval up to 16 divides: all that is rare is due in it
 FEWEST = 64
 """Real images below which nothing is said of collapse."""
 
@@ -209,8 +215,7 @@ def new_job(request: TrainRequest) -> TrainJob:
         origins=request.origins,
     )
     options = recipe.options
-    _check_schedule(recipe)
-    _check_size(recipe)
+    refuse_unfit(recipe)
     device = choose_device(options.device)  # before the data: a missing device is known at once
     engine = LocalEngine(
         device,
@@ -219,7 +224,9 @@ def new_job(request: TrainRequest) -> TrainJob:
         threads=thread_count(options.threads),
     )
     job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
+    job = job if options.batch_size != AUTO else measured(job, recipe)
     engine.compiled = _compile(job.recipe.options, device.type)
+    engine.graphs = options.compile == "graphs" and device.type == "cuda"
     if options.threads is None and engine.threads == CROWD.free != cores():
         job.warnings.append(
             f"other programs work beside this, so it takes {engine.threads} of {cores()} cores"
@@ -228,34 +235,41 @@ def new_job(request: TrainRequest) -> TrainJob:
     return job
 
 
+def measured(job: TrainJob, recipe: TrainRecipe) -> TrainJob:
+    """Return the job with the largest batch whose steps fit into the free memory.
+
+    It is a power of two, at most 64 on a CPU and 256 on a GPU, and at most the images of the data.
+    Steps of two small batches are measured. Where the system does not say what is free it is 64.
+    """
+
+    def of(batch: int, origin: str = "") -> TrainJob:
+        options = recipe.options.model_copy(update={"batch_size": batch})
+        origins = recipe.origins | {"batch_size": origin}
+        return replace(job, recipe=replace(recipe, options=options, origins=origins))
+
+    def steps(batch: int) -> None:
+        stepper = of(batch).stepper()
+        for _ in range(2):  # the first one makes the optimisers' moments
+            stepper.done = RARE - 1
+            stepper.step()
+
+    device, most = job.engine.device, min(MOST.get(job.engine.device.type, 256), job.images)
+    room = memory(device)
+    if room is None:
+        return of(64, "auto: free memory is not known here")
+    with torch.random.fork_rng(devices=[]), threads(job.engine.threads):
+        took = {batch: peak_memory(partial(steps, batch), device) for batch in TRIED}
+    batch, bytes_of_step = fitting_batch(took, room[0], most)
+    words = f"a step takes about {size(bytes_of_step)} of the {size(room[0])} that are free"
+    made = of(batch, f"auto: {words}")
+    made.warnings.append(f"batch {batch}: {words}")
+    return made
+
+
 def _compile(options: TrainOptions, device: str) -> bool:
     long = (options.total_steps() or 0) >= 2_000 or (options.minutes or 0) >= 10
-    return options.compile == "on" or (options.compile == "auto" and device == "cuda" and long)
-
-
-def _check_schedule(recipe: TrainRecipe) -> None:
-    goal = recipe.options.total_steps() or recipe.options.epochs
-    for key in ("lr_schedule", "instance_noise_decay"):
-        if getattr(recipe.params, key, "none") != "none" and not goal:
-            raise ConfigError(
-                f"{key} needs to know where training ends",
-                "give --steps or --epochs in place of --minutes",
-            )
-
-
-def _check_size(recipe: TrainRecipe) -> None:
-    """Raise what building the model would raise, before minutes go into packing the data."""
-    try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a head for no labels is empty, and torch says so
-            spec = ImageSpec(recipe.options.size)
-            refuse_too_large(recipe.model, recipe.params, spec)
-            recipe.model(recipe.params, spec).validate()
-    except (ArithmeticError, LookupError, RuntimeError, ValueError):
-        # The labels are not read yet. A model that is made for some may find none too few; what
-        # else is wrong with it shows when it is built with them.
-        if recipe.model.needs(recipe.params) is not Need.LABELLED:
-            raise
+    auto = options.compile == "auto" and device == "cuda" and long
+    return auto or options.compile in ("on", "graphs")
 
 
 def with_data(
@@ -301,7 +315,7 @@ def with_data(
         if labels is not None:
             packed = chosen(packed, labels)
         else:
-            packed, notes = _learned(recipe, packed, dataset)
+            packed, notes = learned(recipe, packed, dataset)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
         notes += [
             f"rows of {use.file} that name no picture here {use.unmatched}"
@@ -311,23 +325,6 @@ def with_data(
         notes += dataset.unlabelled() if isinstance(dataset, Joined) else []
     notes = [*packed.notes, *notes]
     return TrainJob(recipe, packed, spec, engine, dataset.description, notes)
-
-
-def _learned(recipe: TrainRecipe, packed: Pack, dataset: Dataset) -> tuple[Pack, list[str]]:
-    """Return a pack with the labels that a model is to learn, and what is to know of others."""
-    options, notes = recipe.options, []
-    if options.labels is not None:
-        refuse_absent(packed, LabelPlan.parse(options.labels), dataset.said)
-    notes += [
-        f"{count:,} rows say several of {words}: there it counts as unknown"
-        for words, count in dataset.clashes.items()
-    ]
-    packed = named(packed, getattr(recipe.params, "attributes", ""))
-    packed, rare = common(packed, options.min_count)
-    if recipe.model.keeps_all_labels:
-        return packed, notes + rare
-    packed, absent = occurring(packed)
-    return packed, [*notes, *rare, *absent]
 
 
 def _with_two_domains(

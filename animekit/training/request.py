@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from animekit import plugins
 from animekit.data.places import Data, joined
+from animekit.data.spec import ImageSpec
+from animekit.errors import ConfigError
 from animekit.files import Progress
+from animekit.models.base import Need
+from animekit.models.blueprint import refuse_too_large
 from animekit.plugins import Registry
 from animekit.runs.names import RUNS
+from animekit.training.recipe import TrainRecipe
 from animekit.training.tips import KEY
 
 
@@ -68,3 +76,34 @@ class TrainRequest:
             origins=origins or {},
             verify=verify,
         )
+
+
+def refuse_unfit(recipe: TrainRecipe) -> None:
+    """Raise ConfigError for values that do not fit, before the data are packed."""
+    _check_schedule(recipe)
+    _check_size(recipe)
+
+
+def _check_schedule(recipe: TrainRecipe) -> None:
+    goal = recipe.options.total_steps() or recipe.options.epochs
+    for key in ("lr_schedule", "instance_noise_decay"):
+        if getattr(recipe.params, key, "none") != "none" and not goal:
+            raise ConfigError(
+                f"{key} needs to know where training ends",
+                "give --steps or --epochs in place of --minutes",
+            )
+
+
+def _check_size(recipe: TrainRecipe) -> None:
+    """Raise what building the model would raise, before minutes go into packing the data."""
+    try:
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a head for no labels is empty, and torch says so
+            spec = ImageSpec(recipe.options.size)
+            refuse_too_large(recipe.model, recipe.params, spec)
+            recipe.model(recipe.params, spec).validate()
+    except (ArithmeticError, LookupError, RuntimeError, ValueError):
+        # The labels are not read yet. A model that is made for some may find none too few; what
+        # else is wrong with it shows when it is built with them.
+        if recipe.model.needs(recipe.params) is not Need.LABELLED:
+            raise

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from animekit.config import Layer, Params, current, resolve, unknown_key
-from animekit.device import choose_device, thread_count
+from animekit.device import HALVES, choose_device, thread_count
 from animekit.errors import CheckpointError, ConfigError, UnusableError
 from animekit.files import cores
 from animekit.models import weights
@@ -63,13 +63,14 @@ def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine
     """Return the recipe, engine and labels of a run; errors of many kinds for odd values."""
     recipe = _recipe(run, request.registry.get("model", request.model), request.values)
     resolved, labels = run.config["resolved"], run.config["spec"]["labels"]
-    if resolved["precision"] not in ("fp32", "bf16") or type(resolved["compile"]) is not bool:
+    if resolved["precision"] not in ("fp32", *HALVES) or type(resolved["compile"]) is not bool:
         raise ValueError("its precision is none")
     engine = LocalEngine(
         choose_device(recipe.options.device),
         precision=resolved["precision"],
         channels_last=recipe.options.channels_last,
         compiled=resolved["compile"],
+        graphs=recipe.options.compile == "graphs",
         threads=_threads(recipe.options.threads, resolved.get("threads")),
     )
     return recipe, engine, [str(name) for name in labels]

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from animekit.data.batch import Batch
 from animekit.data.sampler import Loader
@@ -22,10 +23,11 @@ from animekit.plugins import broken
 from animekit.seeds import derive_seed
 from animekit.training.ema import Average
 from animekit.training.engine import LocalEngine
-from animekit.training.fitting import check_counters, fitted_states, phases_of
+from animekit.training.fitting import check_counters, fitted_scales, fitted_states, phases_of
 from animekit.training.tally import Stats, Stopwatch
 
 MEASURED = 10  # of so many updates of a phase one is measured, the first behind each report
+FIRST_SCALE = 1024.0  # of losses in fp16: torch's own, 65,536, is too large for the first steps
 CRITIC = "/wasserstein"  # a term of this name is minus the estimate of the distance
 LossFunction = Callable[[Batch], Losses]
 
@@ -57,11 +59,17 @@ class Stepper:
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
         self.average = Average(model, ema)
+        self.scaled = engine.precision == "fp16"  # whose numbers do not reach as low as gradients
+        self.scalers = {
+            phase.name: GradScaler(engine.device.type, FIRST_SCALE, enabled=self.scaled)
+            for phase in self.phases
+        }
         self._begin_report()
         self.clock = Stopwatch(engine.device)
         self.seed, self.total = seed, total
         self.done, self.images, self.updates = 0, 0, 0
-        self.partial: set[str] = set()  # phases in which a parameter once had no gradient
+        # phases of which some parameter may lack updates
+        self.partial = set(self.scalers) if self.scaled else set()
         self._make_loader = loader
         self.stream = 0
         self.loader = loader(derive_seed(seed, "stream", 0))
@@ -89,6 +97,8 @@ class Stepper:
     def step(self) -> None:
         """Take the next step: every due phase, its optimiser, then the averages."""
         step = self.done + 1
+        if self.engine.graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         with self.clock.part("data"):
             batch = self.draw(step)
         due = [phase for phase in self.phases if phase.due(step)]
@@ -113,12 +123,15 @@ class Stepper:
                 group["lr"] = group["initial_lr"] * factor
         optimizer.zero_grad(set_to_none=True)
         losses = self._differentiate(phase, batch, self._losses[phase.name])
+        scaler = self.scalers[phase.name]
+        scaler.unscale_(optimizer)
         if any(parameter.grad is None for parameter in phase.parameters()):
             self.partial.add(phase.name)
         count = self._updates[phase.name] = self._updates.get(phase.name, -1) + 1
         if count % MEASURED == 0:  # counted from a report on, as a resumed run does
             self.measured.add(phase.name, self._measure(phase, batch, losses))
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         if phase.after is not None:
             phase.after()
         self.stats.add(phase.name, losses)
@@ -131,7 +144,8 @@ class Stepper:
             if not _are_terms(terms):
                 name = f"the loss of phase {phase.name}"
                 raise broken(self.model, name, terms, "named scalars that have a gradient")
-            self.engine.backward(torch.stack(list(terms.values())).sum())
+            total = torch.stack(list(terms.values())).sum()
+            self.engine.backward(self.scalers[phase.name].scale(total))
         return terms
 
     @torch.no_grad()
@@ -142,6 +156,8 @@ class Stepper:
             raise broken(self.model, f"what phase {phase.name} measures", found, "named scalars")
         gradients = [p.grad for p in phase.parameters() if p.grad is not None]
         norm = {"grad": nn.utils.get_total_norm(gradients)} if gradients else {}
+        if self.scaled and norm:  # an update that overflows is none: it is left out
+            norm["grad"] = norm["grad"].nan_to_num(0.0, 0.0, 0.0)
         return {**found, **norm}
 
     def report(self) -> dict[str, float]:
@@ -243,7 +259,12 @@ class Stepper:
             "ema_updates": self.average.updates,
             "partial": sorted(self.partial),
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+            **({"scales": self._scales()} if self.scaled else {}),
         }
+
+    def _scales(self) -> dict[str, dict[str, Any]]:
+        scaled = self.scalers.items() if self.scaled else ()
+        return {name: scaler.state_dict() for name, scaler in scaled}
 
     def load(
         self, state: dict[str, Any], model: dict[str, Tensor], average: dict[str, Tensor]
@@ -268,6 +289,7 @@ class Stepper:
                 {phase.name for phase in self.phases if phase.schedule is not None},
                 partial := phases_of(state.get("partial", []), self.optimizers),
             )
+            scales = fitted_scales(state.get("scales", {}), self._scales())
         except ValueError as error:
             raise CheckpointError(
                 f"the checkpoint does not fit the model: {error}",
@@ -277,6 +299,8 @@ class Stepper:
         self.average.load(average, state["ema_updates"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(fitted[name])
+        for name, scale in scales.items():
+            self.scalers[name].load_state_dict(scale)
         self.done, self.images = state["step"], state["images"]
         self.updates, self.partial = state["updates"], partial
         self.switch_stream(state["stream"])

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from animekit.data.places import Data
-from animekit.device import OtherWork, threads
+from animekit.device import OtherWork, is_out_of_memory, memory_words, threads, tuned
 from animekit.errors import CheckpointError, DeviceError, DivergedError
 from animekit.files import Progress
 from animekit.models import weights
@@ -106,6 +106,7 @@ class Trainer:
     ) -> None:
         self.job, self.run, self.options = job, run, job.recipe.options
         stack.enter_context(threads(job.engine.threads))
+        stack.enter_context(tuned(job.engine.device, job.engine.precision))
         # Killed before its first checkpoint, a run has nothing to lose and begins again.
         self.fresh = not checkpoint.steps_of(run.path) and not run.metrics()
         self.manifest: dict[str, Any] = {}
@@ -143,16 +144,17 @@ class Trainer:
                 f"its checkpoints are whole; make room, then --resume {self.run.path}",
                 code="device.disk",
             ) from error
-        except torch.OutOfMemoryError as error:
-            self.reporter.close(error)
-            raise DeviceError(
-                f"out of memory on {self.stepper.engine.device} at batch {self.options.batch_size}",
-                f"try --batch-size {max(1, self.options.batch_size // 2)}",
-                code="device.memory",
-            ) from error
         except BaseException as error:
             self.reporter.close(error)
-            raise
+            if not is_out_of_memory(error):
+                raise
+            device, batch = self.stepper.engine.device, self.options.batch_size
+            raise DeviceError(
+                f"out of memory on {device} at batch {batch}: {memory_words(device)}",
+                f"try --batch-size {max(1, batch // 2)} or --batch-size auto in a new run, a"
+                " smaller --size, or networks of fewer channels",
+                code="device.memory",
+            ) from error
         self.reporter.close()
         return self.run
 
