@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import platform
 import re
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from animekit import plugins
 from animekit.errors import DeviceError, UsageError
@@ -26,6 +24,7 @@ Arithmetic = Literal["fp32", "bf16", "fp16"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 TENSOR_CORES, NATIVE_BF16 = (7, 0), (8, 0)  # of CUDA: which generations have them
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 SHARE = 0.8  # of the free memory that a step may take
 TOO_MUCH = re.compile("not enough memory|out of memory|can't allocate memory")
 CROWDED = 0.35  # share of the cores that others take, from which on it is worth a word
@@ -93,11 +92,15 @@ def autocast(device: torch.device, precision: Arithmetic) -> contextlib.Abstract
 
 @contextlib.contextmanager
 def tuned(device: torch.device, precision: Arithmetic) -> Iterator[None]:
-    """Let CUDA take its quicker algorithms within the block, in half precision alone.
+    """Let a device be as fast as it can be without changing what fp32 computes.
 
-    What is left in float32 is multiplied as TF32, and cuDNN tries its convolutions out. Neither
-    touches fp32, which is there for its exactness, nor any other device.
+    On CUDA, in half precision alone, what is left in float32 is multiplied as TF32, and cuDNN
+    tries its convolutions out. On a CPU no bit changes: freed memory is kept for the next step.
     """
+    if device.type == "cpu":
+        with _kept_pages():
+            yield
+        return
     if device.type != "cuda" or precision == "fp32":
         yield
         return
@@ -224,6 +227,26 @@ def physical_memory() -> int | None:
         return None
 
 
+@contextlib.contextmanager
+def _kept_pages() -> Iterator[None]:
+    """Let glibc keep freed memory within the block; other C libraries do as they do.
+
+    Else a large tensor is a mapping of its own, whose pages the kernel clears again in each step.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is None:
+        yield
+        return
+    mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+    try:
+        yield
+    finally:  # where its own rule ends once something large was freed
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(M_TRIM_THRESHOLD, 64 << 20)
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def memory(device: torch.device) -> tuple[int, int] | None:
     """Return free and all bytes of a device's memory, None where that is unknown."""
     if device.type == "cuda":
@@ -262,54 +285,6 @@ def memory_words(device: torch.device) -> str:
     unit = 1 if platform.system() == "Darwin" else 1024
     taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return f"this process took {size(taken)} at most{free}"
-
-
-def peak_memory(work: Callable[[], object], device: torch.device) -> int:
-    """Do work, and return how many bytes of new tensors it held at most.
-
-    On MPS, which keeps no peak, it is what it holds in the end.
-    """
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        work()
-        return torch.cuda.max_memory_allocated(device) - before
-    if device.type == "mps":
-        before = torch.mps.driver_allocated_memory()
-        work()
-        return max(0, torch.mps.driver_allocated_memory() - before)
-    with _Held() as held:
-        work()
-    return held.most
-
-
-class _Held(TorchDispatchMode):
-    """Adds up the tensors that are made within the block and not yet gone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.most = 0
-        self._alive: dict[int, weakref.ref[torch.UntypedStorage]] = {}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for each in tree_leaves(made):
-            if isinstance(each, torch.Tensor):
-                self._see(each.untyped_storage())
-        return made
-
-    def _see(self, storage: torch.UntypedStorage) -> None:
-        key, count = storage._cdata, storage.nbytes()
-        if key in self._alive:
-            return
-
-        def gone(_: object) -> None:
-            del self._alive[key]
-            self.now -= count
-
-        self._alive[key] = weakref.ref(storage, gone)
-        self.now += count
-        self.most = max(self.most, self.now)
 
 
 def fitting_batch(took: dict[int, int], free: int, most: int) -> tuple[int, int]:

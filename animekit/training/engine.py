@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from animekit.device import Arithmetic, autocast
+from animekit.nn.convolutions import choose_kernels
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -69,16 +70,20 @@ class LocalEngine:
         channels_last: bool = True,
         compiled: bool = False,
         graphs: bool = False,
+        products: bool = False,
         threads: int | None = None,
     ) -> None:
         self.device = device
         self.threads = threads
         self.precision = precision
         self.channels_last = channels_last
+        self.products = products
         self.compiled, self.graphs = compiled, graphs and device.type == "cuda"
 
     def setup(self, module: M, optimizer: Optimizer | None = None) -> M:
-        """Bring a module to the device, in channels-last order where that was asked for."""
+        """Bring a module to the device, in the order and with the kernels asked for."""
+        if self.products:
+            choose_kernels(module)
         if self.channels_last:
             # Spectral norm hides the weight in a parametrisation of the same shape: safe too.
             return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -26,7 +26,7 @@ from animekit.device import (
     environment,
     fitting_batch,
     memory,
-    peak_memory,
+    native_bf16,
     thread_count,
     threads,
 )
@@ -39,9 +39,10 @@ from animekit.text import size
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of, learned
 from animekit.training.engine import LocalEngine
 from animekit.training.judge import Judge, real_images
-from animekit.training.recipe import AUTO, TrainOptions, TrainRecipe, make_recipe
+from animekit.training.recipe import AUTO, TrainRecipe, make_recipe
 from animekit.training.request import TrainRequest, refuse_unfit
 from animekit.training.stepper import Stepper
+from animekit.training.tally import peak_memory
 from animekit.training.watch import PICTURES, Lookout
 
 TRIED = (2, 4)
@@ -185,6 +186,7 @@ class TrainJob:
                 "device": str(self.engine.device),
                 "precision": self.engine.precision,
                 "compile": self.engine.compiled,
+                "convolutions": "products" if self.engine.products else "torch",
                 "threads": self.engine.threads,
             },
             "spec": {
@@ -225,7 +227,9 @@ def new_job(request: TrainRequest) -> TrainJob:
     )
     job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
     job = job if options.batch_size != AUTO else measured(job, recipe)
-    engine.compiled = _compile(job.recipe.options, device.type)
+    engine.compiled = job.recipe.options.compiles(device.type)
+    quick = device.type == "cpu" and engine.precision == "bf16" and native_bf16()
+    engine.products = options.multiplies(pays=quick and not engine.compiled)
     engine.graphs = options.compile == "graphs" and device.type == "cuda"
     if options.threads is None and engine.threads == CROWD.free != cores():
         job.warnings.append(
@@ -264,12 +268,6 @@ def measured(job: TrainJob, recipe: TrainRecipe) -> TrainJob:
     made = of(batch, f"auto: {words}")
     made.warnings.append(f"batch {batch}: {words}")
     return made
-
-
-def _compile(options: TrainOptions, device: str) -> bool:
-    long = (options.total_steps() or 0) >= 2_000 or (options.minutes or 0) >= 10
-    auto = options.compile == "auto" and device == "cuda" and long
-    return auto or options.compile in ("on", "graphs")
 
 
 def with_data(

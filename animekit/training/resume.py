@@ -70,6 +70,7 @@ def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine
         precision=resolved["precision"],
         channels_last=recipe.options.channels_last,
         compiled=resolved["compile"],
+        products=resolved.get("convolutions", "torch") == "products",
         graphs=recipe.options.compile == "graphs",
         threads=_threads(recipe.options.threads, resolved.get("threads")),
     )
@@ -87,7 +88,9 @@ def fixed_values(job: TrainJob) -> dict[str, Any]:
     """Return what a run keeps beside its parameters: what a step depends on."""
     options = job.recipe.options.model_dump(mode="json")
     kept = {key: value for key, value in options.items() if key not in RESUMABLE | {"name"}}
-    return kept | {"precision": job.engine.precision, "compile": job.engine.compiled}
+    engine = job.engine
+    kept |= {"convolutions": "products" if engine.products else "torch"}
+    return kept | {"precision": engine.precision, "compile": engine.compiled}
 
 
 def refuse_others(run: Run, job: TrainJob, folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -15,9 +15,9 @@ from animekit.device import (
     is_out_of_memory,
     memory,
     memory_words,
-    peak_memory,
     tuned,
 )
+from animekit.training.tally import peak_memory
 
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda", 0), torch.device("mps")
 MB = 1 << 20
