@@ -31,6 +31,12 @@ LAYERS: dict[str, tuple[type, tuple[Any, ...], tuple[int, int]]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let networks that are too narrow to gain choose too."""
+    monkeypatch.setattr("animekit.nn.convolutions.LEAST", 0)
+
+
 @pytest.fixture(params=[(True, True), (False, True), (False, False)], ids=str)
 def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, bool]:
     """Let everything be a product, or the weights' gradient alone, or nothing."""
@@ -159,3 +165,15 @@ def test_small_maps_are_products_and_middle_ones_give_their_weights_as_one() -> 
     assert at(8).products(half=True) == (False, True)
     assert at(8).products(half=False) == at(16).products(half=True) == (False, False)
     assert convolutions.SMALL < convolutions.MIDDLE
+
+
+def test_networks_that_are_too_narrow_to_gain_keep_torchs_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Conv2d(2, 3, 4))
+    monkeypatch.setattr("animekit.nn.convolutions.LEAST", 97)
+    choose_kernels(network)
+    assert type(network[0]) is nn.Conv2d
+    monkeypatch.setattr("animekit.nn.convolutions.LEAST", 96)
+    choose_kernels(network)
+    assert type(network[0]) is type(network[1]) is ChosenConv2d

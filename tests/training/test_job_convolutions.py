@@ -17,6 +17,12 @@ Train = Callable[..., Run]
 BF16 = {"model": "wgangp", "precision": "bf16", "n_critic": 1}
 
 
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let networks that are too narrow to gain choose too."""
+    monkeypatch.setattr("animekit.nn.convolutions.LEAST", 0)
+
+
 @pytest.fixture(params=[True, False], ids=["native", "emulated"])
 def native(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     monkeypatch.setattr("animekit.training.job.native_bf16", lambda: request.param)
