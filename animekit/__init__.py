@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
     from animekit.grading.grade import grade
+    from animekit.playing.play import plan_play, play
+    from animekit.projection.project import plan_project, project
     from animekit.reporting.report import report
     from animekit.runs.run import Run
     from animekit.setup.doctor import doctor
@@ -64,6 +66,10 @@ _HOMES = {
     "plan_ablate": "animekit.ablation.ablate",
     "plan_export": "animekit.exporting.export",
     "plan_generate": "animekit.generation.generate",
+    "plan_play": "animekit.playing.play",
+    "play": "animekit.playing.play",
+    "plan_project": "animekit.projection.project",
+    "project": "animekit.projection.project",
     "read_recipe": "animekit.generation.recipe",
     "reconstruct": "animekit.evaluation.reconstruct",
     "remake": "animekit.generation.reproduce",
@@ -96,7 +102,11 @@ __all__ = [
     "plan_ablate",
     "plan_export",
     "plan_generate",
+    "plan_play",
+    "plan_project",
+    "play",
     "plugins",
+    "project",
     "read_recipe",
     "reconstruct",
     "remake",

@@ -20,8 +20,8 @@ from animekit.errors import DeviceError, UsageError
 from animekit.files import cores
 from animekit.text import size
 
-Arithmetic = Literal["fp32", "bf16", "fp16"]
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Arithmetic = Literal["fp32", "bf16", "fp16", "fp64"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "fp64"]
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 TENSOR_CORES, NATIVE_BF16 = (7, 0), (8, 0)  # of CUDA: which generations have them
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -70,7 +70,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(precision: Precision, device: torch.device) -> Arithmetic:
-    """Return fp32, bf16 or fp16; auto is what the hardware multiplies natively.
+    """Return what was asked for; auto is what the hardware multiplies natively.
 
     That is bf16, on GPUs of before 2020 fp16, and fp32 on MPS and processors without bfloat16.
     """

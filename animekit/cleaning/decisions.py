@@ -114,7 +114,11 @@ def make_manifest(
                 "note": "; ".join(item.note for item in found if item.note),
             }
         )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    # names as objects: pyarrow, where it is installed, cannot hold one that is not valid UTF-8
+    kinds = dict.fromkeys(("name", "kept"), object)
+    return pd.DataFrame(
+        {each: pd.Series([row[each] for row in rows], dtype=kinds.get(each)) for each in COLUMNS}
+    )
 
 
 def _faces(checks: Sequence[Check], table: pd.DataFrame) -> list[str]:

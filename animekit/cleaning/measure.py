@@ -99,8 +99,9 @@ class Table:
         """Return the table for judges: one row for each file, numbered from 0."""
         import pandas as pd
 
-        names = {
-            "name": [file.name for file in self.files],
+        names: dict[str, Any] = {
+            # objects: pyarrow, where it is installed, cannot hold a name that is not valid UTF-8
+            "name": pd.Series([file.name for file in self.files], dtype=object),
             "bytes": [file.bytes for file in self.files],
         }
         # a column of nothing but None would be one of objects, which cannot be compared

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from animekit.cli import _failures, config, data, demo, doctor, export, models, plugins
+from animekit.cli import _failures, config, data, demo, doctor, export, models, play, plugins
 from animekit.cli._commands import Group
 from animekit.cli._console import Screen
 from animekit.cli._options import Session
@@ -22,11 +22,13 @@ from animekit.cli.evaluate import command as evaluate
 from animekit.cli.explain import command as explain
 from animekit.cli.generate import command as generate
 from animekit.cli.grade import command as grade
+from animekit.cli.project import command as project
 from animekit.cli.reconstruct import command as reconstruct
 from animekit.cli.report import command as report
 from animekit.cli.runs import command as runs
 from animekit.cli.train import command as train
 from animekit.cli.transfer import command as transfer
+from animekit.engines.processes import is_first_to_fail
 from animekit.errors import AnimekitError, Stopped
 
 COMMANDS = (
@@ -38,6 +40,8 @@ COMMANDS = (
     grade,
     reconstruct,
     transfer,
+    play,
+    project,
     ablate,
     explain,
     runs,
@@ -99,7 +103,7 @@ class Root(Group):
             if error is None:
                 session.screen.bug(caught, _failures.culprit(caught))
                 error = AnimekitError(f"{type(caught).__name__}: {caught}", code="bug")
-            else:
+            elif is_first_to_fail():  # of several processes one says why all of them end
                 session.screen.error(error, caught)
                 data = error.data
         session.screen.finish(session.command, session.args, data, error)

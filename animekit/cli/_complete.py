@@ -194,7 +194,9 @@ def _checkpoints(line: Line) -> Iterator[Item]:
 
 def _data_sets(line: Line) -> Iterator[Item]:
     for path in sorted(DATA.iterdir()) if DATA.is_dir() else ():
-        if not path.name.startswith(".") and (path.is_dir() or path.suffix == ".zip"):
+        if not path.name.startswith(".") and (
+            path.is_dir() or path.suffix in (".zip", ".parquet", ".tar")
+        ):
             yield path.as_posix(), ""
     yield "synthetic:", "drawn faces, as in synthetic:1000"
 

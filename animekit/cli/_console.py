@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from animekit.engines.processes import place
 from animekit.errors import AnimekitError, Stopped
 from animekit.files import sha256_of
 from animekit.text import align, harmless, printable
@@ -24,11 +26,11 @@ SHOWN = (".html", ".htm", ".png", ".svg", ".gif", ".jpg", ".jpeg", ".webp", ".mp
 WIDE = 1000  # columns of a pipe: nothing may be cut or wrapped there
 
 
-def make_console(*, stderr: bool = False) -> Console:
+def make_console(*, stderr: bool = False, nowhere: bool = False) -> Console:
     """Return a Rich console, which obeys NO_COLOR, FORCE_COLOR and TERM=dumb."""
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
+    stream = sys.stderr if stderr else io.StringIO() if nowhere else sys.stdout
     return Console(
         file=stream,
         width=None if is_terminal(stream) else WIDE,
@@ -70,6 +72,9 @@ class Screen:
         self.artifacts: list[dict[str, Any]] = []
         self.warnings: list[dict[str, str]] = []
         self._began = time.monotonic()
+        if not place().is_main:  # another process speaks for this one too, but for its own errors
+            self.out = make_console(nowhere=True)
+            self.as_json, self.plain, self.live, self.quiet = False, False, False, True
 
     def say(self, text: str, style: str | None = None) -> None:
         """Write a line of the answer."""

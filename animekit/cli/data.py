@@ -16,12 +16,20 @@ if TYPE_CHECKING:
     from animekit.hub.catalog import Entry
 
 SEED = CHANCE[0]
-PATH = argument("path", help="Folder, .zip, synthetic:N, or a+b; left out, data/faces.")
+PATH = argument(
+    "path", help="Folder, .zip, .parquet, .tar, synthetic:N, or a+b; left out, data/faces."
+)
 TAGS = option("tags", Path, metavar="FILE", help="Labels: a file, or a folder of captions.")
 LABELS = option(
     "labels", str, metavar="WORDS", help='Words to count: "hair,long hair|short hair,smile".'
 )
 SIZE = option("size", int, metavar="PX", help="Side of the pictures.", default=64)
+TO = option(
+    "to",
+    tuple[str, Path],
+    metavar="parquet FILE | folder DIR",
+    help="Write the pictures as they are, with their labels, to share.",
+)
 SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
 NUMBER = option("num", int, metavar="N", help="How many pictures.", default=1000)
 TABLE = [
@@ -50,7 +58,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the group to the root; `animekit data` alone describes data/faces."""
     group = typer.Typer(cls=DefaultGroup, help="Look into a data set, pack it, draw or get one.")
     command(group, "info", info, PATH, TAGS, LABELS, of="data")
-    command(group, "pack", pack, PATH, SIZE, TAGS, *CONSENT, of="data")
+    command(group, "pack", pack, PATH, SIZE, TAGS, LABELS, TO, *CONSENT, of="data")
     out = argument("out", required=True, help="New folder for the pictures.")
     command(group, "synth", synth, out, NUMBER, SIZE, SEED, *CONSENT, of="data")
     tagged = argument("path", required=True, help="Tag file, or a folder with one.")
@@ -92,13 +100,25 @@ def info(common: Common, path: str | None, tags: Path | None, labels: str | None
     return found.facts()
 
 
-def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict[str, Any]:
+def pack(
+    common: Common,
+    path: str | None,
+    size: int,
+    tags: Path | None,
+    labels: str | None,
+    to: tuple[str, Path] | None,
+) -> dict[str, Any]:
     """Build the store that training reads: all pictures, decoded and resized.
+
+    With --to, write one Parquet file or a new folder to give away: pictures byte for byte as they
+    are (drawn ones at --size), and a column for each attribute.
 
     Examples
       animekit data pack data/faces
       animekit data pack data/faces --size 128
       animekit data pack data/faces --tags tags.csv -n
+      animekit data pack data/faces --to parquet faces.parquet
+      animekit data pack 'shards/{00..03}.tar' --to folder data/faces
     """
     from animekit.cli._progress import packing
     from animekit.cli.models import human
@@ -109,7 +129,9 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
     if size < 1:
         raise UsageError(f"cannot pack at {size} pixels", "give --size 64")
     where = path or _default()
-    dataset = open_dataset(where, common.registry(), tags)
+    if to is not None and None not in to:
+        return _share(common, where, to, size=size, tags=tags, labels=labels)
+    dataset = open_dataset(where, common.registry(), tags, labels)
     if common.dry_run:
         room = len(dataset) * size * size * 3
         common.screen.say(f"would pack {len(dataset):,} pictures at {size}x{size}: {human(room)}")
@@ -132,6 +154,46 @@ def pack(common: Common, path: str | None, size: int, tags: Path | None) -> dict
         "labels": list(packed.spec.labels),
         "fingerprint": packed.fingerprint,
         "skipped": [vars(item) for item in packed.skipped],
+    }
+
+
+def _share(
+    common: Common, where: str, to: tuple[str, Path], *, size: int, tags: Path | None, labels: Any
+) -> dict[str, Any]:
+    """Write a data set to give away."""
+    from animekit.cli._progress import counting
+    from animekit.containers.share import refuse_form, share
+    from animekit.data.joined import open_dataset
+
+    kind, out = to
+    if common.dry_run:
+        refuse_form(kind, out, overwrite=common.yes)
+        dataset = open_dataset(where, common.registry(), tags, labels)
+        common.screen.say(f"would write {len(dataset):,} pictures as a {kind} to {out}")
+        return {"would_pack": len(dataset), "size": size, "path": str(out)}
+    with counting(common.screen, "writing") as progress:
+        made = share(
+            *(where, kind, out),
+            size=size,
+            tags=tags,
+            labels=labels,
+            overwrite=common.yes,
+            registry=common.registry(),
+            progress=progress,
+        )
+    for item in made.skipped[:NAMED]:
+        common.screen.warn(f"{item.name} is left out: {item.reason}", "skipped")
+    words = f"{made.images:,} of {made.found:,} pictures, {len(made.labels):,} labels"
+    common.screen.made(out, kind, words)
+    return {
+        "path": str(out),
+        "images": made.images,
+        "found": made.found,
+        "size": size,
+        "bytes": made.bytes,
+        "labels": list(made.labels),
+        "fingerprint": made.fingerprint,
+        "skipped": [vars(item) for item in made.skipped],
     }
 
 

@@ -22,6 +22,8 @@ NAME = "index.html"
 CORNER = 4  # images of the last sample grid, in both directions
 THUMB = 256  # px
 REPORT = "report.html"
+ABLATIONS = ("ablations/*/ablation.json", "ablation.json")
+"""Beside a folder of runs, or round it where it holds an ablation's own: their pages are NAME."""
 
 
 def gallery(
@@ -35,7 +37,8 @@ def gallery(
     """Write a page over the runs of a folder, the newest first; return its path.
 
     By default it is index.html in that folder. Each card has the last sample grid, how far the run
-    came, its numbers with those of real images, and a link to its report where there is one.
+    came, its numbers with those of real images, and a link to its report where there is one; below
+    are links to comparisons in that folder, and to ablations beside it.
     `sort` and `states` are those of a list (`animekit.runs.summary.summaries`). Raises
     NotFoundError where there is no run.
     """
@@ -57,8 +60,15 @@ def gallery(
             folder=folder.resolve().name,
             cards=[_card(each, path.parent) for each in found],
             comparisons=[_towards(folder / name, path.parent) for name in pages],
+            ablations=[_towards(page, path.parent) for page in _ablations(folder)],
             written=time.strftime("%Y-%m-%d %H:%M"),
         )
+
+
+def _ablations(folder: Path) -> list[Path]:
+    home = folder.resolve().parent
+    found = [plan.with_name(NAME) for pattern in ABLATIONS for plan in home.glob(pattern)]
+    return sorted(page for page in found if page.is_file())
 
 
 def _card(each: RunSummary, home: Path) -> dict[str, Any]:

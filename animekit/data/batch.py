@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
+
+ROWS = ("images", "labels", "z", "mask", "others")
+"""What a batch has a row of for each image, before a model has seen it."""
 
 
 @dataclass
@@ -37,3 +41,19 @@ class Batch:
         """
         self.scores = scores.detach()
         return scores
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Return a batch of the rows as `change` makes them, which no model has seen yet."""
+        named = {name: getattr(self, name) for name in ROWS}
+        own = {name: change(value) for name, value in named.items() if value is not None}
+        return replace(self, **own, kept={})  # type: ignore[arg-type]
+
+    def double(self) -> Batch:
+        """Return a batch of the rows with floats in float64."""
+        return self.each(lambda x: x.double() if x.is_floating_point() else x)
+
+    def parts(self, count: int) -> list[Batch]:
+        """Return so many batches of equally many rows, one after the other."""
+        rows = len(self.images) // count
+        starts = range(0, rows * count, rows)
+        return [self.each(lambda x, at=at: x[at : at + rows]) for at in starts]  # type: ignore[misc]

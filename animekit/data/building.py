@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from animekit.data.dataset import Dataset, Skipped, is_picture
+from animekit.data.store.parts import PartWriter, rows_of_a_part
 from animekit.errors import DataError, DeviceError
 from animekit.files import FULL, Progress, cores
 from animekit.images.decode import ImageError
@@ -27,18 +27,19 @@ from animekit.plugins import broken
 VERSION = 2  # raise it when decoding, resizing or the layout of the files change
 STALE_SECONDS = 24 * 3600
 BLOCK_BYTES = 32 * 1024 * 1024
+TEMPORARY = ".tmp-"
 
 Item = tuple[int, np.ndarray | None, np.ndarray | None, np.ndarray | None, str]
 
 
 @contextmanager
-def workplace(root: Path) -> Iterator[Path]:
+def workplace(root: Path, prefix: str = TEMPORARY) -> Iterator[Path]:
     """Give a folder to build in; DeviceError where the disk cannot be written."""
     temporary = None
     try:
         root.mkdir(parents=True, exist_ok=True)
         _sweep(root)
-        temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=root))
+        temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
         yield temporary
     except OSError as error:
         if temporary is not None and error.errno not in FULL:
@@ -53,7 +54,12 @@ def workplace(root: Path) -> Iterator[Path]:
 
 
 def build(
-    dataset: Dataset, size: int, fingerprint: str, folder: Path, progress: Progress | None
+    dataset: Dataset,
+    size: int,
+    fingerprint: str,
+    folder: Path,
+    progress: Progress | None,
+    part_bytes: int | None = None,
 ) -> None:
     """Write the files of a store into a folder; DataError where no image can be used."""
     spec = dataset.spec(size)
@@ -62,8 +68,8 @@ def build(
     names: list[str] = []
     labels, mask = np.zeros((2, total, width), np.uint8)
     digest = hashlib.sha256()
-    with (folder / "images.npy").open("wb") as file:
-        file.write(_header((total, size, size, 3)))
+    rows = rows_of_a_part(total, size * size * 3, part_bytes)
+    with PartWriter(folder, size, rows) as file:
         for index, image, label, known, reason in _decoded(dataset, size, progress):
             name = dataset.name_of(index)
             if image is None:
@@ -75,10 +81,8 @@ def build(
                 labels[len(names)] = label
                 mask[len(names)] = 1 if known is None else known
             names.append(name)
-            file.write(image.data)
+            file.write(image)
             digest.update(image.data)
-        file.seek(0)
-        file.write(_header((len(names), size, size, 3)))
     if not names:
         raise _nothing(dataset, skipped)
     if width:
@@ -101,6 +105,8 @@ def build(
         "found": total + len(dataset.skipped),
         "skipped": [asdict(item) for item in skipped],
     }
+    if len(file.rows) > 1:
+        manifest["parts"] = file.rows
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
 
 
@@ -148,15 +154,6 @@ def _nothing(dataset: Dataset, skipped: list[Skipped]) -> DataError:
     )
 
 
-def _header(shape: tuple[int, ...]) -> bytes:
-    """Return the header of a uint8 .npy file, 128 bytes for any number of images."""
-    buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        buffer, {"descr": "|u1", "fortran_order": False, "shape": shape}
-    )
-    return buffer.getvalue()
-
-
 def open_text(path: Path, mode: str) -> Any:
     """Open a text that holds file names."""
     # File names need not be valid UTF-8.
@@ -165,7 +162,7 @@ def open_text(path: Path, mode: str) -> Any:
 
 def _sweep(root: Path) -> None:
     """Remove what killed processes left behind; a running one is not that old."""
-    for path in root.glob(".tmp-*"):
+    for path in root.glob(f"{TEMPORARY}*"):
         try:
             if time.time() - path.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)

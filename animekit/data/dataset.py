@@ -14,6 +14,7 @@ import numpy as np
 
 from animekit.config import Params
 from animekit.contract import NAME
+from animekit.data.places import exists
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, NotFoundError
 from animekit.images.decode import Header
@@ -111,6 +112,13 @@ class Dataset(Component):
         """Return the size and format of a file; None where it has none or cannot be read."""
         return None
 
+    def file_of(self, index: int) -> bytes | None:
+        """Return the bytes of a picture's file; None where it has none.
+
+        Raises DataError where it cannot be read.
+        """
+        return None
+
     def name_of(self, index: int) -> str:
         """Return the file name relative to the data set, or another name for the item."""
         return str(index)
@@ -191,6 +199,10 @@ class Relabelled(Dataset):
     def header(self, index: int) -> Header | None:
         """Return the size and format of a file; None where it has none or cannot be read."""
         return self.whole.header(index)
+
+    def file_of(self, index: int) -> bytes | None:
+        """Return the bytes of a picture's file; None where it has none."""
+        return self.whole.file_of(index)
 
     def name_of(self, index: int) -> str:
         """Return the name of an item."""
@@ -276,10 +288,10 @@ def open_one(
     name, colon, rest = where.partition(":")
     named = registry.find("dataset", name) if colon else None
     if colon and named is None and len(name) > 1 and NAME.fullmatch(name):
-        named = None if Path(where).exists() else registry.get("dataset", name)
+        named = None if exists(where) else registry.get("dataset", name)
     if named is not None:
         return _opened(named, rest, tags, labels)
-    if not Path(where).exists():
+    if not exists(where):
         raise nothing_at(where)
     for dataset in registry.all("dataset").values():
         if dataset.matches(where):
@@ -287,7 +299,7 @@ def open_one(
     what = what_it_is(head_of(where))
     raise DataError(
         f"{where} is not a data set{f': it is {what}' if what else ''}",
-        "give a folder of images, a .zip of them, or synthetic:",
+        "give a folder of images, a .zip, .parquet or .tar of them, or synthetic:",
     )
 
 

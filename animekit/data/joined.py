@@ -127,6 +127,11 @@ class Joined(Dataset):
         number, place = self._at(index)
         return self.sets[number].header(place)
 
+    def file_of(self, index: int) -> bytes | None:
+        """Return the bytes of a picture's file; None where it has none."""
+        number, place = self._at(index)
+        return self.sets[number].file_of(place)
+
     def name_of(self, index: int) -> str:
         """Return the number and name of the set, and the image's name in it."""
         number, place = self._at(index)

@@ -14,16 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from animekit.data.building import VERSION, build, open_text, workplace
+from animekit.data.building import TEMPORARY, VERSION, build, open_text, workplace
 from animekit.data.dataset import Dataset, Skipped
 from animekit.data.seal import check_seal, is_sealed, seal
 from animekit.data.spec import ImageSpec
+from animekit.data.store.lock import one_builder
+from animekit.data.store.parts import Pixels, open_parts
 from animekit.errors import AnimekitError
 from animekit.files import Progress, cache_dir
 from animekit.foreign import parse_json, read_text
 from animekit.text import clipped
 
 MANIFEST_LIMIT = 256 * 1024 * 1024  # bytes; it names every file that was left out
+MEANWHILE = "another process has just made them, and they are used"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Pack:
 
     folder: Path
     spec: ImageSpec
-    images: np.ndarray
+    images: Pixels
     labels: np.ndarray | None
     mask: np.ndarray | None
     fingerprint: str
@@ -91,15 +94,35 @@ def pack(
     folder: Path | None = None,
     progress: Progress | None = None,
     verify: bool = False,
+    part_bytes: int | None = None,
 ) -> Pack:
     """Return the packed store of a data set at a size, built if it is not there.
 
     It lies in `folder`, else in `cache_dir()/packs`, under a name made from the content, so moving
     or renaming the data finds it again. Items that cannot be decoded are skipped and recorded. A
     damaged store is built anew, with a word in its notes; files that were not touched are taken for
-    whole, unless `verify` has them read. Raises DataError where no image can be used.
+    whole, unless `verify` has them read. Pixels of more than 20 GB lie in parts of 2 GB, or all in
+    parts of `part_bytes`. Of several processes that want the same one, one builds it and the others
+    wait. Raises DataError where no image can be used.
     """
-    return _weighed(_packed(dataset, size, folder, progress, verify=verify), dataset)
+    how = _How(dataset, size, dataset.fingerprint(), progress, part_bytes)
+    return _weighed(_packed(how, folder or cache_dir() / "packs", verify=verify), dataset)
+
+
+@dataclass(frozen=True)
+class _How:
+    """Of what a store is built, and how."""
+
+    dataset: Dataset
+    size: int
+    fingerprint: str
+    progress: Progress | None
+    part_bytes: int | None
+
+    @property
+    def key(self) -> str:
+        text = f"{VERSION}:{self.size}:{self.fingerprint}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _weighed(found: Pack, dataset: Dataset) -> Pack:
@@ -110,21 +133,17 @@ def _weighed(found: Pack, dataset: Dataset) -> Pack:
     return replace(found, weights=None if (weights == weights[0]).all() else weights)
 
 
-def _packed(
-    dataset: Dataset, size: int, folder: Path | None, progress: Progress | None, *, verify: bool
-) -> Pack:
-    root = folder or cache_dir() / "packs"
-    fingerprint = dataset.fingerprint()
-    target = root / hashlib.sha256(f"{VERSION}:{size}:{fingerprint}".encode()).hexdigest()[:32]
+def _packed(how: _How, root: Path, *, verify: bool) -> Pack:
+    target = root / how.key
     if not target.exists():
-        return _make(dataset, size, fingerprint, target, progress)
+        return _made(how, target)
     try:
-        return _sound(target, dataset, size, fingerprint, verify=verify)
+        return _sound(target, how, verify=verify)
     except Exception as error:  # of any kind: numpy, json and csv read what may be anything
         reason = clipped(str(error) or type(error).__name__, 200)
-    pixels = _pixels(target)
+    pixels, damaged = _pixels(target), _folder_id(target)
     try:
-        made = _make(dataset, size, fingerprint, target, progress)
+        made = _made(how, target, damaged)
     except AnimekitError as error:
         words = f"packed images in {target} are damaged ({reason}): {error.message}"
         raise type(error)(words, error.hint, code=error.code) from None
@@ -134,12 +153,33 @@ def _packed(
     return replace(made, notes=(word,))
 
 
-def _make(
-    dataset: Dataset, size: int, fingerprint: str, target: Path, progress: Progress | None
-) -> Pack:
+def _folder_id(folder: Path) -> int:
+    """Return what tells a folder from another one of its name; 0 where there is none."""
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return 0
+
+
+def _made(how: _How, target: Path, damaged: int = 0) -> Pack:
+    """Build a store, or wait for the process that builds it already and take what it made.
+
+    `damaged` is the folder that is to be made again, where there is one.
+    """
+    prefix = f"{TEMPORARY}{target.name[:8]}-"
+    row_bytes = how.size * how.size * 3
+    with one_builder(target, prefix, len(how.dataset), row_bytes, how.progress):
+        if _folder_id(target) != damaged:
+            with suppress(Exception):  # of any kind, as above
+                found = _sound(target, how, verify=False)
+                return replace(found, notes=(f"packed images in {target}: {MEANWHILE}",))
+        return _make(how, target, prefix)
+
+
+def _make(how: _How, target: Path, prefix: str) -> Pack:
     """Build a store and put it in its place; a whole one that came first stays."""
-    with workplace(target.parent) as temporary:
-        build(dataset, size, fingerprint, temporary, progress)
+    with workplace(target.parent, prefix) as temporary:
+        build(how.dataset, how.size, how.fingerprint, temporary, how.progress, how.part_bytes)
         seal(temporary)
         try:
             temporary.rename(target)
@@ -147,23 +187,23 @@ def _make(
             if not target.exists():
                 raise
             try:
-                return _sound(target, dataset, size, fingerprint, verify=True)
+                return _sound(target, how, verify=True)
             except Exception:  # as above
                 shutil.rmtree(target)
                 temporary.rename(target)
     return _open(target)
 
 
-def _sound(target: Path, dataset: Dataset, size: int, fingerprint: str, *, verify: bool) -> Pack:
+def _sound(target: Path, how: _How, *, verify: bool) -> Pack:
     """Return a store that is whole and of this data set; raises where it is not."""
     sealed = is_sealed(target)
     if sealed:
         check_seal(target, full=verify)
     found = _open(target)
-    if (found.fingerprint, found.spec) != (fingerprint, dataset.spec(size)):
+    if (found.fingerprint, found.spec) != (how.fingerprint, how.dataset.spec(how.size)):
         raise ValueError("it is of other images")
     if not sealed:  # of 0.1.0, which kept a hash of the pixels alone
-        _compare(found, dataset)
+        _compare(found, how.dataset)
         with suppress(OSError):
             seal(target)
     return found
@@ -178,7 +218,7 @@ def _compare(found: Pack, dataset: Dataset) -> None:
     """
     if _manifest(found.folder).get("sealed"):
         raise ValueError("its seal is gone")
-    if hashlib.sha256(found.images.data).hexdigest() != found.pixels:
+    if hashlib.sha256(np.asarray(found.images).data).hexdigest() != found.pixels:
         raise ValueError("images.npy is not what was written")
     left_out = Counter(item.name for item in found.skipped) - Counter(
         item.name for item in dataset.skipped
@@ -214,9 +254,8 @@ def _pixels(folder: Path) -> str:
 def _open(folder: Path) -> Pack:
     """Open a store; raises errors of many kinds where it is not whole."""
     manifest = _manifest(folder)
-    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    plain = images.dtype == np.uint8 and images.flags.c_contiguous
-    if manifest["version"] != VERSION or list(images.shape) != manifest["shape"] or not plain:
+    images = open_parts(folder, manifest.get("parts"))
+    if manifest["version"] != VERSION or list(images.shape) != manifest["shape"]:
         raise ValueError("the manifest does not fit the images")
     spec = manifest["spec"]
     labelled = manifest["labelled"]

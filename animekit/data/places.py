@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from animekit.errors import DataError, UsageError
+from animekit.errors import DataError, NotFoundError, UsageError
 
 Data = str | Path | Sequence[str | Path]
 """A place of data, or several to be joined."""
@@ -16,6 +16,9 @@ Data = str | Path | Sequence[str | Path]
 PLUS = "+"
 WEIGHT = re.compile(r"(.*\S)\s*\*\s*([\d.]+(?:e-?\d+)?)\s*")
 MOST_WEIGHT = 1000.0
+PATTERN = re.compile(r"[{*?\[]")
+BRACES = re.compile(r"\{((\d+)\.\.(\d+)|[^{},]*(?:,[^{},]*)+)\}")
+MOST_FILES = 100_000
 
 
 @dataclass(frozen=True)
@@ -100,4 +103,60 @@ def _weighed(text: str) -> DataPlace:
 def exists(where: str) -> bool:
     """Say whether a place is a file or folder, or `NAME:` and one."""
     _, colon, rest = where.partition(":")
-    return bool(where) and (Path(where).exists() or bool(colon and rest and Path(rest).exists()))
+    if not where:
+        return False
+    return _is_there(where) or bool(colon and rest and _is_there(rest))
+
+
+def files_at(where: str) -> list[Path]:
+    """Return the files that a pattern names: "shards/{00..03}.tar", "a/*.parquet".
+
+    Of any other text, and of what exists under its whole name, the one path. Raises NotFoundError
+    where files of a {range} are missing, since a part of a set would be taken for all of it.
+    """
+    if not PATTERN.search(where) or Path(where).exists():
+        return [Path(where)]
+    found = []
+    for each in _braces(where):
+        path = Path(each)
+        if PATTERN.search(each):
+            top = Path(path.anchor or ".")
+            found += sorted(top.glob(str(path.relative_to(path.anchor) if path.anchor else path)))
+        else:
+            found.append(path)
+    missing = [path for path in found if not path.exists()]
+    if missing and len(missing) < len(found):
+        raise NotFoundError(
+            f"no {missing[0]}: {where} names {len(found):,} files, {len(missing):,} are missing",
+            f"get them, or name those that are here: {found[0].parent}/*{found[0].suffix}",
+        )
+    return found if not missing else []
+
+
+def _is_there(where: str) -> bool:
+    if not PATTERN.search(where):
+        return Path(where).exists()
+    try:
+        return Path(where).exists() or bool(files_at(where))
+    except NotFoundError:
+        return True  # whoever opens it is told which files are missing
+
+
+def _braces(where: str) -> list[str]:
+    """Return what {a,b} and {00..12} stand for, as a shell has it.
+
+    >>> _braces("s/{08..10}.tar"), _braces("{a,b}.tar")
+    (['s/08.tar', 's/09.tar', 's/10.tar'], ['a.tar', 'b.tar'])
+    """
+    found = BRACES.search(where)
+    if found is None:
+        return [where]
+    begin, end = where[: found.start()], where[found.end() :]
+    parts = found[1].split(",")
+    if found[2] is not None:
+        first, last = int(found[2]), int(found[3])
+        if abs(last - first) >= MOST_FILES:
+            raise DataError(f'"{found[0]}" names more than {MOST_FILES:,} files', "name fewer")
+        step = 1 if last >= first else -1
+        parts = [str(n).zfill(len(found[2])) for n in range(first, last + step, step)]
+    return [begin + part + rest for rest in _braces(end) for part in parts][:MOST_FILES]

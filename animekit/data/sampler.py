@@ -11,6 +11,7 @@ from torch import Tensor
 from animekit.data.batch import Batch
 from animekit.data.pack import Pack
 from animekit.data.spec import ImageSpec
+from animekit.data.store.parts import PartedImages, gathered, plain
 from animekit.errors import DataError
 from animekit.images.pixels import mirror, to_float
 from animekit.labels.vocabulary import parts
@@ -170,9 +171,9 @@ class Loader:
         self.sampler: Sampler | BalancedSampler = (
             self._balanced(batch) if balance else self._sampler(batch)
         )
-        # A plain view: indexing a numpy.memmap makes memmap objects of every result.
-        self._pixels = np.asarray(pack.images)
-        self._windows = _windows(self._pixels, self.size) if crop else None
+        self._pixels = plain(pack.images)
+        parts = self._pixels.parts if isinstance(self._pixels, PartedImages) else [self._pixels]
+        self._windows = [_windows(part, self.size) for part in parts] if crop else None
 
     def _sampler(self, batch: int) -> Sampler:
         if self.pack.weights is not None:
@@ -193,8 +194,8 @@ class Loader:
         spec = self.pack.spec
         return ImageSpec(self.size, spec.channels, spec.labels, spec.groups)
 
-    def batch(self, step: int) -> Batch:
-        """Return the batch of a step; steps count from 1.
+    def batch(self, step: int, own: np.ndarray | None = None) -> Batch:
+        """Return the batch of a step, or its rows `own` alone; steps count from 1.
 
         Images are [N, 3, H, W] in [-1, 1], labels and mask [N, L] or None.
         """
@@ -203,7 +204,10 @@ class Loader:
             chosen = self.rows[chosen]
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
         flips = (torch.rand(len(chosen), generator=generator) < 0.5).numpy()
-        pixels = self._gather(chosen, generator)
+        places = self._places(len(chosen), generator)
+        if own is not None:
+            chosen, flips, places = chosen[own], flips[own], places[:, own]
+        pixels = self._gather(chosen, places)
         if self.flip:
             pixels[flips] = mirror(pixels[flips])
         return Batch(
@@ -212,11 +216,24 @@ class Loader:
             mask=self._rows(self.pack.mask, chosen),
         )
 
-    def _gather(self, chosen: np.ndarray, generator: torch.Generator) -> np.ndarray:
+    def _places(self, count: int, generator: torch.Generator) -> np.ndarray:
+        """Return where windows are cut out, top and left: int64 [2, count]."""
         if self._windows is None:
-            return np.take(self._pixels, chosen, axis=0)
-        top, left = torch.randint(self.crop + 1, (2, len(chosen)), generator=generator).numpy()
-        return self._windows[chosen, top, left].reshape(-1, self.size, self.size, 3)
+            return np.zeros((2, count), np.int64)
+        return torch.randint(self.crop + 1, (2, count), generator=generator).numpy()
+
+    def _gather(self, chosen: np.ndarray, places: np.ndarray) -> np.ndarray:
+        pixels = self._pixels
+        if self._windows is None:
+            return gathered(pixels, chosen)
+        top, left = places
+        if not isinstance(pixels, PartedImages):
+            return self._windows[0][chosen, top, left].reshape(-1, self.size, self.size, 3)
+        found = np.empty((len(chosen), self.size, self.size, 3), np.uint8)
+        for part, start, rows in pixels.places(chosen):
+            cut = self._windows[part][chosen[rows] - start, top[rows], left[rows]]
+            found[rows] = cut.reshape(-1, self.size, self.size, 3)
+        return found
 
     def _rows(self, values: np.ndarray | None, chosen: np.ndarray) -> Tensor | None:
         if values is None:

@@ -19,13 +19,14 @@ from animekit.files import sha256_of, write_atomic
 from animekit.foreign import read_json
 
 SEAL = "seal.json"
-FILES = ("manifest.json", "meta.csv", "images.npy", "labels.npy", "mask.npy")
+FILES = ("manifest.json", "meta.csv", "images.npy", "images-*.npy", "labels.npy", "mask.npy")
+"""Files of a store, by name or pattern."""
 
 
 def seal(folder: Path) -> None:
     """Write the seal of a store, whose files reach the disk before it does."""
     facts = {}
-    for path in (folder / name for name in FILES if (folder / name).exists()):
+    for path in (path for name in FILES for path in sorted(folder.glob(name))):
         with path.open("rb+") as file:
             os.fsync(file.fileno())
         facts[path.name] = {**_stamp(path), "sha256": sha256_of(path)}

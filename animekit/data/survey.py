@@ -58,7 +58,9 @@ def survey(folder: Path) -> Survey:
             )
         raise nothing_at(str(folder))
     if not folder.is_dir():
-        hint = "unpack it first" if folder.suffix.lower() == ".zip" else "give the folder it is in"
+        hint = "give the folder it is in"
+        if folder.suffix.lower() in (".zip", ".parquet", ".tar"):
+            hint = f"unpack it first: animekit data pack {shlex.quote(str(folder))} --to folder NEW"
         raise DataError(f"{folder} is not a folder, and only a folder can be cleaned", hint)
     found = Survey(folder)
     others: list[str] = []

@@ -139,7 +139,7 @@ class PairLoader(Loader):
             packs[1], batch, seed, flip=flip, crop=crop, device=device, rows=rows[1]
         )
 
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int, own: np.ndarray | None = None) -> Batch:
         """Return the batch of a step: images and others, [N, 3, H, W] in [-1, 1]."""
-        batch = super().batch(step)
-        return Batch(images=batch.images, others=self.second.batch(step).images)
+        batch = super().batch(step, own)
+        return Batch(images=batch.images, others=self.second.batch(step, own).images)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from animekit.containers.opened import is_container
 from animekit.device import choose_device
 from animekit.errors import NotFoundError, UnusableError
 from animekit.evaluation.image_set import ImageSet, LabelTable, open_images
@@ -317,7 +318,9 @@ def _is_images(where: str) -> bool:
         return False
     if path.is_dir():
         return not ((path / "config.json").is_file() or (path / MODEL).is_file())
-    return path.suffix.lower() == ".zip" or bool(re.match(r"[a-z]\w+:", where))
+    return (
+        path.suffix.lower() == ".zip" or is_container(path) or bool(re.match(r"[a-z]\w+:", where))
+    )
 
 
 def asked_labels(images: ImageSet) -> LabelTable | None:

@@ -124,7 +124,7 @@ def _taken(where: str, packed: Pack, rows: np.ndarray, size: int, part: str) -> 
     names = packed.names
     return TestImages(
         where=where,
-        images=np.asarray(packed.images)[rows][:, window, window],
+        images=np.asarray(packed.images[rows])[:, window, window],
         names=[names[row] for row in rows],
         spec=packed.spec,
         labels=None if packed.labels is None else packed.labels[rows],

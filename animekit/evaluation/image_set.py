@@ -14,6 +14,7 @@ import numpy as np
 
 from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
+from animekit.data.store.parts import Pixels, plain
 from animekit.errors import DataError
 from animekit.images.decode import Header
 from animekit.labels import tags
@@ -68,7 +69,7 @@ class ImageSet:
     """
 
     name: str
-    images: np.ndarray
+    images: Pixels
     labels: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     oddities: tuple[Oddity, ...] = ()
@@ -136,7 +137,7 @@ def open_images(
     }
     return ImageSet(
         name=where,
-        images=np.asarray(packed.images),
+        images=plain(packed.images),
         labels=None if known is None else known_colours(known, names),
         facts=facts,
         oddities=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,9 @@ from animekit import plugins
 from animekit.errors import CheckpointError, UnusableError, UsageError
 from animekit.exporting.formats import Run, need_onnx, write_onnx, write_torchscript
 from animekit.exporting.graph import Graph, graphs_of
+from animekit.exporting.page import page_config, page_files, refuse_folder
 from animekit.files import move, refuse_unwritable, sha256_of, write_atomic
+from animekit.hub import runtime as runtimes
 from animekit.labels import prompt as reading
 from animekit.models import weights
 from animekit.models.blueprint import averaged
@@ -35,6 +38,7 @@ WRITERS: dict[str, Callable[[Graph, Path], Run]] = {
 }
 CLOSE = 1 / 255
 """Half a level of 256 in [-1, 1]: a difference below it changes no pixel by more than one."""
+PAGE = "index.html"
 AXES = {0: "batch", 2: "height", 3: "width"}
 COUNTS = (1, 5)  # images of a batch with which a file is tried
 
@@ -82,11 +86,13 @@ class ExportPlan:
     targets: dict[Path, Graph | None]
     description: Path
     prompts: dict[str, list[float]]
+    web: Path | None = None
 
     @property
     def paths(self) -> list[Path]:
-        """All files, the description last."""
-        return [*self.targets, self.description]
+        """All files, of a web page its first, the description last."""
+        pages = [] if self.web is None else [self.web / PAGE]
+        return [*self.targets, *pages, self.description]
 
 
 def export(
@@ -95,11 +101,13 @@ def export(
     *,
     formats: Sequence[str] = (),
     prompts: Sequence[str] = (),
+    web: str | Path | None = None,
+    runtime: str | Path | None = None,
     checkpoint: str | int = "best",
     registry: Registry | None = None,
     overwrite: bool = False,
 ) -> Exported:
-    """Write a model as ONNX, TorchScript or safetensors, and a description beside it.
+    """Write a model as ONNX, TorchScript or safetensors, or as a web page that draws.
 
     `out` is a folder, or a file whose ending says the format; `formats` are by default that one,
     or ONNX. Every file is read back by the program that it is for, and run on batches of one and
@@ -107,23 +115,34 @@ def export(
     level of 256 is not kept. The description (JSON) has names and shapes of inputs, how z is drawn,
     the labels, and the vectors of `prompts`.
 
+    `web` is a folder for a page that draws in any browser, on any static host or from a disk; then
+    other files are written only where `formats` or `out` name them. The page holds ONNX Runtime for
+    browsers: that of the store, or of its package on npm, `runtime`.
+
     Raises UsageError for an unknown format, UnusableError for a model that no graph holds, where
-    packages are missing or a file is in the way, CheckpointError where a file is not the model.
+    packages are missing or a file is in the way, CheckpointError where a file is not the model,
+    NotFoundError where the runtime of a page is not here: nothing is downloaded.
     """
     plan = plan_export(
         model,
         out,
         formats=formats,
         prompts=prompts,
+        web=web,
         checkpoint=checkpoint,
         registry=registry,
         overwrite=overwrite,
     )
+    browser = None
+    if web is not None:  # before the work: nothing is downloaded
+        browser = runtimes.stored() if runtime is None else runtimes.take(Path(runtime))
     plan.description.parent.mkdir(parents=True, exist_ok=True)
     made = [
         _weights(plan.loaded, path) if graph is None else _graph(graph, path)
         for path, graph in plan.targets.items()
     ]
+    if plan.web is not None and browser is not None:
+        made.append(_page(plan, plan.web, browser))
     facts = _describe(plan.loaded, plan.graph, made)
     facts |= {"prompts": plan.prompts} if plan.prompts else {}
     write_atomic(plan.description, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
@@ -136,24 +155,30 @@ def plan_export(
     *,
     formats: Sequence[str] = (),
     prompts: Sequence[str] = (),
+    web: str | Path | None = None,
     checkpoint: str | int = "best",
     registry: Registry | None = None,
     overwrite: bool = False,
 ) -> ExportPlan:
     """Return what `export` would write; raise what it would raise before it writes."""
-    out = Path(out)
-    formats = _formats(out, formats)
+    out, page = Path(out), None if web is None else Path(web)
+    if page is None or formats or out.suffix in SUFFIXES.values():
+        formats = _formats(out, formats)
     folder = out.parent if out.suffix in SUFFIXES.values() else out
-    if "onnx" in formats:
+    if "onnx" in formats or page is not None:
         need_onnx()
-    refuse_unwritable(folder)
+    refuse_unwritable(folder if formats or page is None else page)
     loaded = load_model(model, registry or plugins.load(), checkpoint=checkpoint)
     stem = loaded.name if folder is out else out.stem
     graphs = list(graphs_of(loaded.model))
     targets = _targets(folder, stem, formats, graphs)
-    place, vectors = folder / f"{stem}.json", _vectors(loaded, prompts)
-    plan = ExportPlan(loaded, graphs[0], targets, place, vectors)
-    for path in plan.paths:
+    place = folder / f"{stem}.json" if targets or page is None else page / "model.json"
+    if page is not None:
+        page_config(loaded, "here")  # says what no page can hold
+        refuse_folder(page, PAGE, overwrite=overwrite)
+        overwrite = overwrite or not targets
+    plan = ExportPlan(loaded, graphs[0], targets, place, _vectors(loaded, prompts), page)
+    for path in (*targets, place):
         if path.is_dir() or (path.exists() and not overwrite):
             hint = "--yes replaces it; -o writes elsewhere"
             raise UnusableError(f"{path} is there already", hint, code="file.exists")
@@ -226,6 +251,28 @@ def _differences(graph: Graph, run: Run) -> Iterator[float]:
             wanted = graph.network(*given).numpy()
         found = run(given)
         yield float(np.abs(found - wanted).max()) if found.shape == wanted.shape else float("inf")
+
+
+def drawing_page(
+    loaded: Loaded, graph: Graph, runtime: Path
+) -> tuple[dict[str, bytes], float | None]:
+    """Return the files of a page, and how far its network is from the model.
+
+    Raises as `export` does for ONNX; `runtime` is the folder of hub.runtime.
+    """
+    with tempfile.TemporaryDirectory(prefix="animekit-") as place:
+        network = _graph(graph, Path(place) / "model.onnx")
+        files = page_files(page_config(loaded, "here"), network=network.path, runtime=runtime)
+    return files, network.difference
+
+
+def _page(plan: ExportPlan, folder: Path, runtime: Path) -> ExportedFile:
+    """Write a page that draws into a folder."""
+    files, difference = drawing_page(plan.loaded, plan.graph, runtime)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in reversed(files):  # the first page last: it makes the folder animekit's
+        write_atomic(folder / name, files[name])
+    return ExportedFile("web", folder / PAGE, sha256_of(folder / PAGE), difference)
 
 
 def _weights(loaded: Loaded, path: Path) -> ExportedFile:

@@ -15,6 +15,7 @@ from animekit import plugins
 from animekit.errors import UsageError
 from animekit.generation import best_of, choose_model
 from animekit.generation.draw import draw_seeds
+from animekit.generation.latents import Latents, is_drawn, latents_of, words_of
 from animekit.generation.plan import FILL, ROWS, GeneratePlan, attrs_of, crossed, paired, swept
 from animekit.generation.recipe import Layout, NoiseFile, Recipe
 from animekit.generation.request import GenerateRequest, check_grid
@@ -39,12 +40,11 @@ def plan_of(request: GenerateRequest, loaded: Loaded) -> GeneratePlan:
     model = sampling.as_generating(loaded.model)
     attributes = sampling.attributes_of(model)
     prompts = _read_prompts(request, loaded, attributes)
-    if request.interpolation is not None:
-        plan, count = _points(request.numbers or (), prompts), request.interpolation.frames
-        request.interpolation.check(len(plan.cells))
-    elif request.noise is not None:
-        rows = sampling.noise_of_file(request.noise, model)
-        plan, count = _of_noise(request, prompts, rows), len(rows)
+    if request.noise is not None:
+        found = latents_of(request.noise, model)
+        plan, count = _of_noise(request, prompts, found), len(found.z)
+    elif request.interpolation is not None:
+        plan = _points(request.numbers or (), prompts)
     elif request.best_of > 1:
         if request.classifier is None:  # of another one it is known when it is loaded
             best_of.check(attributes.names, loaded.name)
@@ -53,6 +53,9 @@ def plan_of(request: GenerateRequest, loaded: Loaded) -> GeneratePlan:
     else:
         plan = _of_seeds(request, prompts, attributes)
         count = len(plan.cells)
+    if request.interpolation is not None:
+        count = request.interpolation.frames
+        request.interpolation.check(len(plan.cells))
     if request.grid is not None:
         check_grid(count, request.grid)
     return replace(
@@ -143,10 +146,9 @@ def _of_seeds(
             return plan
 
 
-def _of_noise(
-    request: GenerateRequest, prompts: Sequence[Prompt], rows: np.ndarray
-) -> GeneratePlan:
+def _of_noise(request: GenerateRequest, prompts: Sequence[Prompt], found: Latents) -> GeneratePlan:
     """Give each row of noise a prompt, and the seed from which its labels are drawn."""
+    rows = found.z
     numbers = range(request.seed, request.seed + len(rows))
     plan = paired(prompts, numbers, per_prompt=request.per_prompt)
     if len(plan.cells) != len(rows):
@@ -154,7 +156,11 @@ def _of_noise(
             f"{len(prompts)} prompts do not go with {len(rows)} rows of noise",
             "give one prompt, or as many as rows",
         )
-    return replace(plan, noise=rows)
+    cells = [
+        cell if cell.prompt is not None else replace(cell, swept=attrs)
+        for cell, attrs in zip(plan.cells, found.attrs, strict=True)
+    ]
+    return replace(plan, cells=cells, noise=rows)
 
 
 def _pooled(request: GenerateRequest, prompts: Sequence[Prompt]) -> GeneratePlan:
@@ -207,11 +213,15 @@ def _words(request: GenerateRequest, count: int, prompts: int) -> str:
     """Say what would be drawn."""
     what = f"{count} image{'s' * (count != 1)}"
     if request.interpolation is not None:
-        what += f" from seed to seed: {clipped(format_seeds(request.numbers or ()), 200)}"
+        points = format_seeds(request.numbers or ())
+        if request.noise is not None:
+            points = words_of(request.noise)
+        kind = "seed to seed" if request.noise is None else "one to the next"
+        what += f" from {kind}: {clipped(points, 200)}"
     elif request.swept:
         what = f"all values of {' and '.join(request.swept)}"
     elif request.noise is not None:
-        what = f"images of {'noise' if isinstance(request.noise, np.ndarray) else request.noise}"
+        what = f"images of {words_of(request.noise)}"
     elif request.numbers is not None:
         what = f"images of seeds {clipped(format_seeds(request.numbers), 200)}"
     return f"{what} of {prompts} prompt{'s' * (prompts != 1)}" if prompts else what
@@ -230,10 +240,13 @@ def _rows(labels: object) -> list[list[float]] | None:
 
 
 def _noise_file(request: GenerateRequest, plan: GeneratePlan) -> NoiseFile | None:
+    """Return which noise it is; a file of numbers is named, all else is held in the picture."""
     if request.noise is None or plan.noise is None:
         return None
-    name = None if isinstance(request.noise, np.ndarray) else Path(request.noise).name
-    return NoiseFile(file=name, sha256=sampling.digest(plan.noise))
+    single = isinstance(request.noise, (str, Path)) and not is_drawn(request.noise)
+    name = Path(str(request.noise)).name if single else None
+    whole = not isinstance(request.noise, np.ndarray) and not single
+    return NoiseFile.of(plan.noise, name, whole=whole or request.interpolation is not None)
 
 
 def _with_choices(

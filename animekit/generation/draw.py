@@ -45,7 +45,7 @@ def draw_recipe(
     z = attributes.placed(z, recipe.attrs or [])  # [N, ...], codes set where they are named
     labels = _labels(attributes, recipe, len(z))
     if recipe.mode in MODES:
-        lengths = segments(len(seeds), recipe.frames or 60, loop=bool(recipe.loop))
+        lengths = segments(len(z), recipe.frames or 60, loop=bool(recipe.loop))
         z = path_through(list(z), lengths, MODES[recipe.mode])
         if labels is not None:
             labels = path_through(list(labels), lengths, MODES["lerp"])

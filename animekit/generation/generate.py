@@ -53,8 +53,8 @@ def generate(
 
     Each image comes from its own seed and is the same, bit for bit, alone and in any batch.
     `seeds` are numbers or text such as "0-24"; without them there are `num` (25), or as many as
-    fill `grid` (columns, rows), from `seed` on. `noise` is a .npy file or an array [N, ...] in
-    their place. `truncation` multiplies z (below 1: more typical images); else the model's own.
+    fill `grid` (columns, rows), from `seed` on. `noise` is in their place: an array [N, ...], .npy
+    files, or pictures that animekit drew. `truncation` multiplies z (below 1: more typical).
 
     `prompts` are a text, several, or a file (a Path), put together with seeds by `plan.paired`.
     What they leave open is drawn from each image's seed, as often as it occurs in the training
@@ -91,8 +91,9 @@ def generate(
 @renamed_arguments(gpu="device")
 def interpolate(
     model: Where = None,
-    seeds: Seeds = "0,1,2",
+    seeds: Seeds | None = None,
     *,
+    noise: Noise | None = None,
     prompts: Prompts | None = None,
     frames: int = 60,
     mode: Literal["slerp", "lerp"] = "slerp",
@@ -105,7 +106,8 @@ def interpolate(
 ) -> Generated:
     """Draw images from seed to seed, and back to the first one where it is a loop.
 
-    `frames` counts all images; every seed's own image is one of them, bit for bit. slerp follows
+    Without `seeds` (0, 1, 2) they lie between rows of `noise`: files, or pictures that `project`
+    or `generate` drew. `frames` counts all images; each point's own is one of them. slerp follows
     great circles, as normal z wants it; lerp goes straight. The labels of a conditional model go
     straight beside z: `prompts` are one for all seeds or one for each, and of one seed with
     several prompts the labels alone move.
@@ -116,7 +118,8 @@ def interpolate(
         device=device,
         threads=threads,
         prompts=prompts,
-        seeds=seeds,
+        seeds="0,1,2" if seeds is None and noise is None else seeds,
+        noise=noise,
         truncation=truncation,
         interpolation=Interpolation(frames, mode, loop),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import json
 import tempfile
@@ -39,6 +41,7 @@ ROWS = ("prompts", "attrs", "candidates", "scores")  # one entry an image, or a 
 MAX_MOVING_PIXELS = 100_000_000  # of all frames of a GIF
 MAX_CANDIDATES = 1000  # of one image
 MAX_TRUNCATION = 100.0  # what z is multiplied by
+MAX_VALUES = 1_000_000  # letters of the noise in a picture
 
 Title = Annotated[str, Field(max_length=200)]
 
@@ -48,10 +51,47 @@ class _Part(BaseModel):
 
 
 class NoiseFile(_Part):
-    """Which noise a picture was drawn from, where it came from a file or an array."""
+    """Which noise a picture was drawn from, where it came from a file or an array.
+
+    A projected picture, and a path from one to another, hold it themselves: `values` are float32,
+    little-endian, in base64, and `shape` is that of all rows.
+    """
 
     file: str | None = None
     sha256: str
+    values: str | None = Field(default=None, max_length=MAX_VALUES)
+    shape: tuple[int, ...] | None = Field(default=None, max_length=4)
+
+    @classmethod
+    def of(cls, z: np.ndarray, file: str | None = None, *, whole: bool = False) -> NoiseFile:
+        """Return which noise [N, ...] it was, with its numbers if it is whole."""
+        if not whole:
+            return cls(file=file, sha256=_digest(z))
+        values = base64.b64encode(np.ascontiguousarray(z, "<f4").tobytes()).decode("ascii")
+        if len(values) > MAX_VALUES:
+            raise UsageError(
+                f"{len(z):,} rows of noise are too many for the metadata of a picture",
+                "take fewer points",
+            )
+        return cls(file=file, sha256=_digest(z), values=values, shape=z.shape)
+
+    def rows(self) -> np.ndarray | None:
+        """Return the noise that is held here, float32 [N, ...]; None where a file has it."""
+        if self.values is None or self.shape is None:
+            return None
+        return np.frombuffer(base64.b64decode(self.values), "<f4").reshape(self.shape)
+
+    @model_validator(mode="after")
+    def _same(self) -> NoiseFile:
+        if (self.values is None) != (self.shape is None):
+            raise ValueError("noise has a shape and no values, or values and no shape")
+        try:
+            rows = self.rows()
+        except (binascii.Error, ValueError):
+            raise ValueError("the noise is damaged") from None
+        if rows is not None and (not len(rows) or _digest(rows) != self.sha256):
+            raise ValueError("the noise is not the one of its sha256")
+        return self
 
 
 class Layout(_Part):
@@ -102,7 +142,7 @@ class Recipe(_Part):
     def _whole(self) -> Recipe:
         if self.mode == "noise" and self.noise is None:
             raise ValueError("noise is missing")
-        points = 0 if self.mode == "noise" else len(parse_seeds(self.seeds or ""))
+        points = 0 if self.mode == "noise" else self.points
         if self.mode in MODES and (self.loop is None or not 2 <= points <= (self.frames or 0)):
             raise ValueError(f"{self.frames} frames do not join {points} seeds")
         for name in ROWS:
@@ -110,6 +150,13 @@ class Recipe(_Part):
             if self.mode != "noise" and rows is not None and len(rows) != points:
                 raise ValueError(f"{len(rows)} {name} for {points} seeds")
         return self
+
+    @property
+    def points(self) -> int:
+        """How many seeds there are, or rows of the noise that is held here."""
+        if self.noise is not None:
+            return 0 if self.noise.shape is None else self.noise.shape[0]
+        return len(parse_seeds(self.seeds or ""))
 
     def text(self) -> str:
         """Return the recipe as compact JSON."""
@@ -149,6 +196,12 @@ class Recipe(_Part):
             raise _unreadable(path, f"{place}: {first['msg']}") from None
         except AnimekitError as error:
             raise _unreadable(path, error.message) from None
+
+
+def _digest(z: np.ndarray) -> str:
+    from animekit.models.sampling import digest  # brings torch, which a recipe needs for no more
+
+    return digest(z)
 
 
 def check_pixels(count: int, side: int, columns: int = 1, *, moving: bool = False) -> None:

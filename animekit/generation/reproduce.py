@@ -63,7 +63,10 @@ def reproduce(
         )
     rows = None
     if recipe.noise is not None:
-        place = noise if noise is not None else _beside(Path(picture), recipe.noise)
+        held = recipe.noise.rows()
+        place = noise if noise is not None else held
+        if place is None:
+            place = _beside(Path(picture), recipe.noise)
         rows = sampling.noise_of_file(place, sampling.as_generating(loaded.model))
         if sampling.digest(rows) != recipe.noise.sha256:
             raise UnusableError(

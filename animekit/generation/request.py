@@ -20,7 +20,7 @@ from animekit.seeds import MAX_IMAGES, check_seeds, parse_seeds
 
 Where = str | Path | Run | Loaded | None
 Seeds = Iterable[int] | str
-Noise = str | Path | np.ndarray
+Noise = str | Path | np.ndarray | Sequence[str | Path]
 
 _CODE = re.compile(r"code\d+")
 
@@ -97,7 +97,6 @@ class GenerateRequest:
                     ("--best-of", best),
                     ("--num", self.num is not None),
                     ("--per-prompt", self.per_prompt is not None),
-                    ("noise", noise),
                     ("labels", labels),
                 )
             },

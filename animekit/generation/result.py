@@ -280,7 +280,7 @@ class Generated(Printed):
     def _columns(self) -> int:
         count = len(self.images)
         if self.how.frames and self.how.index is None:
-            return max(segments(len(self.seeds), count, loop=bool(self.how.loop)))
+            return max(segments(self.how.points, count, loop=bool(self.how.loop)))
         return count if count <= 5 else math.ceil(math.sqrt(count))
 
     def _excerpt(self, each: int) -> tuple[list[int], list[str]]:
@@ -290,11 +290,12 @@ class Generated(Printed):
         if not self.how.frames or self.how.index is not None:
             return list(range(len(self.images))), [""] * len(self.images)
         shown, captions, start = [], [], 0
-        lengths = segments(len(self.seeds), len(self.images), loop=bool(self.how.loop))
-        for seed, length in zip(self.seeds, lengths, strict=True):
+        lengths = segments(self.how.points, len(self.images), loop=bool(self.how.loop))
+        names = self.seeds or range(1, len(lengths) + 1)
+        for name, length in zip(names, lengths, strict=True):
             part = sorted({start + step * length // each for step in range(each)})
             shown += part
-            captions += [str(seed)] + [""] * (len(part) - 1)
+            captions += [str(name)] + [""] * (len(part) - 1)
             start += length
         return shown, captions
 

@@ -38,7 +38,9 @@ from animekit.text import clipped, did_you_mean
 LIST = Path(__file__).parents[1] / "assets" / "catalog.toml"
 DIGEST = r"^[0-9a-f]{64}$"
 
-Kind = Literal["weights", "dataset"]
+Kind = Literal["weights", "dataset", "runtime"]
+OTHER = {"weights": "animekit models pull {}", "dataset": "animekit data get {}"}
+OTHER |= {"runtime": "animekit export MODEL --web DIR gets it"}
 State = Literal["here", "missing", "damaged"]
 
 
@@ -125,8 +127,7 @@ def find(name: str, kind: Kind) -> Entry:
             code=f"{kind}.unknown",
         )
     if known[name].kind != kind:
-        other = "animekit data get" if kind == "weights" else "animekit models pull"
-        raise UsageError(f"{name} is a {known[name].kind}", f"{other} {name}")
+        raise UsageError(f"{name} is a {known[name].kind}", OTHER[known[name].kind].format(name))
     return known[name]
 
 

@@ -28,6 +28,11 @@ MARKS = {
 }
 SMOOTH = 0.04  # of the points are averaged on each side
 FEW = 12  # points, which are shown as they are
+CROWD = 4  # curves: more are named once, below all panels, not over the curves of each
+DASHES = ("-", ":", "-.")
+"""Of curves beyond the colours, which begin again."""
+LETTERS = 12  # of the names below, in an inch
+LINE = 0.18  # inches of a line of them
 SIZE = (4.6, 2.7)  # inches of a panel
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
@@ -109,10 +114,14 @@ def smoothed(values: Sequence[float], share: float = SMOOTH) -> np.ndarray:
 def draw_curves(panels: Sequence[Panel], smooth: float = SMOOTH) -> Figure:
     """Return the panels as a figure, two in a row; 0 draws the values as they are.
 
-    Smoothed curves stand before the raw ones, which are pale.
+    Smoothed curves stand before the raw ones, which are pale. Where a panel has a crowd of curves
+    that keep their colours in all panels, they are named below them.
     """
     from matplotlib.figure import Figure
 
+    shared = [panel.curves for panel in panels if panel.kind == "lines"]
+    shared = [curves for curves in shared if all(curve.place is not None for curve in curves)]
+    crowd = max(map(len, shared), default=0) > CROWD
     with style():
         columns = min(2, len(panels))
         rows = -(-len(panels) // max(1, columns))
@@ -120,8 +129,41 @@ def draw_curves(panels: Sequence[Panel], smooth: float = SMOOTH) -> Figure:
         for number, panel in enumerate(panels):
             axes = figure.add_subplot(rows, columns, number + 1)
             _draw(axes, panel, smooth, first=number == 0)
-        figure.tight_layout(h_pad=1.6, w_pad=1.6)
+        below = _name_below(figure, panels) if crowd else 0.0
+        figure.tight_layout(h_pad=1.6, w_pad=1.6, rect=(0, below, 1, 1))
     return figure
+
+
+def _name_below(figure: Figure, panels: Sequence[Panel]) -> float:
+    """Name all lines once, at the foot of the figure; return the share of its height taken."""
+    named: dict[str, Any] = {}
+    for panel, axes in zip(panels, figure.axes, strict=True):
+        if panel.kind != "lines":
+            continue
+        own = {curve.label for curve in panel.curves}
+        handles, labels = axes.get_legend_handles_labels()
+        named |= {
+            label: handle
+            for handle, label in zip(handles, labels, strict=True)
+            if label in own and label not in named
+        }
+        others = [
+            (handle, label)
+            for handle, label in zip(handles, labels, strict=True)
+            if label not in own
+        ]
+        if others:
+            axes.legend(*zip(*others, strict=True), loc="best")
+        elif (legend := axes.get_legend()) is not None:
+            legend.remove()
+    room = int(LETTERS * figure.get_figwidth() / (max(map(len, named)) + 6))
+    columns = max(1, min(room, len(named)))
+    lines = -(-len(named) // columns)
+    height = figure.get_figheight()
+    extra = LINE * (lines + 0.5)
+    figure.set_figheight(height + extra)
+    figure.legend(named.values(), named.keys(), loc="lower center", ncols=columns)
+    return extra / (height + extra)
 
 
 def save_curves(panels: Sequence[Panel], *paths: Path, smooth: float = SMOOTH) -> None:
@@ -175,7 +217,12 @@ def _draw_lines(axes: Axes, panel: Panel, smooth: float) -> None:
         place = number if curve.place is None else curve.place
         color = COLORS[place % len(COLORS)]
         few = len(curve.steps) <= FEW
-        strong: dict[str, Any] = {"color": color, "linewidth": 1.5, "label": curve.label}
+        strong: dict[str, Any] = {
+            "color": color,
+            "linewidth": 1.5,
+            "label": curve.label,
+            "linestyle": DASHES[place // len(COLORS) % len(DASHES)],
+        }
         if few or not smooth:
             dots: dict[str, Any] = {"marker": "o", "markersize": 3} if few else {}
             axes.plot(curve.steps, curve.values, **strong, **dots)
@@ -239,7 +286,8 @@ def _draw_floors(axes: Axes, panel: Panel) -> None:
     floors = {panel.floor: "#222222"} if panel.floor is not None else {}
     for number, curve in enumerate(panel.curves):
         if curve.floor is not None:
-            floors[curve.floor] = COLORS[number % len(COLORS)]
+            place = number if curve.place is None else curve.place
+            floors[curve.floor] = COLORS[place % len(COLORS)]
     style: dict[str, Any] = {"linewidth": 0.9, "linestyle": "--"}
     for floor, color in floors.items():
         axes.axhline(floor, color=color, **style)

@@ -8,16 +8,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from animekit.errors import DataError
-from animekit.labels.columns import BLANK, TEXT_COLUMNS
+from animekit.labels.columns import TEXT_COLUMNS
 from animekit.labels.ids import FIRST, find_row
 from animekit.labels.rows import Doubled, Sheet, numbered, sheet_of, tag_rows, too_large
 from animekit.labels.tags import (
-    NAMES,
     SkippedRow,
     Tags,
     parse_tags,
@@ -25,20 +23,11 @@ from animekit.labels.tags import (
     tag_columns,
     tags_of,
 )
+from animekit.labels.values import LabelColumns, add_column, said_of
 from animekit.labels.words import shown, words_of
 from animekit.text import printable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-YES = frozenset(("1", "1.0", "yes", "y", "true", "t"))
-NO = frozenset(("0", "0.0", "-1", "-1.0", "no", "n", "false", "f"))
-MAX_VALUES = 100
-"""Values of one attribute; a column of more is something else: a name, a measure."""
-
 MAX_CELLS = 20_000_000  # twice those of CelebA's list
-_CLASSES = ("label", "labels", "class", "category")  # in metadata the value alone is the label
-_KINDS = ("colour", "color", "style", "type", "tone")  # "hair style": the noun is "hair"
 
 
 @dataclass(frozen=True)
@@ -70,19 +59,6 @@ class AttributeTable:
         """Return (labels, mask) of an image, found as by `Tags.labels`; None without."""
         key = find_row(name, self.rows)
         return None if key is None else self.rows[key]
-
-
-@dataclass
-class _Columns:
-    """The label columns of a table while it is read."""
-
-    names: list[str] = field(default_factory=list)
-    groups: list[int] = field(default_factory=list)
-    labels: list[np.ndarray] = field(default_factory=list)  # uint8 [N] each
-    masks: list[np.ndarray] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    bare: bool = False
 
 
 def read_labels(path: Path | str) -> Tags | AttributeTable:
@@ -171,7 +147,7 @@ def table_of(sheet: Sheet) -> AttributeTable:
     where, header = sheet.where, sheet.header
     rows, numbers, doubled = _checked(where, _whole(sheet), len(header), sheet.column)
     cells = pd.DataFrame(rows, index=list(numbers.values()), dtype=str)
-    columns = _Columns(
+    columns = LabelColumns(
         left_out=[f"{header[j] or 'column 1'} (counts rows)" for j in sheet.dropped],
         bare=sheet.is_metadata,
     )
@@ -185,7 +161,7 @@ def table_of(sheet: Sheet) -> AttributeTable:
             raise DataError(f"{where}: column {j + 1} has no name", "name it in the first row")
     _refuse_twins(where, [header[j] for j in named])
     for j in named:
-        _add(where, columns, header[j], cells[j])
+        add_column(where, columns, header[j], cells[j])
     if not columns.names:
         raise DataError(
             f"{where} has no column that tells images apart"
@@ -197,7 +173,9 @@ def table_of(sheet: Sheet) -> AttributeTable:
         raise DataError(f'{where}: two columns give the label "{shown(min(twice))}"', "rename one")
     labels, masks = np.stack(columns.labels, 1), np.stack(columns.masks, 1)
     table = {row[sheet.column]: (labels[i], masks[i]) for i, row in enumerate(rows)}
-    words = "; ".join(filter(None, (f"table: {printable(', '.join(_said(columns)))}", sheet.said)))
+    words = "; ".join(
+        filter(None, (f"table: {printable(', '.join(said_of(columns)))}", sheet.said))
+    )
     beside = {row[sheet.column]: tuple(row) for row in rows}
     names, groups = tuple(columns.names), tuple(columns.groups)
     return AttributeTable(names, groups, table, words, numbers, doubled, others=beside)
@@ -248,91 +226,6 @@ def _checked(
         kept[key] = [words.setdefault(cell, cell) for cell in row]
         numbers[key] = number
     return list(kept.values()), numbers, doubled
-
-
-def _add(where: str, columns: _Columns, name: str, cells: pd.Series) -> None:
-    """Add the labels of one column: a yes or no, or the words that stand in it."""
-    lower = cells.str.lower()
-    yes, no = lower.isin(YES).to_numpy(), lower.isin(NO).to_numpy()
-    known = ~lower.isin(BLANK).to_numpy()
-    strange = known & ~yes & ~no
-    if not strange.any():
-        if lower.isin({"0", "0.0"}).any() and lower.isin({"-1", "-1.0"}).any():
-            raise DataError(
-                f'{where}: column "{shown(name)}" holds both 0 and -1', "write no as one of them"
-            )
-        if not known.any():
-            columns.left_out.append(f"{name} (blank)")
-            return
-        columns.names.append(name)
-        columns.groups.append(1)
-        columns.labels.append(yes.astype(np.uint8))
-        columns.masks.append(known.astype(np.uint8))
-        return
-    if (yes | no).any() or _all_numbers(cells[strange]):
-        row = int(np.flatnonzero(strange)[0])
-        raise DataError(
-            f'{where}, row {cells.index[row]}: column "{shown(name)}" holds'
-            f' "{shown(cells.iloc[row])}"'
-            + (" beside yes and no" if (yes | no).any() else ", and numbers are no labels"),
-            "cells: 1 0, 1 -1, yes no, true false; or words alone; else remove the column",
-        )
-    _add_words(where, columns, name, cells, known)
-
-
-def _add_words(
-    where: str, columns: _Columns, name: str, cells: pd.Series, known: np.ndarray
-) -> None:
-    """Add one of several values; "red|blue" in a cell is both."""
-    parts = cells.where(known, "").str.split("|")
-    said = [{" ".join(words_of(part)) for part in each} - {""} for each in parts]
-    values = sorted(set().union(*said))
-    if len(values) > MAX_VALUES:
-        raise DataError(
-            f'{where}: column "{shown(name)}" has {len(values):,} values, more than {MAX_VALUES}',
-            "it is no attribute of a picture: remove the column",
-        )
-    if len(values) < 2:
-        columns.left_out.append(f"{name} (one value)")
-        return
-    bare = columns.bare and name.lower() in _CLASSES
-    names = {value: value if bare else _label(value, name) for value in values}
-    if set(names.values()) & set(columns.names):
-        names = {value: f"{value} {' '.join(words_of(name))}" for value in values}
-    order = {label: place for place, label in enumerate(NAMES)}
-    for value in sorted(values, key=lambda value: (order.get(names[value], len(NAMES)), value)):
-        columns.names.append(names[value])
-        columns.labels.append(np.array([value in each for each in said], np.uint8))
-        columns.masks.append(np.array([bool(each) for each in said], np.uint8))
-    columns.groups.append(len(values))
-    columns.said.append(f"{name} {len(values)}")
-
-
-def _label(value: str, column: str) -> str:
-    """Return how a value of a column is called in a prompt.
-
-    >>> _label("long", "hair style"), _label("blue", "Eye colour"), _label("tan skin", "skin")
-    ('long hair', 'blue eyes', 'tan skin')
-    """
-    noun = list(words_of(column))
-    if len(noun) > 1 and noun[-1] in _KINDS:
-        noun.pop()
-    words = value.split()
-    return value if words[-len(noun) :] == noun else " ".join([*words, *noun])
-
-
-def _said(columns: _Columns) -> Iterable[str]:
-    """Say what the columns were read as."""
-    yield from columns.said
-    single = sum(width == 1 for width in columns.groups)
-    if single:
-        yield f"{single} yes or no"
-    if columns.left_out:
-        yield f"left out {' and '.join(columns.left_out)}"
-
-
-def _all_numbers(cells: pd.Series) -> bool:
-    return bool(cells.str.fullmatch(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", case=False).all())
 
 
 def _refuse_twins(where: str, names: list[str]) -> None:

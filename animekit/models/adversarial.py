@@ -302,6 +302,10 @@ class AdversarialModel(Model):
             z = functional.normalize(z) * self.params.z_dim**0.5
         return z * self.params.z_std
 
+    def noise_steps(self) -> list[tuple[str, int, float]]:
+        """Return how `noise` draws, for programs that draw the same."""
+        return [(self.params.z, self.params.z_dim, self.params.z_std)]
+
     @property
     def default_truncation(self) -> float:
         """Return the factor on z where a user names none; training knows nothing of it."""

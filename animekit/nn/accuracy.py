@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from animekit.engines import whole
+
 Accuracy = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -31,7 +33,7 @@ def by_median(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     >>> [x.item() for x in by_median(torch.tensor([9.0, 7.0]), torch.tensor([8.0, 5.0]))]
     [0.5, 0.5]
     """
-    both = torch.cat([real.flatten(), fake.flatten()]).float()
+    both = torch.cat([*map(torch.flatten, map(whole.rows, (real, fake)))]).float()
     middle = both.sort().values[[(len(both) - 1) // 2, len(both) // 2]].mean()
     return by_sign(real - middle, fake - middle)
 

@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from animekit.engines import whole
+
 Kind = Literal["color", "translation", "cutout"]
 
 ADAPT_EVERY = 4  # steps between two looks at the discriminator (Karras et al., 2020)
@@ -112,6 +114,7 @@ class Augmentation(nn.Module):
         D(real) - D(fake) over all pairs, which needs no logit that stands for "undecided".
         """
         assert self.target is not None
+        real, fake = whole.rows(real), whole.rows(fake)
         told = (real[:, None] - fake[None]).sign().mean()
         pace = ADAPT_EVERY * len(real) / ADAPT_IMAGES
         self.strength.add_((told - self.target).sign().to(self.strength), alpha=pace).clamp_(0, 1)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Pair = tuple[int, int]
+M = TypeVar("M", bound=nn.Module)
 LEAST = 1 << 20
 """Numbers of the largest weight of networks that gain: with 64 channels, DCGAN of 64 px has two
 million. With 32 channels both ways take as long, and below Python takes more than it saves."""
@@ -267,14 +268,14 @@ KINDS: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def choose_kernels(network: nn.Module) -> None:
-    """Let the plain convolutions of a network choose; names stay as they are.
+def choose_kernels(network: M) -> M:
+    """Let the plain convolutions of a network choose; return it, its names as before.
 
     Those in groups, dilated, with other padding than zeros, or with a parametrised weight keep
     torch's own, and so do all of networks that are too narrow to gain.
     """
     if max((each.numel() for each in network.parameters() if each.ndim == 4), default=0) < LEAST:
-        return
+        return network
     for module in network.modules():
         kind = KINDS.get(type(module))
         if (
@@ -286,3 +287,4 @@ def choose_kernels(network: nn.Module) -> None:
             and module.output_padding == (0, 0)
         ):
             module.__class__ = kind
+    return network

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from animekit.engines import whole
+
 
 def full_precision(x: Tensor) -> Tensor:
     """Return half-precision tensors as float32, others as they are."""
@@ -98,10 +100,13 @@ class MinibatchStd(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return x with the map appended."""
         n, c, h, w = x.shape
-        group = math.gcd(n, 4)
-        y = full_precision(x).reshape(group, n // group, c, h, w)
+        group = math.gcd(whole.count(n), 4)
+        y, across = full_precision(x), n % group > 0  # else a group's images are in one process
+        y = whole.rows(y) if across else y
+        y = y.reshape(group, len(y) // group, c, h, w)
         std = ((y - y.mean(0)).square().mean(0) + 1e-8).sqrt().mean((1, 2, 3))  # [N / group]
-        return torch.cat([x, std.repeat(group).view(n, 1, 1, 1).expand(n, 1, h, w).to(x.dtype)], 1)
+        std = whole.own(std.repeat(group)) if across else std.repeat(group)
+        return torch.cat([x, std.view(n, 1, 1, 1).expand(n, 1, h, w).to(x.dtype)], 1)
 
 
 def pool_layer(kind: str, kernel: int) -> nn.Module:

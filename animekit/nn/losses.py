@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from animekit.engines import whole
+
 Discriminator = Callable[[Tensor], Tensor]
 
 
@@ -82,7 +84,7 @@ def attribute_loss(
         terms.append(_attribute_loss(outputs, wanted, smoothing))
         known.append(certain[:, 0])
     weights = torch.stack(known)
-    return (torch.stack(terms) * weights).sum() / weights.sum().clamp(min=1)
+    return (torch.stack(terms) * weights).sum() / whole.divisor(weights.sum())
 
 
 def _attribute_loss(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
@@ -190,7 +192,7 @@ def dragan_penalty(discriminator: Discriminator, real: Tensor, *, scale: float =
     image takes a random share of it.
     """
     share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
-    noise = scale * real.std() * torch.rand_like(real)
+    noise = scale * whole.rows(real).std() * torch.rand_like(real)
     return (gradient_norm(discriminator, real + share * noise) - 1).square().mean()
 
 
@@ -217,7 +219,8 @@ def _input_gradient(discriminator: Discriminator, images: Tensor) -> Tensor:
     torch.func.grad is what torch.compile can differentiate twice; it refuses the in-place running
     statistics of batch normalisation, where autograd takes its place.
     """
-    if isinstance(discriminator, nn.Module) and _tracks_statistics(discriminator):
+    tracks = isinstance(discriminator, nn.Module) and _tracks_statistics(discriminator)
+    if tracks or whole.is_shared():
         points = images.detach().requires_grad_()
         with torch.enable_grad():
             score = discriminator(points).sum()

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from animekit.data.spec import ImageSpec
+from animekit.engines import whole
+from animekit.nn.layers import full_precision
 
 
 class ImagePool(nn.Module):
@@ -34,9 +36,11 @@ class ImagePool(nn.Module):
         """
         if not self.size:
             return images
+        images = whole.rows(images)  # so that each process keeps the same ones
         count, device = len(images), images.device
-        old = torch.randint(self.size, (count,), device=device)
-        swap = torch.rand(count, device=device) < 0.5
+        with whole.together():
+            old = torch.randint(self.size, (count,), device=device)
+            swap = torch.rand(count, device=device) < 0.5
         found = []
         for index, image in enumerate(images):
             full = self.filled >= self.size
@@ -46,11 +50,11 @@ class ImagePool(nn.Module):
             found.append(torch.where(swapped, _to_image(kept).to(image.dtype), image))
             self.images[place] = torch.where(swapped | ~full, _to_bytes(image), kept)
             self.filled += (~full).to(torch.int64)
-        return torch.stack(found)
+        return whole.own(torch.stack(found))
 
 
 def _to_bytes(image: Tensor) -> Tensor:
-    return (image.float().clamp(-1, 1) + 1).mul(127.5).round().to(torch.uint8)
+    return (full_precision(image).clamp(-1, 1) + 1).mul(127.5).round().to(torch.uint8)
 
 
 def _to_image(pixels: Tensor) -> Tensor:
@@ -83,17 +87,20 @@ class Replay(nn.Module):
         Those are the first `exchanged(N)`. Before the memory holds anything they are those that
         were given. Fakes of no labels are kept without.
         """
-        count = self.exchanged(len(images))
-        rows = (torch.rand(count, device=images.device) * self.filled).long()
+        here = self.exchanged(len(images))
+        given = whole.rows(images[:here])  # so that each process keeps the same ones
+        told = None if labels is None else whole.rows(labels[:here])
+        with whole.together():
+            rows = (torch.rand(len(given), device=images.device) * self.filled).long()
         rows = rows.minimum((self.filled - 1).clamp(min=0))  # a product may be rounded up
         there, old = self.filled > 0, self.images[rows] / 127.5 - 1
-        shown = torch.where(there, old.to(images.dtype), images[:count])
+        shown = whole.own(torch.where(there, old.to(images.dtype), given))
         asked = labels
-        if labels is not None:
-            first = torch.where(there, self.labels[rows].to(labels.dtype), labels[:count])
-            asked = torch.cat([first, labels[count:]])
-        self._keep(images[:count], None if labels is None else labels[:count])
-        return torch.cat([shown, images[count:]]), asked
+        if labels is not None and told is not None:
+            first = torch.where(there, self.labels[rows].to(labels.dtype), told)
+            asked = torch.cat([whole.own(first), labels[here:]])
+        self._keep(given, told)
+        return torch.cat([shown, images[here:]]), asked
 
     def exchanged(self, count: int) -> int:
         """Return how many of a batch of so many fakes come out of the memory."""
@@ -109,3 +116,8 @@ class Replay(nn.Module):
         if labels is not None:
             self.labels[places] = labels.to(self.labels.dtype)
         self.filled += torch.where(growing, count, 0)
+
+
+def remembers(module: nn.Module) -> bool:
+    """Say whether a network keeps earlier fakes."""
+    return any(isinstance(each, (ImagePool, Replay)) and each.size for each in module.modules())

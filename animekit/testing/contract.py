@@ -21,7 +21,8 @@ from animekit.models import weights
 from animekit.models.abilities import Generates
 from animekit.models.base import Losses, Model, Phase
 from animekit.testing.tiny import tiny_dataset, tiny_model, tiny_stepper
-from animekit.training.stepper import Stepper, only
+from animekit.training.phases import only
+from animekit.training.stepper import Stepper
 
 FAR = 1e4  # z this large leads a generator without a squashing end out of [-1, 1]
 

@@ -15,9 +15,9 @@ from animekit.data.pack import Pack
 from animekit.data.sampler import Loader
 from animekit.data.spec import ImageSpec
 from animekit.data.unpaired import PairLoader
+from animekit.engines.engine import LocalEngine
 from animekit.images.pixels import resize
 from animekit.models.base import Model, Need
-from animekit.training.engine import LocalEngine
 from animekit.training.stepper import Stepper
 
 BATCH = 4
@@ -123,16 +123,18 @@ def tiny_stepper(
     *,
     seed: int = 0,
     engine: LocalEngine | None = None,
+    batch: int = BATCH,
+    accumulate: int = 1,
     **changes: Any,
 ) -> Stepper:
     """Return a stepper over drawn faces; `seed` is that of the first weights."""
     torch.manual_seed(seed)
-    pack = tiny_dataset(2 * BATCH + 1).pack(size)
+    pack = tiny_dataset(2 * batch + 1).pack(size)
 
     def loader(stream: int) -> Loader:
         if cls.data is Need.UNPAIRED:
-            return PairLoader((pack, pack), BATCH, stream, flip=False, crop=0)
-        return Loader(pack, BATCH, stream, flip=False, crop=0)
+            return PairLoader((pack, pack), batch, stream, flip=False, crop=0)
+        return Loader(pack, batch, stream, flip=False, crop=0)
 
     return Stepper(
         tiny_model(cls, size, **changes),
@@ -141,4 +143,6 @@ def tiny_stepper(
         seed=0,
         ema=0.9,
         total=100,
+        batch_size=batch,
+        accumulate=accumulate,
     )

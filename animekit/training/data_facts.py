@@ -11,7 +11,7 @@ import numpy as np
 from animekit.data.dataset import Dataset
 from animekit.data.occurring import common, label_counts, named, occurring, refuse_absent
 from animekit.data.pack import Pack
-from animekit.data.places import places_of
+from animekit.data.places import PATTERN, places_of
 from animekit.data.unpaired import both_fingerprints, names_of
 from animekit.labels.plan import LabelPlan
 from animekit.training.recipe import TrainRecipe
@@ -32,6 +32,8 @@ def data_name(where: str) -> str:
     name, _, rest = where.partition(":")
     path = next((text for text in (where, rest) if text and Path(text).exists()), name)
     path = rest if path == name and rest.isalpha() else path
+    if PATTERN.search(path) and not Path(path).exists():
+        path = str(Path(path).parent)  # of "shards/{00..03}.tar", shards
     return Path(path).resolve().stem or "data"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,26 +30,25 @@ from animekit.device import (
     thread_count,
     threads,
 )
+from animekit.engines.engine import LocalEngine
+from animekit.engines.many import start
+from animekit.engines.parts import shares_of
 from animekit.errors import ConfigError, UnusableError
 from animekit.files import Progress, cores
 from animekit.models.base import Model, Need
 from animekit.plugins import Registry
+from animekit.runs.pretrained import Pretrained
 from animekit.seeds import derive_seed
 from animekit.text import size
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of, learned
-from animekit.training.engine import LocalEngine
 from animekit.training.judge import Judge, real_images
 from animekit.training.recipe import AUTO, TrainRecipe, make_recipe
 from animekit.training.request import TrainRequest, refuse_unfit
 from animekit.training.stepper import Stepper
-from animekit.training.tally import peak_memory
+from animekit.training.tally import memory_by_batch
 from animekit.training.watch import PICTURES, Lookout
 
-TRIED = (2, 4)
-"""Images of the two steps that are measured for batch_size=auto."""
-MOST = {"cpu": 64}
-"""Images beyond which a larger batch only makes a step longer; 256 on a GPU."""
-RARE = 720_720  # a step that every interval up to 16 divides: all that is rare is due in it
+MOST = {"cpu": 64}  # images, beyond which a step is only longer; 256 on a GPU
 FEWEST = 64
 """Real images below which nothing is said of collapse."""
 
@@ -65,6 +64,7 @@ class TrainJob:
     description: str
     warnings: list[str] = field(default_factory=list)
     others: Pack | None = None  # the second domain of unpaired data
+    pretrained: Pretrained | None = None  # what it begins with, unless it goes on
 
     @property
     def label(self) -> str:
@@ -119,14 +119,18 @@ class TrainJob:
 
     def stepper(self) -> Stepper:
         """Return the stepper at step 0."""
-        options = self.recipe.options
+        options, model = self.recipe.options, self.build()
+        if self.pretrained is not None:
+            self.pretrained.into(model)
         return Stepper(
-            self.build(),
+            model,
             self.engine,
             self._loader,
             seed=options.seed,
             ema=options.ema_decay,
             total=options.total_steps(),
+            batch_size=options.batch_size,
+            accumulate=options.accumulate,
         )
 
     def _loader(self, seed: int) -> Loader:
@@ -182,13 +186,7 @@ class TrainJob:
             "params": self.recipe.params.model_dump(mode="json"),
             "options": self.recipe.options.model_dump(mode="json"),
             "origins": self.recipe.origins,
-            "resolved": {
-                "device": str(self.engine.device),
-                "precision": self.engine.precision,
-                "compile": self.engine.compiled,
-                "convolutions": "products" if self.engine.products else "torch",
-                "threads": self.engine.threads,
-            },
+            "resolved": self.engine.facts(),
             "spec": {
                 "size": self.spec.size,
                 "channels": self.spec.channels,
@@ -203,7 +201,15 @@ class TrainJob:
                 labelled=bool(self.spec.labels),
             ),
             "environment": environment(),
+            **({} if self.pretrained is None else {"pretrained": self.pretrained.facts}),
         }
+
+    def begin_with(self, registry: Registry) -> None:
+        """Read the weights that a new run is to begin with, where some are named."""
+        where = self.recipe.options.pretrained
+        if where is not None:
+            self.pretrained = Pretrained.of(where, self.build(), registry)
+            self.warnings += self.pretrained.notes
 
 
 def new_job(request: TrainRequest) -> TrainJob:
@@ -219,18 +225,24 @@ def new_job(request: TrainRequest) -> TrainJob:
     options = recipe.options
     refuse_unfit(recipe)
     device = choose_device(options.device)  # before the data: a missing device is known at once
-    engine = LocalEngine(
+    engine = start(
         device,
         precision=choose_precision(options.precision, device),
         channels_last=options.channels_last,
         threads=thread_count(options.threads),
     )
-    job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
+    if options.batch_size != AUTO:
+        shares_of(engine, options.batch_size, options.accumulate)
+    elif engine.world * options.accumulate > 1:
+        raise ConfigError("batch_size=auto measures a whole batch in one process", "give a number")
+    with engine.main_first():
+        job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
     job = job if options.batch_size != AUTO else measured(job, recipe)
-    engine.compiled = job.recipe.options.compiles(device.type)
+    engine.compiled = job.recipe.options.compiles(device.type, engine.world)
     quick = device.type == "cpu" and engine.precision == "bf16" and native_bf16()
     engine.products = options.multiplies(pays=quick and not engine.compiled)
     engine.graphs = options.compile == "graphs" and device.type == "cuda"
+    job.begin_with(request.registry)
     if options.threads is None and engine.threads == CROWD.free != cores():
         job.warnings.append(
             f"other programs work beside this, so it takes {engine.threads} of {cores()} cores"
@@ -242,8 +254,7 @@ def new_job(request: TrainRequest) -> TrainJob:
 def measured(job: TrainJob, recipe: TrainRecipe) -> TrainJob:
     """Return the job with the largest batch whose steps fit into the free memory.
 
-    It is a power of two, at most 64 on a CPU and 256 on a GPU, and at most the images of the data.
-    Steps of two small batches are measured. Where the system does not say what is free it is 64.
+    It is a power of two, at most the images of the data; 64 where nobody knows what is free.
     """
 
     def of(batch: int, origin: str = "") -> TrainJob:
@@ -251,18 +262,12 @@ def measured(job: TrainJob, recipe: TrainRecipe) -> TrainJob:
         origins = recipe.origins | {"batch_size": origin}
         return replace(job, recipe=replace(recipe, options=options, origins=origins))
 
-    def steps(batch: int) -> None:
-        stepper = of(batch).stepper()
-        for _ in range(2):  # the first one makes the optimisers' moments
-            stepper.done = RARE - 1
-            stepper.step()
-
     device, most = job.engine.device, min(MOST.get(job.engine.device.type, 256), job.images)
     room = memory(device)
     if room is None:
         return of(64, "auto: free memory is not known here")
     with torch.random.fork_rng(devices=[]), threads(job.engine.threads):
-        took = {batch: peak_memory(partial(steps, batch), device) for batch in TRIED}
+        took = memory_by_batch(lambda batch: of(batch).stepper(), device)
     batch, bytes_of_step = fitting_batch(took, room[0], most)
     words = f"a step takes about {size(bytes_of_step)} of the {size(room[0])} that are free"
     made = of(batch, f"auto: {words}")

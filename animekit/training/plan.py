@@ -51,7 +51,7 @@ class TrainPlan(Printed):
     folder: str
     tips: list[TipChange]
     cautions: list[str]
-    """What goes together badly in it."""
+    """What the run would warn of: its data, and what goes together badly in it."""
     img_s: float | None = None
     seconds: float | None = None
 
@@ -136,7 +136,7 @@ def plan(
         minutes=options.minutes,
         folder=str(folder),
         tips=list(recipe.tips),
-        cautions=built.cautions(),
+        cautions=[*job.warnings, *built.cautions()],
         img_s=speed,
         seconds=total * options.batch_size / speed if speed and total is not None else None,
     )

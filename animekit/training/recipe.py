@@ -55,17 +55,22 @@ class TrainOptions(Params):
     }
 
     data: Annotated[str, BeforeValidator(_as_text)] = Field(
-        "data/faces", description="folder, zip, synthetic:COUNT; a+b: joined; a,b: a pair"
+        "data/faces",
+        description="folder, .zip, .parquet, .tar, synthetic:COUNT; a+b: joined; a,b: a pair",
     )
     tags: str | None = Field(None, description="tags file of the data")
     labels: str | None = Field(
         None, description='words to learn, as in "hair,eyes,long hair|short hair,smile"'
+    )
+    pretrained: str | None = Field(
+        None, description="run, checkpoint or weights to begin with, in place of random weights"
     )
     min_count: int = Field(0, ge=0, description="images that a label needs to be learned")
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
     batch_size: Annotated[int, BeforeValidator(_as_count)] = Field(
         64, ge=0, le=65_536, description="images in a batch; auto: as many as the memory holds"
     )
+    accumulate: int = Field(1, ge=1, description="parts of a batch, one after the other")
     steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
     epochs: float | None = Field(
         None, gt=0, description="passes over the data to train, in place of steps"
@@ -73,7 +78,7 @@ class TrainOptions(Params):
     minutes: float | None = Field(None, gt=0, description="minutes to train, in place of steps")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
     device: str = Field("auto", description="auto, cpu, cuda, mps, or the number of a CUDA device")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"] = Field(
         "fp32", description="auto: bf16, or fp16 on older GPUs, where the hardware multiplies it"
     )
     compile: Literal["auto", "on", "off", "graphs"] = Field(
@@ -120,11 +125,13 @@ class TrainOptions(Params):
             return None if self.minutes is not None or self.epochs is not None else 20_000
         return self.steps
 
-    def compiles(self, device: str) -> bool:
-        """Say whether the steps are compiled on such a device."""
+    def compiles(self, device: str, world: int = 1) -> bool:
+        """Say whether steps are compiled on such a device; ConfigError if they cannot."""
+        cut, asked = world * self.accumulate > 1, self.compile in ("on", "graphs")
+        if cut and asked:
+            raise ConfigError("a compiled step takes a whole batch in one process", "--compile off")
         long = (self.total_steps() or 0) >= 2_000 or (self.minutes or 0) >= 10
-        auto = self.compile == "auto" and device == "cuda" and long
-        return auto or self.compile in ("on", "graphs")
+        return asked or (not cut and self.compile == "auto" and device == "cuda" and long)
 
     def multiplies(self, *, pays: bool) -> bool:
         """Say whether deep convolutions are products of matrices; auto: where it pays."""

@@ -176,6 +176,34 @@ class Reporter:
                 self.note(0, "warning", f"logger {name} failed and is off: {error!r}{where}")
 
 
+class Mute(Reporter):
+    """Reports nothing: of several processes one speaks for all."""
+
+    digest = ""
+
+    def start(self, config: dict[str, Any], step: int, expected: str | None = None) -> None:
+        """Do nothing."""
+
+    def rewind(self, step: int) -> None:
+        """Do nothing."""
+
+    def report(self, step: int, stats: dict[str, float]) -> None:
+        """Do nothing."""
+
+    def note(self, step: int, kind: str, message: str) -> None:
+        """Do nothing."""
+
+    def timeline(self, size: int, columns: int) -> None:
+        """Do nothing."""
+
+    def curves(self, *, now: bool = True) -> bool:
+        """Do nothing."""
+        return False
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Do nothing."""
+
+
 def rounded(stats: Mapping[str, float]) -> dict[str, float]:
     """Return numbers as metrics.jsonl holds them, with six digits.
 

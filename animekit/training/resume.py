@@ -1,4 +1,4 @@
-"""Resume: the job of a run that goes on, with the few options changed that may be."""
+"""The run of a job: a new one, or one that goes on with the few options changed that may be."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any
 
 from animekit.config import Layer, Params, current, resolve, unknown_key
 from animekit.device import HALVES, choose_device, thread_count
-from animekit.errors import CheckpointError, ConfigError, UnusableError
+from animekit.engines.engine import LocalEngine
+from animekit.engines.many import start
+from animekit.engines.parts import shares_of
+from animekit.engines.processes import place
+from animekit.errors import CheckpointError, ConfigError, NotFoundError, UnusableError
 from animekit.files import cores
 from animekit.models import weights
 from animekit.models.base import Model
 from animekit.runs import checkpoint
 from animekit.runs.run import Run
 from animekit.text import clipped
-from animekit.training.engine import LocalEngine
 from animekit.training.job import TrainJob, with_data
 from animekit.training.recipe import RESUMABLE, TrainOptions, TrainRecipe
 from animekit.training.request import TrainRequest
@@ -33,6 +36,20 @@ PARTS = (
     "environment",
 )
 """What a config.json must hold for its run to go on."""
+
+
+def new_run(job: TrainJob, runs: Path) -> Run:
+    """Return the new run of a job, which the first process makes."""
+    made = None
+    if job.engine.is_main:
+        made = Run.create(job.recipe.model.name, job.label, job.config(), runs).path
+    path = Path(job.engine.from_main(str(made)))
+    if not (path / "config.json").is_file():
+        raise NotFoundError(
+            f"{place()} does not see the run folder {path} that the first one made",
+            "name a folder that all machines share: --out DIR",
+        )
+    return Run(path)
 
 
 def resumed_job(run: Run, request: TrainRequest) -> TrainJob:
@@ -53,19 +70,39 @@ def resumed_job(run: Run, request: TrainRequest) -> TrainJob:
         ) from None
     # Packing what was packed before takes no time, so there is no progress to show. It is read back
     # whole: a bit that a disk lost moves no time of a file, and the run would no longer be exact.
-    job = with_data(recipe, engine, request.registry, None, labels, verify=True)
+    with engine.main_first():
+        job = with_data(recipe, engine, request.registry, None, labels, verify=True)
     _check_data(run, job, expected)
+    _begin_again(run, job, request)
     job.warnings += _differences(before, job.config()) + _pixels(before, job)
     return job
+
+
+def _begin_again(run: Run, job: TrainJob, request: TrainRequest) -> None:
+    """Read the weights again that a run began with, where it was cut before its first checkpoint.
+
+    Raises UnusableError where they are others now.
+    """
+    if checkpoint.steps_of(run.path):
+        return
+    job.begin_with(request.registry)
+    before = run.config.get("pretrained")
+    if job.pretrained is not None and job.pretrained.facts != before:
+        raise UnusableError(
+            f"{job.recipe.options.pretrained} has other weights than when run {run.id} began",
+            "start a new run",
+            code="pretrained.changed",
+        )
 
 
 def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine, list[str]]:
     """Return the recipe, engine and labels of a run; errors of many kinds for odd values."""
     recipe = _recipe(run, request.registry.get("model", request.model), request.values)
     resolved, labels = run.config["resolved"], run.config["spec"]["labels"]
-    if resolved["precision"] not in ("fp32", *HALVES) or type(resolved["compile"]) is not bool:
+    known = ("fp32", "fp64", *HALVES)
+    if resolved["precision"] not in known or type(resolved["compile"]) is not bool:
         raise ValueError("its precision is none")
-    engine = LocalEngine(
+    engine = start(
         choose_device(recipe.options.device),
         precision=resolved["precision"],
         channels_last=recipe.options.channels_last,
@@ -74,6 +111,7 @@ def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine
         graphs=recipe.options.compile == "graphs",
         threads=_threads(recipe.options.threads, resolved.get("threads")),
     )
+    shares_of(engine, recipe.options.batch_size, recipe.options.accumulate)
     return recipe, engine, [str(name) for name in labels]
 
 
@@ -189,7 +227,8 @@ def _changes(run: Run, cls: type[Model], values: Mapping[str, Any]) -> dict[str,
         if key not in RESUMABLE and _plain(old[key]) != _plain(value):
             raise ConfigError(
                 f"{key} of run {run.id} is {old[key]} and cannot become {value} on resume",
-                f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run",
+                f"these can change: {' '.join(sorted(RESUMABLE))}; else start a new run, with the"
+                f" weights of this one: --pretrained {run.id}",
             )
     changed = {key: value for key, value in values.items() if key in RESUMABLE}
     if changed.get("steps") is not None and changed.get("epochs") is not None:
@@ -233,4 +272,8 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         f"{key} was {old.get(key)} and is {new[key]}: results can differ in their last bits"
         for key in ("torch", "cpu_capability", "device", "threads")
         if old.get(key) != new[key]
+    ] + [
+        f"{was} processes are now {now}: the same run, up to the rounding of sums"
+        for was, now in [(old.get("processes", 1), new.get("processes", 1))]
+        if was != now
     ]

@@ -34,7 +34,7 @@ def draw_grid(stepper: Stepper, side: int) -> np.ndarray | None:
         return None
     with stepper.average as model, torch.inference_mode(), stepper.engine.autocast():
         assert isinstance(model, Illustrates)
-        return draw_sheet(model, stepper.loader, side)
+        return draw_sheet(model, stepper.loader, side, stepper.engine.dtype)
 
 
 def draw_fakes(stepper: Stepper, count: int, *, offset: int) -> np.ndarray | None:
@@ -48,12 +48,13 @@ def draw_fakes(stepper: Stepper, count: int, *, offset: int) -> np.ndarray | Non
         return None
     fakes = []
     asked = labels_of(stepper.loader, count) if stepper.loader.spec.labels else None
+    device, dtype = stepper.engine.device, stepper.engine.dtype
     with stepper.average as model, torch.inference_mode(), stepper.engine.autocast():
         assert isinstance(model, Generates)
         for start in range(offset, offset + count, BATCH):
             seeds = range(start, min(start + BATCH, offset + count))
-            z = torch.from_numpy(noise_of_seeds(model, seeds)).to(stepper.engine.device)
-            labels = None if asked is None else asked[start - offset :][: len(z)]
+            z = torch.from_numpy(noise_of_seeds(model, seeds)).to(device, dtype)
+            labels = None if asked is None else asked[start - offset :][: len(z)].to(device, dtype)
             fakes.append(to_uint8(model.sample(z, labels)))
     return np.concatenate(fakes)
 
@@ -108,9 +109,13 @@ def _pictures(pack: Pack, count: int, size: int, device: torch.device) -> Tensor
     return to_float(torch.from_numpy(pixels).to(device))
 
 
-def draw_sheet(model: Illustrates, loader: Loader, rows: int) -> np.ndarray:
+def draw_sheet(
+    model: Illustrates, loader: Loader, rows: int, dtype: torch.dtype = torch.float32
+) -> np.ndarray:
     """Return the sheet of some images of the data as one picture, uint8 [H, W, 3]."""
-    sheet = model.sheet(examples(loader, rows))  # [R, K, C, S, S]
+    batch = examples(loader, rows)
+    batch = batch.double() if dtype == torch.float64 else batch
+    sheet = model.sheet(batch)  # [R, K, C, S, S]
     return grid(to_uint8(sheet.flatten(0, 1)), sheet.shape[1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 from animekit.errors import AlarmError, AnimekitError, Stopped, UnusableError
 from animekit.models.collapse import YOUNG, Training, Verdict
 from animekit.plugins import Registry
-from animekit.runs.reports import FLOOR
+from animekit.runs.reports import EVALUATION, FLOOR
 from animekit.seeds import derive_seed
 from animekit.training import samples
 from animekit.training.job import TrainJob
@@ -81,6 +82,19 @@ class Scoring:
         except UnusableError as error:
             self.undefined(stepper.done, error.message)
             return None
+
+    def better(self, step: int, scores: Mapping[str, float], best: float | None) -> float | None:
+        """Report scores; return the one that counts if it is the best so far."""
+        named = {f"{EVALUATION}{key}": value for key, value in scores.items()}
+        self.report(step, named | self.floor(scores))
+        value = scores[KEY]
+        if not math.isfinite(value):
+            self.undefined(step, "it is not finite")
+            return None
+        if best is not None and value >= best:
+            return None
+        self.reporter.note(step, "info", f"best so far: {KEY} {value:.2f}")
+        return value
 
     def floor(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Return what real images get, under the keys that a report has for it."""

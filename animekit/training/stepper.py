@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import itertools
-import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeGuard
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.amp import GradScaler
+from torch import Tensor
 
 from animekit.data.batch import Batch
 from animekit.data.sampler import Loader
-from animekit.errors import CheckpointError
+from animekit.engines.engine import LocalEngine
+from animekit.engines.parts import Parts, rows_of, shares_of
+from animekit.engines.whole import shared
+from animekit.errors import CheckpointError, ConfigError
 from animekit.models.abilities import Generates
 from animekit.models.base import Losses, Model, Phase
 from animekit.models.blueprint import mismatches
+from animekit.nn.convolutions import choose_kernels
+from animekit.nn.memory import remembers
 from animekit.plugins import broken
 from animekit.seeds import derive_seed
 from animekit.training.ema import Average
-from animekit.training.engine import LocalEngine
 from animekit.training.fitting import check_counters, fitted_scales, fitted_states, phases_of
+from animekit.training.phases import (
+    are_scalars,
+    are_terms,
+    averaged_phases,
+    due_together,
+    gradient_norm,
+    gradient_of,
+    only,
+    scalers_of,
+)
 from animekit.training.tally import Stats, Stopwatch
 
 MEASURED = 10  # of so many updates of a phase one is measured, the first behind each report
-FIRST_SCALE = 1024.0  # of losses in fp16: torch's own, 65,536, is too large for the first steps
 CRITIC = "/wasserstein"  # a term of this name is minus the estimate of the distance
 LossFunction = Callable[[Batch], Losses]
 
@@ -48,9 +58,18 @@ class Stepper:
         seed: int,
         ema: float,
         total: int | None = None,
+        batch_size: int = 1,
+        accumulate: int = 1,
     ) -> None:
         self.engine = engine
-        self.model = engine.setup(model).train()
+        self.model = engine.setup(choose_kernels(model) if engine.products else model).train()
+        self.shares = shares_of(engine, batch_size, accumulate)
+        self.rows, self.batch_size = rows_of(self.shares, batch_size), batch_size
+        if accumulate > 1 and remembers(model):
+            raise ConfigError(
+                "a memory of past fakes sees whole batches, and accumulate cuts them",
+                "set replay_size or pool_size to 0, or leave accumulate at 1",
+            )
         self.phases = model.phases()
         if not self.phases or not all(isinstance(each, Phase) for each in self.phases):
             raise broken(model, "phases", self.phases, "a list of phases")
@@ -60,28 +79,27 @@ class Stepper:
                 group["initial_lr"] = group["lr"]
         self.average = Average(model, ema)
         self.scaled = engine.precision == "fp16"  # whose numbers do not reach as low as gradients
-        self.scalers = {
-            phase.name: GradScaler(engine.device.type, FIRST_SCALE, enabled=self.scaled)
-            for phase in self.phases
-        }
+        self.scalers = scalers_of(self.phases, engine.device, scaled=self.scaled)
         self._begin_report()
         self.clock = Stopwatch(engine.device)
         self.seed, self.total = seed, total
         self.done, self.images, self.updates = 0, 0, 0
-        # phases of which some parameter may lack updates
-        self.partial = set(self.scalers) if self.scaled else set()
+        self.partial = set(self.scalers) if self.scaled else set()  # phases that may lack updates
         self._make_loader = loader
         self.stream = 0
         self.loader = loader(derive_seed(seed, "stream", 0))
-        self._averaged = _averaged_phases(model, self.phases)
+        self._averaged = averaged_phases(model, self.phases)
         self._prepare: Callable[[Batch, Sequence[str]], None] = model.prepare
         self._losses: dict[str, LossFunction] = {phase.name: phase.loss for phase in self.phases}
 
     def draw(self, step: int) -> Batch:
-        """Return the batch of a step with its noise; seed all else that is random."""
+        """Return the batch of a step with its noise; seed all else that is random.
+
+        Each of several processes gets its own rows; what is drawn is drawn for the whole batch.
+        """
         seed = derive_seed(self.seed, "step", self.stream, step)
         torch.manual_seed(seed)
-        batch = self.loader.batch(step)
+        batch = self.loader.batch(step, self.rows)
         batch.step = step
         if self.total:
             done = (step - 1) / self.total
@@ -91,8 +109,10 @@ class Stepper:
             batch.others = None if batch.others is None else batch.others.contiguous()
         if isinstance(self.model, Generates):
             generator = torch.Generator().manual_seed(derive_seed(seed, "z"))
-            batch.z = self.model.noise(len(batch.images), generator).to(self.engine.device)
-        return batch
+            count = len(batch.images) if self.rows is None else self.batch_size
+            z = self.model.noise(count, generator)
+            batch.z = (z if self.rows is None else z[self.rows]).to(self.engine.device)
+        return batch.double() if self.engine.dtype == torch.float64 else batch
 
     def step(self) -> None:
         """Take the next step: every due phase, its optimiser, then the averages."""
@@ -103,67 +123,100 @@ class Stepper:
             batch = self.draw(step)
         due = [phase for phase in self.phases if phase.due(step)]
         self.model.requires_grad_(True)
-        with self.clock.part("prepare", on_device=True), self.engine.autocast():
-            self._prepare(batch, [phase.name for phase in due])
-        for phase in due:
-            with self.clock.part(phase.name, on_device=True):
-                self._update(phase, batch, step)
+        if self.shares[0].parts > 1:
+            parts = Parts(self.model, self.engine, self.shares, batch.parts(len(self.shares)))
+            for phase in due:
+                with self.clock.part(phase.name, on_device=True):
+                    self._update_by(parts, phase, step)
+        else:
+            with shared(self.shares[0]):
+                self._update_all(due, batch, step)
         if any(phase.name in self._averaged for phase in due):
             with self.clock.part("average", on_device=True):
                 self.average.update()
             self.updates += 1
         self.done = step
-        self.images += len(batch.images)
+        self.images += len(batch.images) * self.engine.world
 
-    def _update(self, phase: Phase, batch: Batch, step: int) -> None:
+    def _update_all(self, due: Sequence[Phase], batch: Batch, step: int) -> None:
+        """Update by the whole of what this process holds: fakes are drawn once for all phases."""
+        with self.clock.part("prepare", on_device=True), self.engine.autocast():
+            self._prepare(batch, [phase.name for phase in due])
+        for phase in due:
+            with self.clock.part(phase.name, on_device=True):
+                measured = self._begin_update(phase, step)
+                losses = self._differentiate(phase, batch, self._losses[phase.name])
+                self.engine.average_gradients(phase.parameters())
+                if measured:
+                    self.measured.add(phase.name, self._measure(phase, batch, losses))
+                self._end_update(phase, measured=measured)
+                self.stats.add(phase.name, losses)
+
+    def _update_by(self, parts: Parts, phase: Phase, step: int) -> None:
+        """Update by one part of the batch after the other."""
+        measured = self._begin_update(phase, step)
+
+        def prepare(batch: Batch) -> None:
+            with self.engine.autocast():
+                self._prepare(batch, [phase.name])
+
+        def work(batch: Batch) -> None:
+            losses = self._differentiate(phase, batch, self._losses[phase.name])
+            self.stats.add(phase.name, losses)
+            if measured:
+                self.measured.add(phase.name, self._measure(phase, batch, losses))
+
+        parts.differentiate(phase.parameters(), prepare, work)
+        self._end_update(phase, measured=measured)
+
+    def _begin_update(self, phase: Phase, step: int) -> bool:
+        """Set the learning rate and drop old gradients; say whether the update is measured."""
         optimizer = self.optimizers[phase.name]
         if phase.schedule is not None and self.total:
             factor = phase.schedule((step - 1) / self.total)
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
         optimizer.zero_grad(set_to_none=True)
-        losses = self._differentiate(phase, batch, self._losses[phase.name])
-        scaler = self.scalers[phase.name]
+        count = self._updates[phase.name] = self._updates.get(phase.name, -1) + 1
+        return count % MEASURED == 0  # counted from a report on, as a resumed run does
+
+    def _end_update(self, phase: Phase, *, measured: bool) -> None:
+        optimizer, scaler = self.optimizers[phase.name], self.scalers[phase.name]
         scaler.unscale_(optimizer)
+        if measured:
+            self.measured.add(phase.name, gradient_norm(phase, scaled=self.scaled))
         if any(parameter.grad is None for parameter in phase.parameters()):
             self.partial.add(phase.name)
-        count = self._updates[phase.name] = self._updates.get(phase.name, -1) + 1
-        if count % MEASURED == 0:  # counted from a report on, as a resumed run does
-            self.measured.add(phase.name, self._measure(phase, batch, losses))
         scaler.step(optimizer)
         scaler.update()
         if phase.after is not None:
             phase.after()
-        self.stats.add(phase.name, losses)
 
     def _differentiate(self, phase: Phase, batch: Batch, loss: LossFunction) -> Losses:
         """Add the gradients of a phase's terms to its own parameters; return the terms."""
         with only(self.model, phase):
             with self.engine.autocast():
                 terms = loss(batch)
-            if not _are_terms(terms):
+            if not are_terms(terms):
                 name = f"the loss of phase {phase.name}"
                 raise broken(self.model, name, terms, "named scalars that have a gradient")
-            total = torch.stack(list(terms.values())).sum()
-            self.engine.backward(self.scalers[phase.name].scale(total))
+            scale = self.scalers[phase.name].scale
+            self.engine.backward(scale(torch.stack(list(terms.values())).sum()))
         return terms
 
     @torch.no_grad()
     def _measure(self, phase: Phase, batch: Batch, losses: Losses) -> Losses:
         """Return what is reported of an update beside its terms: scalars, on the device."""
         found = {} if phase.measure is None else phase.measure(batch, losses)
-        if not _are_scalars(found):
+        if not are_scalars(found):
             raise broken(self.model, f"what phase {phase.name} measures", found, "named scalars")
-        gradients = [p.grad for p in phase.parameters() if p.grad is not None]
-        norm = {"grad": nn.utils.get_total_norm(gradients)} if gradients else {}
-        if self.scaled and norm:  # an update that overflows is none: it is left out
-            norm["grad"] = norm["grad"].nan_to_num(0.0, 0.0, 0.0)
-        return {**found, **norm}
+        return found
 
     def report(self) -> dict[str, float]:
         """Return means since the last report: terms, what was measured, shares of time."""
-        found = self.stats.means()
-        for key, value in self.measured.means().items():
+        mean = self.engine.all_reduce_mean
+        found = self.stats.means(mean)
+        for key, value in self.measured.means(mean).items():
             found.setdefault(key, value)  # a term keeps its name
         for key in [key for key in found if key.endswith(CRITIC)]:
             found.setdefault(f"{key.removesuffix(CRITIC)}/w_est", -found[key])
@@ -186,7 +239,7 @@ class Stepper:
             lines = [line for line in str(error).splitlines() if line] or [type(error).__name__]
             reason = " ".join(lines[:2])[:200]  # the first says which backend, the second why
             return f"cannot compile ({reason}): training without it"
-        tolerance = 1e-3 if self.engine.precision == "fp32" else 0.1
+        tolerance = 0.1 if self.engine.precision == "bf16" else 1e-3
         for key, value in eager.items():
             gap = (compiled[key] - value).norm() / value.norm().clamp(min=1e-12)
             if not gap <= tolerance:
@@ -205,7 +258,7 @@ class Stepper:
         """
         saved = {name: value.clone() for name, value in self.model.state_dict().items()}
         found = {}
-        cases = [(due, phase) for due in self._due_together() for phase in due]
+        cases = [(due, phase) for due in due_together(self.phases) for phase in due]
         for (due, phase), number in itertools.product(cases, (0, 1)):
             names = [each.name for each in due]
             batch = self.draw(self.done + 1)
@@ -216,23 +269,11 @@ class Stepper:
                 with self.engine.autocast():
                     prepare(batch, names)
                 self._differentiate(phase, batch, losses[phase.name])
-                found[phase.name, *names, str(number)] = _gradient(phase)
+                found[phase.name, *names, str(number)] = gradient_of(phase)
             finally:
                 self.model.load_state_dict(saved)
                 self.model.zero_grad(set_to_none=True)
         return found
-
-    def _due_together(self) -> list[list[Phase]]:
-        """Return every set of phases that some step has."""
-        turns = [
-            phase.rounds.steps(phase.rounds.first + 2) for phase in self.phases if phase.rounds
-        ]
-        steps = range(1, max(turns, default=1) * math.lcm(*(p.every for p in self.phases)) + 1)
-        found = {
-            tuple(phase.name for phase in due): due
-            for due in ([phase for phase in self.phases if phase.due(step)] for step in steps)
-        }
-        return [due for due in found.values() if due]
 
     def switch_stream(self, stream: int) -> None:
         """Take another stream of random numbers, for data and noise alike."""
@@ -247,7 +288,8 @@ class Stepper:
             for moments in optimizer.state.values():
                 values += [value for value in moments.values() if isinstance(value, Tensor)]
         sums = [value.detach().sum() for value in values if value.is_floating_point()]
-        return bool(torch.isfinite(torch.stack(sums)).all()) if sums else True
+        healthy = bool(torch.isfinite(torch.stack(sums)).all()) if sums else True
+        return self.engine.agree([not healthy]) == [0]
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint needs beside the weights: tensors, plain values."""
@@ -263,8 +305,7 @@ class Stepper:
         }
 
     def _scales(self) -> dict[str, dict[str, Any]]:
-        scaled = self.scalers.items() if self.scaled else ()
-        return {name: scaler.state_dict() for name, scaler in scaled}
+        return {name: each.state_dict() for name, each in self.scalers.items() if self.scaled}
 
     def load(
         self, state: dict[str, Any], model: dict[str, Tensor], average: dict[str, Tensor]
@@ -275,10 +316,8 @@ class Stepper:
         """
         try:
             check_counters(state)
-            for expected, given in (
-                (self.model.state_dict(), model),
-                (self.average.state, average),
-            ):
+            pairs = (self.model.state_dict(), model), (self.average.state, average)
+            for expected, given in pairs:
                 wrong = mismatches(expected, given, exact=True)
                 if wrong:
                     raise ValueError(wrong[0])
@@ -309,42 +348,3 @@ class Stepper:
     def _begin_report(self) -> None:
         self.stats, self.measured = Stats(), Stats()
         self._updates: dict[str, int] = {}
-
-
-@contextmanager
-def only(model: Model, phase: Phase) -> Iterator[None]:
-    """Let gradients flow to the parameters of one phase alone within the block."""
-    moving = {id(parameter) for parameter in phase.parameters()}
-    for parameter in model.parameters():
-        parameter.requires_grad_(id(parameter) in moving)
-    try:
-        yield
-    finally:
-        model.requires_grad_(True)
-
-
-def _are_terms(given: object) -> bool:
-    if not isinstance(given, dict) or not given:
-        return False
-    return _are_scalars(given) and any(value.requires_grad for value in given.values())
-
-
-def _are_scalars(given: object) -> TypeGuard[Losses]:
-    return isinstance(given, dict) and all(
-        isinstance(value, Tensor) and value.ndim == 0 for value in given.values()
-    )
-
-
-def _gradient(phase: Phase) -> Tensor:
-    """Return a copy of the gradients of a phase as one vector."""
-    grads = [p.new_zeros(p.shape) if p.grad is None else p.grad for p in phase.parameters()]
-    return torch.cat([grad.flatten() for grad in grads])
-
-
-def _averaged_phases(model: Model, phases: Iterable[Phase]) -> set[str]:
-    averaged = {
-        id(parameter)
-        for name in model.averaged
-        for parameter in model.get_submodule(name).parameters()
-    }
-    return {phase.name for phase in phases if averaged & {id(p) for p in phase.parameters()}}

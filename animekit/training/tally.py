@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from animekit.models.base import Losses
+
+TRIED = (2, 4)
+"""Images of the two steps that are measured for batch_size=auto."""
+RARE = 720_720  # a step that every interval up to 16 divides
 
 
 class Stopwatch:
@@ -78,16 +83,35 @@ class Stats:
             self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
             self.counts[key] = self.counts.get(key, 0) + 1
 
-    def means(self) -> dict[str, float]:
-        """Return the mean of each term, with one transfer, and begin anew."""
+    def means(self, over: Callable[[Tensor], Tensor] | None = None) -> dict[str, float]:
+        """Return the mean of each term, with one transfer, and begin anew.
+
+        `over` takes the sums of this process to their mean over all.
+        """
         if not self.sums:
             return {}
-        values = torch.stack(list(self.sums.values())).tolist()
+        sums = torch.stack(list(self.sums.values()))
+        values = (sums if over is None else over(sums)).tolist()
         means = {
             key: value / self.counts[key] for key, value in zip(self.sums, values, strict=True)
         }
         self.sums, self.counts = {}, {}
         return means
+
+
+def memory_by_batch(stepper: Callable[[int], Any], device: torch.device) -> dict[int, int]:
+    """Return the most bytes that a training holds, by the images in its batch.
+
+    `stepper` makes one of so many; in its steps everything that is rare is due.
+    """
+
+    def steps(batch: int) -> None:
+        made = stepper(batch)
+        for _ in range(2):  # the first one makes the optimisers' moments
+            made.done = RARE - 1
+            made.step()
+
+    return {batch: peak_memory(partial(steps, batch), device) for batch in TRIED}
 
 
 def peak_memory(work: Callable[[], object], device: torch.device) -> int:

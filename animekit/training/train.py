@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,27 +12,27 @@ import torch
 
 from animekit.data.places import Data
 from animekit.device import OtherWork, is_out_of_memory, memory_words, threads, tuned
-from animekit.errors import CheckpointError, DeviceError, DivergedError
+from animekit.engines.processes import place
+from animekit.errors import CheckpointError, DeviceError, DivergedError, Stopped, Terminated
 from animekit.files import Progress
 from animekit.models import weights
 from animekit.plugins import Registry
 from animekit.runs import checkpoint
 from animekit.runs.lock import lock
 from animekit.runs.names import RUNS
-from animekit.runs.reports import EVALUATION
 from animekit.runs.run import Run, write_config
 from animekit.signals import StopSignals
+from animekit.training import resume as runs_of
 from animekit.training import samples
 from animekit.training.fitting import check_progress
 from animekit.training.job import TrainJob, new_job
-from animekit.training.judge import KEY
 from animekit.training.logger import Logger
-from animekit.training.reporter import Reporter
+from animekit.training.reporter import Mute, Reporter
 from animekit.training.request import TrainRequest
-from animekit.training.resume import fixed_values, passed_over, refuse_others, resumed_job
 from animekit.training.scoring import Scoring, stopped_by
 from animekit.training.watch import Alarm
 
+ROLLBACKS = 3
 ROLLBACKS = 3
 LOOK = 20.0  # seconds of training after which it is known what other programs take
 GRID = 8  # a sample grid has 8 x 8 images
@@ -84,12 +83,14 @@ def train(
     with ExitStack() as stack:
         if resume:
             run = Run.newest(model, runs) if resume is True else Run(resume, runs)
-            stack.enter_context(lock(run))
-            job = resumed_job(run, request)
+            if place().is_main:
+                stack.enter_context(lock(run))
+            job = runs_of.resumed_job(run, request)
         else:
             job = new_job(request)
-            run = Run.create(model, job.label, job.config(), runs)
-            stack.enter_context(lock(run))
+            run = runs_of.new_run(job, runs)
+            if job.engine.is_main:
+                stack.enter_context(lock(run))
         return Trainer(job, run, loggers, stack, request.registry).fit()
 
 
@@ -113,26 +114,27 @@ class Trainer:
         if not self.fresh:
             self.folder = checkpoint.newest_sound(run.path)
             self.manifest = checkpoint.verify(self.folder)
-            refuse_others(run, job, self.folder, self.manifest)
-            job.warnings += passed_over(run, self.folder)
+            runs_of.refuse_others(run, job, self.folder, self.manifest)
+            job.warnings += runs_of.passed_over(run, self.folder)
         self.stepper = job.stepper()
-        self.reporter = Reporter(run, loggers)
+        self.reporter = (Reporter if job.engine.is_main else Mute)(run, loggers)
         self.signals = stack.enter_context(StopSignals())
         self.scoring = Scoring(job, registry, self.reporter)
         self.best: float | None = None
-        self.rollbacks = 0
-        self.seconds = 0.0
+        self.rollbacks, self.seconds = 0, 0.0
 
     def fit(self) -> Run:
         """Train until the steps or the minutes are over; return the run."""
-        checkpoint.clean(self.run.path)
+        if self.job.engine.is_main:
+            checkpoint.clean(self.run.path)
         if not self.fresh:
             self._restore(self.folder)
         try:
             # A later --resume with no flag goes on to where this one wants to go.
             options = self.options.model_dump(mode="json")
             self.config = {**self.run.config, "options": options}
-            write_config(self.run.path, self.config)
+            if self.job.engine.is_main:
+                write_config(self.run.path, self.config)
             self.reporter.start(self.config, self.stepper.done, self.manifest.get("reports"))
             self.scoring.recall()
             self._begin()
@@ -148,11 +150,10 @@ class Trainer:
             self.reporter.close(error)
             if not is_out_of_memory(error):
                 raise
-            device, batch = self.stepper.engine.device, self.options.batch_size
+            on, batch = self.job.engine.device, self.options.batch_size
             raise DeviceError(
-                f"out of memory on {device} at batch {batch}: {memory_words(device)}",
-                f"try --batch-size {max(1, batch // 2)} or --batch-size auto in a new run, a"
-                " smaller --size, or networks of fewer channels",
+                f"out of memory on {on} at batch {batch}: {memory_words(on)}",
+                f"try --batch-size {max(1, batch // 2)} or --batch-size auto in a new run",
                 code="device.memory",
             ) from error
         self.reporter.close()
@@ -163,7 +164,7 @@ class Trainer:
         self.others: OtherWork | None = OtherWork()  # until it was asked
         for warning in [*self.job.warnings, *self.stepper.model.cautions()]:
             self.reporter.note(self.stepper.done, "warning", warning)
-        if self.fresh:
+        if self.fresh and self.job.engine.is_main:
             reals = samples.draw_reals(self.stepper.loader, GRID * GRID, GRID)
             self.reporter.picture(0, "reals", reals)
             self._sample()
@@ -185,7 +186,7 @@ class Trainer:
         while not last:
             stepper.step()
             step, last = stepper.done, self._finished()
-            stopped = self.signals.received
+            stopped = self._stopped()
             saving = bool(step % options.save_every == 0 or last or stopped)
             judging = bool(every and (step % every == 0 or (last and self.best is not None)))
             reporting = step % options.log_every == 0 or saving or judging
@@ -197,9 +198,11 @@ class Trainer:
                 self._report()
             sampling = step % options.sample_every == 0 or last
             with stepper.clock.part("reports"):
-                alarm = self._keep(
-                    sampling=sampling, judging=judging, saving=saving, reported=reporting
-                )
+                alarm = None
+                if reporting or sampling:
+                    alarm = self._keep(
+                        sampling=sampling, judging=judging, saving=saving, reported=reporting
+                    )
             if alarm or (stopped and not last):
                 self._pictures()
                 again = f"animekit train {self.job.recipe.model.name} --resume {self.run.path}"
@@ -208,23 +211,32 @@ class Trainer:
 
     def _keep(self, *, sampling: bool, judging: bool, saving: bool, reported: bool) -> Alarm | None:
         """Draw, evaluate and save what is due; return the alarm that ends the run, if any."""
-        if sampling:
+        engine, improved = self.job.engine, False
+        if sampling and engine.is_main:
             self._sample()
             self.scoring.look(self.stepper)
-        improved = judging and self._evaluate()
-        alarm = self.scoring.stopping
+        if judging and engine.is_main:
+            improved = self._evaluate()
+        alarm: Alarm | None
+        alarm, self.best = engine.from_main((self.scoring.stopping, self.best))
         if alarm and not reported:
             self._report()
-        if saving or improved or alarm:
+        if (saving or improved or alarm) and engine.is_main:
             self._save(best=improved)
         return alarm
+
+    def _stopped(self) -> type[Stopped] | None:
+        """Return the signal that any process received."""
+        kinds = (None, Stopped, Terminated)
+        return kinds[int(*self.job.engine.agree([kinds.index(self.signals.received)]))]
 
     def _finished(self) -> bool:
         total = self.options.total_steps()
         if total is not None and self.stepper.done >= total:
             return True
         minutes = self.options.minutes
-        return minutes is not None and self._elapsed() >= 60 * minutes
+        late = minutes is not None and self._elapsed() >= 60 * minutes
+        return minutes is not None and self.job.engine.agree([late]) == [1]
 
     def _elapsed(self) -> float:
         return self.seconds + time.monotonic() - self._since
@@ -263,17 +275,9 @@ class Trainer:
         if scores is None:
             return False
         self._report_clock()
-        named = {f"{EVALUATION}{key}": value for key, value in scores.items()}
-        self.scoring.report(self.stepper.done, named | self.scoring.floor(scores))
-        value = scores[KEY]
-        if not math.isfinite(value):
-            self.scoring.undefined(self.stepper.done, "it is not finite")
-            return False
-        if self.best is not None and value >= self.best:
-            return False
-        self.best = value
-        self.reporter.note(self.stepper.done, "info", f"best so far: {KEY} {value:.2f}")
-        return True
+        better = self.scoring.better(self.stepper.done, scores, self.best)
+        self.best = self.best if better is None else better
+        return better is not None
 
     def _save(self, *, best: bool = False) -> None:
         state = self.stepper.state()
@@ -287,7 +291,7 @@ class Trainer:
             state,
             keep=self.options.keep_checkpoints,
             best=best,
-            facts={"fixed": fixed_values(self.job), "reports": self.reporter.digest},
+            facts={"fixed": runs_of.fixed_values(self.job), "reports": self.reporter.digest},
         )
         self.reporter.weights(self.stepper.done, self.stepper.phases)
         if self.stepper.done:
@@ -332,7 +336,7 @@ class Trainer:
         self._report_clock()
         self.reporter.rewind(self.stepper.done)
         self.scoring.recall()
-        for warning in passed_over(self.run, folder):
+        for warning in runs_of.passed_over(self.run, folder):
             self.reporter.note(step, "warning", warning)
         self.reporter.note(
             step,

@@ -87,11 +87,11 @@ def prepare(
         untrained=weights.is_average,
         usual=weights.usual,
     )
-    finder = _finder(request, weights.model, registry)
+    finder = finder_of(request, weights.model, registry)
     return PreparedTransfer(request, weights, targets, files, plan, reader, finder)
 
 
-def _finder(request: TransferRequest, model: Translates, registry: Registry) -> FaceFinder | None:
+def finder_of(request: TransferRequest, model: Translates, registry: Registry) -> FaceFinder | None:
     """Return what finds faces where they are to be translated one by one."""
     wanted = request.face == "on" or (request.face == "auto" and knows_drawn_faces(model.spec))
     if not wanted:

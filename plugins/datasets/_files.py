@@ -24,6 +24,7 @@ from animekit.images.formats import (
     use_of,
     what_it_is,
 )
+from animekit.labels.sources import Source
 
 MEMBERS = 1_000_000
 HASHED = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".psd", ".tga", ".svg")
@@ -32,17 +33,36 @@ ARCHIVE = "an archive in the data, and files in it are not looked at: unpack it"
 
 
 class FileSource(Protocol):
-    """Where files come from: names below its top, with "/" between the parts."""
+    """Where files come from: names below its top, with "/" between the parts.
+
+    `files` are the containers that hold them, 0 where they lie in folders.
+    """
 
     names: list[str]
     others: list[str]
     skipped: list[Skipped]
+    notes: list[str]
+    files: int
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file; raises ImageError."""
 
+    def labels(self) -> list[Source]:
+        """Return what the source says of its pictures beside files of labels."""
 
-class Files:
+
+class _Plain:
+    """Files that say nothing of each other: labels are in some of them."""
+
+    notes: list[str]
+    files = 0
+
+    def labels(self) -> list[Source]:
+        """Return no labels."""
+        return []
+
+
+class Files(_Plain):
     """The files of a folder and of all folders in it, hidden ones left out."""
 
     def __init__(self, top: Path) -> None:
@@ -50,6 +70,7 @@ class Files:
         self.names: list[str] = []
         self.others: list[str] = []
         self.skipped: list[Skipped] = []
+        self.notes = []
         for name, path in sorted(self._walk()):
             _sort(self, name, partial(head_of, path))
 
@@ -94,7 +115,7 @@ class Files:
         self.skipped.append(Skipped(name, reason))
 
 
-class Archive:
+class Archive(_Plain):
     """The members of a zip archive, read in memory and never without bound."""
 
     def __init__(self, path: Path) -> None:
@@ -102,6 +123,7 @@ class Archive:
         self.names: list[str] = []
         self.others: list[str] = []
         self.skipped: list[Skipped] = []
+        self.notes = []
         try:
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:

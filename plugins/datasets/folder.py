@@ -1,4 +1,4 @@
-"""Folders and zip archives of images, with labels from a file or from class folders."""
+"""Folders, archives and containers of images, with labels from a file or from class folders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from animekit.config import Params
-from animekit.data.dataset import Dataset, no_images, nothing_at
+from animekit.containers.metadata import metadata_in
+from animekit.containers.opened import containers_in, is_container, open_container
+from animekit.data.dataset import Dataset, Skipped, no_images, nothing_at
 from animekit.data.manifest import kept_names, newest_manifest, read_manifest
+from animekit.data.places import files_at
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError
 from animekit.hookspecs import hookimpl
@@ -36,16 +39,21 @@ class Labels:
 
 
 class Folder(Dataset):
-    """A folder or .zip of images, labelled by a file or by class folders.
+    """A folder, .zip, .parquet or .tar of images, with or without labels.
+
+    Parquet files are what image sets of the Hugging Face Hub are; their other columns are labels.
+    Tar files are WebDataset shards: .json, .cls and .txt beside a picture label it. Several are one
+    set, as in "shards/{00..03}.tar" or "data/train-*.parquet", and so is a folder that holds them
+    and no pictures; where they are named by splits, those of train.
 
     Every image counts, at any depth; hidden files and folders do not. If the folder was cleaned, an
     image that its newest manifest knows counts only if the decision there is keep. Labels come from
     the file or folder that is given, else from the first of these that names any image: tags.csv in
     the folder (it speaks of the images at its side and below), tags.csv beside the folder,
-    metadata.jsonl, metadata.csv, dataset.json, a .txt beside each image. Such a file holds hair and
-    eye tags, CelebA's list of attributes, or a table with named columns. What was found and could
-    not be used is said. Without any, where every image lies in a first-level folder, the folders'
-    names are the labels.
+    metadata.jsonl, metadata.csv, dataset.json, a .txt beside each image, metadata.parquet. Such a
+    file holds hair and eye tags, CelebA's list of attributes, or a table with named columns. What
+    was found and could not be used is said. Without any, where every image lies in a first-level
+    folder, the folders' names are the labels.
     """
 
     name = "folder"
@@ -61,27 +69,32 @@ class Folder(Dataset):
         super().__init__(where, params, tags)
         self.plan = plan
         self.path = Path(where)
-        if not self.path.exists():
-            raise nothing_at(where)
-        self._source: FileSource = Files(self.path) if self.path.is_dir() else Archive(self.path)
+        self._source: FileSource = source_of(where)
         self.skipped = self._source.skipped
         if not self._source.names:
             raise self._empty()
         self._names, self._cleaned = self._kept()
         self._labels = self._find_labels()
+        self.label_notes += self._source.notes
         self.label_use = self._labels.use
 
     @classmethod
     def matches(cls, where: str) -> bool:
-        """Say whether this is a folder, or a file that is a zip archive."""
-        path = Path(where)
-        return path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip")
+        """Say whether this is a folder, or files called as those that hold pictures."""
+        files = files_at(where)
+        if files == [Path(where)] and files[0].is_dir():
+            return True
+        return bool(files) and all(
+            path.is_file() and (path.suffix.lower() == ".zip" or is_container(path))
+            for path in files
+        )
 
     @property
     def description(self) -> str:
-        """How many images in how many folders, kept of how many, and their labels."""
+        """How many images in how many folders or files, how many kept, their labels."""
         folders = len({PurePosixPath(name).parent for name in self._names})
-        words = f"{_count(len(self), 'image')} in {_count(folders, 'folder')}"
+        place = _count(self._source.files, "file") if self._source.files else ""
+        words = f"{_count(len(self), 'image')} in {place or _count(folders, 'folder')}"
         return f"{words}{self._cleaned}{self._labels.words}"
 
     def spec(self, size: int) -> ImageSpec:
@@ -107,6 +120,10 @@ class Folder(Dataset):
             return header(self._source.read(self._names[index]))
         except ImageError:
             return None
+
+    def file_of(self, index: int) -> bytes | None:
+        """Return the bytes of a picture's file, as they are."""
+        return self._source.read(self._names[index])
 
     def name_of(self, index: int) -> str:
         """Return the file name below the folder."""
@@ -161,7 +178,10 @@ class Folder(Dataset):
         if self.tags is not None:
             return self._match(sources.given(self.tags))
         beside = sources.beside(self.path)
-        found = sources.inside(self._source, self._source.names, self.where)
+        found = self._source.labels() or [
+            *sources.inside(self._source, self._source.names, self.where),
+            *metadata_in(self._source),
+        ]
         if not found or found[0].name != sources.TAG_FILE:
             found = beside + found
         else:
@@ -243,6 +263,38 @@ class RawFolder(Folder):
         """Return all images, and words that say so where there is a manifest."""
         found = newest_manifest(self.path)
         return self._source.names, "" if found is None else " (raw: no manifest counts)"
+
+
+def source_of(where: str) -> FileSource:
+    """Return where files come from: a folder, an archive, or containers.
+
+    Raises NotFoundError where there is nothing.
+    """
+    files = files_at(where)
+    if not files or not files[0].exists():
+        raise nothing_at(where)
+    if is_container(files[0]) and not files[0].is_dir():
+        return open_container(files, where)
+    if len(files) > 1:
+        raise DataError(
+            f"{where} names {len(files):,} files, such as {files[0]}",
+            "a pattern is for .parquet and .tar; join folders with a +",
+        )
+    if not files[0].is_dir():
+        return Archive(files[0])
+    folder = Files(files[0])
+    if folder.names or not any(map(is_container, [*folder.others, *_named(folder.skipped)])):
+        return folder
+    inside, left = containers_in(files[0])
+    if not inside:
+        return folder
+    found = open_container(inside, where)
+    found.skipped += left
+    return found
+
+
+def _named(skipped: list[Skipped]) -> list[str]:
+    return [item.name for item in skipped]
 
 
 def _no_row(use: LabelUse, names: list[str], folder: Folder) -> DataError:

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from animekit.data.batch import Batch
+from animekit.engines import whole
 from animekit.models import formulas
 from animekit.models.adversarial import UpdateRule
 from animekit.models.conditional import ToldModel, ToldParams, labels_of
@@ -77,7 +78,8 @@ class MismatchModel(ToldModel):
         one = torch.cat(changed, 1)
         if self.params.mismatch_labels == "one":
             return one
-        others = labels[torch.randperm(len(labels), device=labels.device)]
+        order = torch.randperm(whole.count(len(labels)), device=labels.device)
+        others = whole.own(whole.rows(labels)[order])
         right = ((others == labels) | (mask == 0)).all(1, keepdim=True)
         return torch.where(right, one, others)
 

@@ -137,8 +137,9 @@ class ProjectedDiscriminator(nn.Module):
         if images.is_meta:  # shapes alone were asked for
             found = self._maps(torch.zeros(images.shape, device="cpu"))
             return [each.to("meta") for each in found]
-        extractor.network.to(images.device)
         pixels = (images.expand(-1, 3, -1, -1) + 1) * 127.5
+        double = pixels.dtype == torch.float64
+        extractor.network.to(images.device, torch.float64 if double else torch.float32)
         if pixels.shape[2] != self.side:
             size = (self.side, self.side)
             pixels = F.interpolate(pixels, size, mode="bilinear", align_corners=False)

@@ -242,6 +242,11 @@ class InfoGAN(AdversarialModel):
             parts += [functional.one_hot(chosen, width).to(parts[0].dtype)]
         return torch.cat(parts, 1)
 
+    def noise_steps(self) -> list[tuple[str, int, float]]:
+        """Return how `noise` draws, for programs that draw the same."""
+        continuous = [("uniform", self.params.continuous, 1.0)]
+        return [*super().noise_steps(), *continuous, *(("choice", n, 1.0) for n in self.widths)]
+
     def formulas(self) -> Mapping[str, str]:
         """Return what each term is, with this model's numbers."""
         p, (real, fake) = self.params, formulas.scores(self)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from animekit.config import Params
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
+from animekit.engines import whole
 from animekit.errors import ConfigError
 from animekit.hookspecs import hookimpl
 from animekit.models.base import ATTRIBUTES, Losses, Model, Need, Paper, Phase
@@ -149,7 +150,7 @@ def _jitter(images: Tensor) -> Tensor:
     Colours keep their hue, since they are what is read. [N, C, H, W] to the same.
     """
     count = len(images)
-    draw = torch.rand(6, count, device=images.device) * 2 - 1
+    draw = whole.uniform_columns(6, count, images.device) * 2 - 1
     angle, zoom = TURN * draw[0], 1 + ZOOM * draw[1]
     side = torch.where(draw[2] < 0, -1.0, 1.0)
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom

@@ -97,6 +97,10 @@ class TwoStage(Model):
         """Draw z [n, z_dim + c_z_dim] on the CPU: for the grey picture, then colours."""
         return torch.cat([self.grey.noise(n, generator), self.colour.noise(n, generator)], 1)
 
+    def noise_steps(self) -> list[tuple[str, int, float]]:
+        """Return how `noise` draws, for programs that draw the same."""
+        return [*self.grey.noise_steps(), *self.colour.noise_steps()]
+
     def stages(self, z: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return grey pictures [N, 1, S, S] and the same in colour [N, 3, S, S]."""
         own, rest = z[:, : self.params.z_dim], z[:, self.params.z_dim :]

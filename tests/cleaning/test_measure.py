@@ -113,7 +113,7 @@ def test_where_there_is_nothing_to_clean_it_is_said_what_was_seen(tmp_path: Path
     (tmp_path / "faces.zip").write_bytes(b"PK")
     with pytest.raises(DataError) as caught:
         survey(tmp_path / "faces.zip")
-    assert caught.value.hint == "unpack it first"
+    assert str(caught.value.hint).startswith("unpack it first: animekit data pack")
 
 
 # Measuring

@@ -30,3 +30,18 @@ def test_every_run_has_a_card_a_damaged_one_too(tiny: Callable[..., Run], tmp_pa
     assert "0002-gan-spoilt" not in elsewhere.read_text("utf-8")
     with pytest.raises(NotFoundError, match="in this state"):
         gallery(runs, states=["diverged"])
+
+
+def test_ablations_beside_the_runs_are_linked(tiny: Callable[..., Run], tmp_path: Path) -> None:
+    runs = tiny(steps=1).path.parent
+    page = runs.parent / "ablations" / "gan-1" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    assert "Ablations" not in gallery(runs).read_text("utf-8")  # some other page
+    (page.parent / "ablation.json").touch()
+    own = page.parent / "runs"
+    shutil.copytree(runs, own)
+    links = HtmlPage(gallery(runs, overwrite=True).read_text("utf-8")).all("a")
+    assert {"href": "./../ablations/gan-1/index.html"} in links
+    (own / "index.html").unlink()
+    assert {"href": "./../index.html"} in HtmlPage(gallery(own).read_text("utf-8")).all("a")

@@ -36,7 +36,7 @@ NAMES = [
 
 
 def table(names: list[str], decision: str = "keep") -> pd.DataFrame:
-    frame = pd.DataFrame({"name": names})
+    frame = pd.DataFrame({"name": names}, dtype=object)
     for column in COLUMNS[1:]:
         frame[column] = decision if column == "decision" else ""
     return frame

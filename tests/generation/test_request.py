@@ -42,7 +42,6 @@ NOISE = np.zeros((1, 4), np.float32)
         ({"interpolation": PATH, "best_of": 2}, "--interpolate and --best-of"),
         ({"interpolation": PATH, "num": 2}, "--interpolate and --num"),
         ({"interpolation": PATH, "per_prompt": 2}, "--interpolate and --per-prompt"),
-        ({"interpolation": PATH, "noise": NOISE}, "--interpolate and noise"),
         ({"interpolation": PATH, "labels": NOISE}, "--interpolate and labels"),
     ],
 )

@@ -84,6 +84,26 @@ def test_a_curve_has_a_floor_of_its_own() -> None:
     assert list(floors.values()) == [line.get_color() for line in axes.lines[:2]]
 
 
+def test_a_crowd_is_named_once_below_its_panels_and_told_apart() -> None:
+    def panel(title: str, count: int) -> Panel:
+        curves = [Curve(f"seed={n}", [0, 1], [0, n], place=n) for n in range(count)]
+        return Panel(title, curves, marks=[(1, "resume")])
+
+    figure = draw_curves([panel("a", 10), panel("b", 2)])
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [f"seed={n}" for n in range(10)]
+    first, second = figure.axes
+    own = first.get_legend()
+    assert own is not None and [text.get_text() for text in own.get_texts()] == ["resume"]
+    assert second.get_legend() is None
+    looks = {(line.get_color(), line.get_linestyle()) for line in first.lines[:10]}
+    assert len(looks) == 10
+    assert first.get_window_extent().y0 > legend.get_window_extent().y1
+    assert not draw_curves([panel("a", 4)]).legends
+    alone = [Curve(f"key {n}", [0, 1], [0, n]) for n in range(9)]  # its colours begin anew in each
+    assert not draw_curves([Panel("a", alone)]).legends
+
+
 def test_the_first_steps_may_leave_the_frame() -> None:
     wild = [-1e6, *np.sin(np.arange(99.0))]
     (axes,) = draw_curves([Panel("loss", [Curve("d/adv", range(100), wild)])]).axes

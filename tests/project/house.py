@@ -23,15 +23,15 @@ GROUND = (
 VERBS = ("cleaning", "training", "generation", "evaluation", "translation")
 LAYERS: dict[str, int] = {
     **dict.fromkeys(GROUND, 0),
-    **dict.fromkeys(("labels", "images"), 1),
+    **dict.fromkeys(("labels", "images", "engines"), 1),
     "data": 2,
-    "nn": 3,
+    **dict.fromkeys(("nn", "containers"), 3),
     "models": 4,
     **dict.fromkeys(("runs", "hub"), 5),
     **dict.fromkeys(VERBS, 6),
     # 7 and 8 are for rooms that stand on several verbs
-    **dict.fromkeys(("comparison", "explanation", "exporting", "grading"), 7),
-    **dict.fromkeys(("ablation", "reporting"), 8),
+    **dict.fromkeys(("comparison", "explanation", "exporting", "grading", "projection"), 7),
+    **dict.fromkeys(("ablation", "playing", "reporting"), 8),
     # "" is animekit/__init__.py
     **dict.fromkeys(("", "demonstration", "setup", "testing"), 9),
     **dict.fromkeys(("__main__", "cli"), 10),

@@ -42,16 +42,21 @@ OTHER_VERBS = {  # public names that are no file of their own: what they belong 
     "demo": "demonstration.py",
     "export": "exporting/export.py",
     "plan_export": "exporting/export.py",
+    "plan_project": "projection/project.py",
     "doctor": "setup/doctor.py",
+    "play": "playing/play.py",
+    "plan_play": "playing/play.py",
 }
 
 SCREEN = {"typer", "rich", "click"}
 SCREEN_MODULES = ("animekit.cli", "animekit.cli._console")
 DISTRIBUTIONS = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image"}
 OPTIONAL = {
+    "accelerate",
     "tensorboard",
     "sklearn",
     "onnxruntime",
+    "pyarrow",
     "av",
 }  # found out at run time, inside a function
 FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch.hub")

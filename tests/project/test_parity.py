@@ -30,6 +30,8 @@ from animekit.exporting.export import Exported
 from animekit.generation.request import GenerateRequest
 from animekit.generation.result import Generated
 from animekit.grading.result import Grading
+from animekit.playing.play import PlayPlan
+from animekit.projection.result import Projection
 from animekit.reporting.report import Report
 from animekit.setup.doctor import Diagnosis
 from animekit.training.recipe import TrainOptions
@@ -38,7 +40,7 @@ from tests.project.house import ROOT
 
 VERBS = (
     *("clean", "train", "generate", "evaluate", "reconstruct", "transfer", "demo", "doctor"),
-    *("ablate", "explain", "grade", "report", "export"),
+    *("ablate", "explain", "grade", "report", "export", "play", "project"),
 )
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
@@ -53,12 +55,16 @@ RESULTS = {
     "explain": Explanation,
     "doctor": Diagnosis,
     "export": Exported,
+    "play": PlayPlan,
+    "project": Projection,
+    "between": Generated,
     "same_noise": NoiseSheet,
     "make_reference": Reference,
 }
 OPEN: dict[str, Any] = {  # what calls take by way of **keywords
     "train": TrainOptions.model_fields,
     "plan": TrainOptions.model_fields,
+    "plan_project": inspect.signature(animekit.project).parameters,
     "plan_generate": GenerateRequest.__dataclass_fields__,
     "transfer": TransferRequest.__dataclass_fields__,
     "make_reference": EvaluateRequest.__dataclass_fields__,

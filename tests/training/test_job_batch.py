@@ -93,7 +93,7 @@ def test_a_full_memory_ends_a_run_with_numbers_and_what_to_type(
     def full(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("animekit.training.stepper.Stepper._update", full)
+    monkeypatch.setattr("animekit.training.stepper.Stepper._update_all", full)
     if str(error) == "x":  # what is no matter of memory stays what it is
         with pytest.raises(RuntimeError, match="x"):
             tiny(steps=1)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
+from animekit.engines.engine import LocalEngine
 from animekit.errors import CheckpointError
 from animekit.runs import checkpoint
 from animekit.runs.run import Run
 from animekit.testing.check import tiny_stepper
-from animekit.training.engine import LocalEngine
 from animekit.training.fitting import fitted_scales
 from animekit.training.stepper import Stepper
 from animekit_plugins.models.gan import GAN

@@ -9,10 +9,10 @@ from torch.nn import functional
 from animekit import plugins
 from animekit.data.sampler import Loader
 from animekit.data.spec import ImageSpec
+from animekit.engines.engine import LocalEngine
 from animekit.images.pixels import to_float
 from animekit.models.base import Need
 from animekit.testing.check import tiny_dataset
-from animekit.training.engine import LocalEngine
 from animekit.training.stepper import Stepper
 
 pytestmark = pytest.mark.slow

@@ -30,7 +30,12 @@ OWN = [
         metavar="F",
         help=r"Below 1: more typical images. [dim]\[default: the model's own, mostly 1][/]",
     ),
-    option("noise", Path, metavar="NPY", help="Draw from this noise in place of seeds."),
+    option(
+        "noise",
+        list[Path],
+        metavar="NPY|PICTURE",
+        help="Draw from this noise, or that of a picture of animekit; may be repeated.",
+    ),
     option("threads", int, metavar="N", help="CPU threads."),
     option("reproduce", Path, metavar="PICTURE", help="Draw a picture again from its metadata."),
 ]
@@ -68,8 +73,8 @@ PATH = [
     option(
         "interpolate",
         str,
-        metavar="SEEDS",
-        help="Draw images from seed to seed: these, --seeds, or 0,1,2.",
+        metavar="SEEDS|FILES",
+        help="From seed to seed (these, --seeds, or 0,1,2), or a.png,b.png that animekit drew.",
     ),
     option("frames", int, metavar="N", help="Images of the interpolation.", default=60),
     option("mode", str, metavar="slerp|lerp", help="Arcs or lines.", default="slerp"),

@@ -15,7 +15,7 @@ from animekit.errors import UsageError
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.naming import NameTemplate
 from animekit.generation.recipe import MOVING, check_pixels
-from animekit.generation.request import GenerateRequest
+from animekit.generation.request import GenerateRequest, Noise
 from animekit.labels.lines import PromptFile
 from animekit.labels.prompt import MAX_BYTES
 from animekit.text import clipped
@@ -45,7 +45,7 @@ class GenerateOptions:
     seeds: str | None
     checkpoint: str
     truncation: float | None
-    noise: Path | None
+    noise: Sequence[Path] | None
     threads: int | None
     reproduce: Path | None
     prompt: Sequence[str] | None
@@ -75,7 +75,7 @@ class GenerateOptions:
 
     def __post_init__(self) -> None:
         """Refuse two options of which one would be ignored."""
-        path = None if self.interpolate == OWN_SEEDS and self.noise is None else self.interpolate
+        path = None if self.interpolate == OWN_SEEDS else self.interpolate
         seeds = {"--seeds": self.seeds, "--noise": self.noise, "--interpolate": path}
         prompts = {"--prompt": self.prompt, "--prompts": self.prompts}
         if self.reproduce is not None:
@@ -161,14 +161,16 @@ class GenerateOptions:
         path = None
         if self.interpolate is not None:
             path = Interpolation(self.frames, self.mode, self.loop)  # type: ignore[arg-type]
-        between = self.seeds or PATH if self.interpolate == OWN_SEEDS else self.interpolate
+        noise, between = self._noise(), self.seeds
+        if path is not None and noise is None:
+            between = self.seeds or PATH if self.interpolate == OWN_SEEDS else self.interpolate
         return GenerateRequest(
             model=self.model,
             checkpoint=checkpoint_of(self.checkpoint),
             device=common.device or "auto",
             threads=self.threads,
             prompts=prompts,
-            seeds=self.seeds if path is None else between,
+            seeds=between,
             num=self.num,
             per_prompt=self.images_per_prompt(),
             seed=common.seed or 0,
@@ -177,10 +179,19 @@ class GenerateOptions:
             sweep=self.sweep,
             best_of=1 if self.best_of is None else self.best_of,
             classifier=self.classifier,
-            noise=self.noise,
+            noise=noise,
             truncation=self.truncation,
             interpolation=path,
         )
+
+    def _noise(self) -> Noise | None:
+        """Return the files that noise is from: --noise, or those that --interpolate names."""
+        word = self.interpolate
+        if word is None or word == OWN_SEEDS or re.fullmatch(r"[\d,\s-]*", word):
+            paths = list(self.noise or ())
+        else:
+            paths = [Path(part.strip()) for part in word.split(",") if part.strip()]
+        return (paths[0] if len(paths) == 1 else paths) if paths else None
 
     def check_size(self, request: GenerateRequest, own: int) -> None:
         """Refuse a picture too large to be written, before its images are drawn.

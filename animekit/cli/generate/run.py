@@ -73,7 +73,7 @@ def _reproduce(common: Common, options: GenerateOptions, picture: Path) -> dict[
         drawn = reproduce(
             picture,
             options.model,
-            noise=options.noise,
+            noise=None if options.noise is None else options.noise[-1],
             checkpoint=checkpoint_of(options.checkpoint),
             device=device,
             threads=options.threads,

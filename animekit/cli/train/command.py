@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PANELS = {
     "Data": ("data", "tags", "labels", "min_count", "size", "mirror", "crop"),
-    "Training": ("batch_size", "steps", "epochs", "minutes", "stop_on"),
+    "Training": ("batch_size", "steps", "epochs", "minutes", "pretrained", "stop_on"),
     "Output": ("name", "log_every", "sample_every", "save_every", "keep_checkpoints"),
 }
 METAVARS = {
@@ -41,6 +41,7 @@ METAVARS = {
     "crop": "PX",
     "epochs": "N",
     "minutes": "M",
+    "pretrained": "MODEL",
 }
 LOGGERS = PluginFlags("logger", "Output")
 

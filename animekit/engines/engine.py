@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.nn import Parameter
 
 from animekit.device import Arithmetic, autocast
-from animekit.nn.convolutions import choose_kernels
 
 M = TypeVar("M", bound=nn.Module)
+
+
+@contextlib.contextmanager
+def _float64() -> Iterator[None]:
+    """Make the block's new numbers float64: random ones, and constants."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 class Engine(Protocol):
@@ -26,17 +36,14 @@ class Engine(Protocol):
     world: int
     is_main: bool
 
-    def setup(self, module: M, optimizer: Optimizer | None = None) -> M:
-        """Bring a module to the device and, with many processes, wrap it."""
-
-    def raw(self, module: M) -> M:
-        """Return the module without its wrapper."""
+    def setup(self, module: M) -> M:
+        """Bring a module to the device and into the engine's precision."""
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of a loss."""
 
-    def no_sync(self, module: nn.Module) -> AbstractContextManager[None]:
-        """Keep gradients local while accumulating."""
+    def average_gradients(self, parameters: Iterable[Parameter]) -> None:
+        """Replace the gradients by their means over processes."""
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Run the block in the engine's precision."""
@@ -44,17 +51,29 @@ class Engine(Protocol):
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a compiled form of a function, or the function itself."""
 
+    def total(self, value: Tensor) -> Tensor:
+        """Return the sum over processes."""
+
     def all_reduce_mean(self, value: Tensor) -> Tensor:
         """Return the mean over processes."""
 
     def gather(self, value: Tensor) -> Tensor:
         """Return the values of all processes, along the first axis."""
 
+    def agree(self, values: Sequence[float]) -> list[float]:
+        """Return the largest of each value over processes."""
+
+    def from_main(self, value: Any) -> Any:
+        """Return the first process's value, which is plain."""
+
     def barrier(self) -> None:
         """Wait for every process."""
 
-    def sync_buffers(self, module: nn.Module) -> None:
-        """Average the floating-point buffers over processes."""
+    def main_first(self) -> AbstractContextManager[None]:
+        """Let the first process of each machine go through the block before the others."""
+
+    def end(self) -> None:
+        """Leave the other processes."""
 
 
 class LocalEngine:
@@ -80,29 +99,37 @@ class LocalEngine:
         self.products = products
         self.compiled, self.graphs = compiled, graphs and device.type == "cuda"
 
-    def setup(self, module: M, optimizer: Optimizer | None = None) -> M:
-        """Bring a module to the device, in the order and with the kernels asked for."""
-        if self.products:
-            choose_kernels(module)
+    def setup(self, module: M) -> M:
+        """Bring a module to the device, in channels-last order where that was asked for."""
+        if self.precision == "fp64":
+            module = module.double()
         if self.channels_last:
             # Spectral norm hides the weight in a parametrisation of the same shape: safe too.
             return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.to(self.device)
 
-    def raw(self, module: M) -> M:
-        """Return the module itself."""
-        return module
-
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of a loss."""
         loss.backward()
 
-    def no_sync(self, module: nn.Module) -> AbstractContextManager[None]:
-        """Do nothing: one process has nothing to keep apart."""
-        return contextlib.nullcontext()
+    def average_gradients(self, parameters: Iterable[Parameter]) -> None:
+        """Do nothing: they are those of the whole batch."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What weights and images are made of."""
+        return torch.float64 if self.precision == "fp64" else torch.float32
+
+    def facts(self) -> dict[str, Any]:
+        """Return what it is, for config.json."""
+        found = {"device": str(self.device), "precision": self.precision, "compile": self.compiled}
+        found["convolutions"] = "products" if self.products else "torch"
+        return found | {"threads": self.threads}
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Run the block in half precision where that was asked for."""
+        """Run the block in half precision, or in float64, where that was asked for."""
+        if self.precision == "fp64":
+            return _float64()
         return autocast(self.device, self.precision)
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,6 +147,10 @@ class LocalEngine:
             options["mode"] = "reduce-overhead"  # CUDA graphs
         return torch.compile(function, **options)
 
+    def total(self, value: Tensor) -> Tensor:
+        """Return the value."""
+        return value
+
     def all_reduce_mean(self, value: Tensor) -> Tensor:
         """Return the value."""
         return value
@@ -128,8 +159,20 @@ class LocalEngine:
         """Return the value."""
         return value
 
+    def agree(self, values: Sequence[float]) -> list[float]:
+        """Return the values."""
+        return list(values)
+
+    def from_main(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
     def barrier(self) -> None:
         """Do nothing."""
 
-    def sync_buffers(self, module: nn.Module) -> None:
+    def main_first(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return contextlib.nullcontext()
+
+    def end(self) -> None:
         """Do nothing."""

@@ -15,9 +15,9 @@ import torch._dynamo
 from torch._dynamo.utils import counters
 
 from animekit import plugins
+from animekit.engines.engine import LocalEngine
 from animekit.testing.check import tiny_stepper
-from animekit.training.engine import LocalEngine
-from animekit.training.stepper import only
+from animekit.training.phases import only
 from animekit_plugins.models.gan import GAN
 
 MODELS = plugins.load().all("model")

@@ -18,8 +18,8 @@ from animekit.device import (
     thread_count,
     threads,
 )
+from animekit.engines.engine import LocalEngine
 from animekit.errors import DeviceError
-from animekit.training.engine import LocalEngine
 
 CPU = torch.device("cpu")
 
@@ -177,13 +177,15 @@ def test_one_process_has_nothing_to_exchange() -> None:
     assert (engine.rank, engine.world, engine.is_main) == (0, 1, True)
     assert torch.equal(engine.all_reduce_mean(value), value)
     assert torch.equal(engine.gather(value), value)
+    assert torch.equal(engine.total(value), value)
+    assert engine.agree([0.0, 1.0]) == [0.0, 1.0] and engine.from_main("word") == "word"
     layer = nn.Linear(1, 1)
-    assert engine.raw(layer) is layer
-    with engine.no_sync(layer):
-        engine.backward(layer(torch.ones(1, 1)).sum())
-    assert layer.weight.grad is not None
-    engine.barrier()
-    engine.sync_buffers(layer)
+    engine.backward(layer(torch.ones(1, 1)).sum())
+    engine.average_gradients(layer.parameters())
+    assert layer.weight.grad is not None and layer.weight.grad.item() == 1
+    with engine.main_first():
+        engine.barrier()
+    engine.end()
 
 
 def test_without_compilation_a_function_is_itself() -> None:

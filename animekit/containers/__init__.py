@@ -1,0 +1,1 @@
+"""Pictures in other people's containers: Parquet files and WebDataset shards."""

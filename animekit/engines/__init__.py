@@ -1,0 +1,1 @@
+"""Rooms below training: which processes compute, on what, and what they share of a batch."""

@@ -1,0 +1,1 @@
+"""Playing: a model in the browser, on this machine."""

@@ -1,0 +1,1 @@
+"""Projection: what `animekit project` does."""

@@ -1,0 +1,83 @@
+"""Several processes are one run: equal weights, draws, statistics and memories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from animekit import plugins
+from animekit.engines.engine import LocalEngine
+from animekit.errors import ConfigError
+from animekit.testing.tiny import tiny_stepper
+
+from .crew import alone, together
+
+State = dict[str, Tensor]
+BATCH, STEPS = 8, 3
+
+
+def trained(model: str, engine: LocalEngine, **changes: Any) -> State:
+    """Return the weights, buffers and averages of a tiny model after some steps."""
+    cls = plugins.load().get("model", model)
+    stepper = tiny_stepper(cls, engine=engine, batch=BATCH, **changes)
+    for _ in range(STEPS):
+        stepper.step()
+    assert stepper.healthy() and stepper.report()
+    averages = {f"average.{key}": value for key, value in stepper.average.state.items()}
+    return {**stepper.model.state_dict(), **averages}
+
+
+def largest_gap(one: State, other: State) -> float:
+    return max(
+        (value.double() - other[key].double()).abs().max().item()
+        for key, value in one.items()
+        if value.numel()
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [
+        ("gan", {"replay_size": 6, "instance_noise": 0.1, "flip_labels": 0.2, "soft_labels": 0.1}),
+        ("wgangp", {"augment": ("color", "cutout"), "augment_target": 0.6, "minibatch_std": True}),
+        ("cwgan", {"g_dropout": 0.3, "dragan_weight": 1.0}),
+    ],
+)
+def test_two_processes_are_one_with_the_whole_batch(
+    model: str, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    one = trained(model, alone(), **changes)
+    first, second = together(2, tmp_path, lambda engine: trained(model, engine, **changes))
+    assert largest_gap(one, first) < 1e-12
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_parts_of_a_batch_go_to_any_number_of_processes_without_moving_a_bit(
+    tmp_path: Path,
+) -> None:
+    one = trained("wgangp", alone(), accumulate=4)
+    for world in (2, 4):
+        folder = tmp_path / str(world)
+        folder.mkdir()
+        found = together(world, folder, lambda engine: trained("wgangp", engine, accumulate=4))
+        assert all(torch.equal(one[key], each[key]) for each in found for key in one)
+
+
+def test_parts_are_the_whole_batch_where_no_norm_ties_its_images_together() -> None:
+    whole, parts = (trained("wgangp", alone(), g_norm="none", accumulate=count) for count in (1, 4))
+    assert largest_gap(whole, parts) < 1e-12
+
+
+def test_a_batch_that_does_not_fall_into_equal_parts_is_refused() -> None:
+    with pytest.raises(ConfigError, match="batch of 8 does not fall into 3 parts") as caught:
+        trained("gan", alone(), accumulate=3)
+    assert caught.value.hint == "--batch-size 9"
+
+
+def test_a_memory_of_past_fakes_does_not_go_with_parts() -> None:
+    with pytest.raises(ConfigError, match="memory of past fakes"):
+        trained("gan", alone(), accumulate=2, replay_size=8)
