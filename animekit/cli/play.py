@@ -20,7 +20,7 @@ OWN = [
         choices=DRAWS,
     ),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
-    option("host", str, metavar="HOST", help="Who can reach it.", default="127.0.0.1"),
+    option("host", str, metavar="HOST", help="Who can reach it.", default="localhost"),
     option("port", int, metavar="N", help="Port; 0 takes a free one.", default=0),
     option("browse", bool, "--open/--no-open", help="Open the browser.", default=True),
     option(
@@ -68,8 +68,8 @@ def play(
     facts = {"model": plan.loaded.name, "draws": plan.draws, "host": plan.host}
     if not plan.is_local:
         screen.warn(
-            f"whoever can reach {plan.host} and is told the address can use this model; it is plain"
-            " HTTP",
+            "whoever is told the address, with this machine's own name in it, can use"
+            " this model; it is plain HTTP",
             "play.host",
         )
     if common.dry_run:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Draw = Literal["auto", "browser", "server"]
 DRAWS = ("auto", "browser", "server")
-LOOPBACK = "127.0.0.1"
+LOOPBACK = "localhost"
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
 

@@ -37,6 +37,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+LOOPBACK = "127.0.0.1"  # not by name, which may lead to another program's ::1
 IDLE = 15.0  # seconds that a connection may be silent
 CONNECTIONS = 32  # at once; a page opens six
 WAITING = 8  # requests that wait for the network
@@ -65,20 +66,21 @@ class PlayServer:
 
     files: Mapping[str, bytes]
     services: Mapping[str, Service] = field(default_factory=dict)
-    host: str = "127.0.0.1"
+    host: str = "localhost"
     port: int = 0
     requests: int = 0
     word: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     def __post_init__(self) -> None:
         kind = _ServerOf6 if ":" in self.host else _Server
+        place = LOOPBACK if self.host == "localhost" else self.host
         try:
-            self._server = kind((self.host, self.port), _Handler)
+            self._server = kind((place, self.port), _Handler)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UnusableError(
                 f"nothing can be served at {self.host}:{self.port}: {reason}",
-                "--port 0 takes a free one; --host 127.0.0.1 is this machine",
+                "--port 0 takes a free one; --host localhost is this machine",
                 code="play.port",
             ) from None
         self._server.play = self
@@ -105,7 +107,7 @@ class PlayServer:
     @property
     def address(self) -> str:
         """The address of the page, for a browser on this machine."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host
+        host = LOOPBACK if self.host in ("localhost", "0.0.0.0", "") else self.host
         host = "::1" if host == "::" else host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/{self.word}/"
 

@@ -39,9 +39,11 @@ def test_the_face_of_noise_and_labels_is_that_of_generate(
     labels[[names.index("blue hair"), names.index("red eyes")]] = 1
     body = made.z.astype("<f4").tobytes() + labels.tobytes()
     service = drawing.services["draw"]
-    assert service.most == len(body)
-    pixels = np.frombuffer(service.answer({}, body), np.uint8).reshape(64, 64, 4)
-    assert np.array_equal(pixels[..., :3], made.images[0]) and (pixels[..., 3] == 255).all()
+    assert service.most == 8 * len(body)
+    for count in (1, 3):
+        pixels = np.frombuffer(service.answer({}, body * count), np.uint8)
+        pixels = pixels.reshape(count, 64, 64, 4)
+        assert (pixels[..., :3] == made.images[0]).all() and (pixels[..., 3] == 255).all()
 
 
 def test_the_noise_of_a_seed_is_that_of_generate(drawing: DrawingDesk) -> None:

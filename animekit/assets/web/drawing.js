@@ -2,6 +2,9 @@
 "use strict";
 
 (function (animekit) {
+  const AT_ONCE = 8; // faces of a request
+  animekit.atOnce = AT_ONCE;
+
   // Files that stand beside the page in scripts, so that they open from a disk too: gzip as base64.
   async function part(name) {
     const packed = Uint8Array.from(atob(animekit.parts[name]), (letter) => letter.charCodeAt(0));
@@ -34,12 +37,29 @@
     return new ImageData(found, width, height);
   }
 
-  // What draws behind the page, on the computer that serves it.
+  // What draws behind the page, on the computer that serves it: as many faces at once as wait.
   animekit.there = async function (config) {
-    return async function (z, labels) {
-      const answer = await asked("draw", { method: "POST", body: new Float32Array([...z, ...labels]) });
-      return new ImageData(new Uint8ClampedArray(await answer.arrayBuffer()), config.size, config.size);
-    };
+    const waiting = [], side = 4 * config.size * config.size;
+    let busy = false;
+    async function send() {
+      if (busy || !waiting.length) return;
+      busy = true;
+      const some = waiting.splice(0, AT_ONCE);
+      try {
+        const body = Float32Array.from(some.flatMap(({ z, labels }) => [...z, ...labels]));
+        const found = await (await asked("draw", { method: "POST", body })).arrayBuffer();
+        some.forEach(({ done }, at) => done(new ImageData(new Uint8ClampedArray(found, at * side, side), config.size)));
+      } catch (error) {
+        some.forEach(({ fail }) => fail(error));
+      }
+      busy = false;
+      send();
+    }
+    return (z, labels) =>
+      new Promise((done, fail) => {
+        waiting.push({ z, labels, done, fail });
+        setTimeout(send);
+      });
   };
 
   async function asked(address, how) {
@@ -51,16 +71,18 @@
   // z of a seed, where the page itself cannot draw it
   animekit.askedNoise = async (seed) => new Float32Array(await (await asked(`noise?seed=${seed}`)).arrayBuffer());
 
-  // What draws in the page: z [D], labels [L] -> ImageData
+  // What draws in the page: z [D], labels [L] -> ImageData, one after the other
   animekit.here = async function (config) {
     const network = await session("model");
-    return async function (z, labels) {
-      const given = { z: new ort.Tensor("float32", z, [1, z.length]) };
+    async function one(z, labels) {
+      const given = { z: new ort.Tensor("float32", z, [1, ...config.shape]) };
       if (network.inputNames.includes("labels")) {
         given.labels = new ort.Tensor("float32", labels, [1, labels.length]);
       }
       const { data, dims } = Object.values(await network.run(given))[0];
       return pixels(data, dims[3], dims[2]);
-    };
+    }
+    let last = Promise.resolve();
+    return (z, labels) => (last = last.catch(() => {}).then(() => one(z, labels)));
   };
 })((globalThis.animekit ??= {}));

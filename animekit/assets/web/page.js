@@ -75,14 +75,19 @@
     const count = state.grid, across = Math.ceil(Math.sqrt(count)), first = BigInt(state.seed);
     wish(async (old, began) => {
       cells = [];
-      for (let at = 0; at < count; at++) {
-        const seed = String(first + BigInt(at));
-        const made = await make({ seed, chance: null, noise: null, asked: { ...state.asked } });
+      const asked = { ...state.asked };
+      for (let start = 0; start < count; start += animekit.atOnce) {
+        const some = Array.from({ length: Math.min(animekit.atOnce, count - start) }, (_, at) =>
+          make({ seed: String(first + BigInt(start + at)), chance: null, noise: null, asked }),
+        );
+        const made = await Promise.all(some);
         await rest();
         if (old()) return [];
-        if (!at) canvasOf(find("picture"), across, Math.ceil(count / across));
-        cells.push(made);
-        place(find("picture"), made.image, at % across, Math.floor(at / across));
+        if (!start) canvasOf(find("picture"), across, Math.ceil(count / across));
+        for (const each of made) {
+          place(find("picture"), each.image, cells.length % across, Math.floor(cells.length / across));
+          cells.push(each);
+        }
       }
       find("picture").classList.add("pick");
       find("strip").hidden = true;
@@ -99,12 +104,14 @@
     wish(async (old, began) => {
       const [from, to] = [faceOf(state), faceOf(state.to)];
       const ends = await Promise.all([faces.given(config, from), faces.given(config, to)]);
-      const found = [];
-      for (const each of faces.path(...ends, state.frames, state.path)) {
-        const image = await draw(faces.truncated(config, Float32Array.from(each.z), state.truncation), Float32Array.from(each.labels));
+      const found = [], points = faces.path(...ends, state.frames, state.path);
+      for (let start = 0; start < points.length; start += animekit.atOnce) {
+        const some = points.slice(start, start + animekit.atOnce).map(({ z, labels }) =>
+          draw(faces.truncated(config, Float32Array.from(z), state.truncation), Float32Array.from(labels)),
+        );
+        found.push(...(await Promise.all(some)));
         await rest();
         if (old()) return [];
-        found.push(image);
       }
       frames = found;
       frames.ends = { faces: [from, to], made: ends, truncation: state.truncation, path: state.path };
