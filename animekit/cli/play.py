@@ -20,7 +20,7 @@ OWN = [
         choices=DRAWS,
     ),
     option("checkpoint", str, metavar="best|last|N", help="Which one of a run.", default="best"),
-    option("host", str, metavar="HOST", help="Who can reach it.", default="localhost"),
+    option("host", str, metavar="HOST", help="Let others reach it, at this address of ours."),
     option("port", int, metavar="N", help="Port; 0 takes a free one.", default=0),
     option("browse", bool, "--open/--no-open", help="Open the browser.", default=True),
     option(

@@ -17,7 +17,7 @@ from animekit.exporting.page import page_config, page_files, translating_page
 from animekit.hub import runtime
 from animekit.models.abilities import Generates, Translates
 from animekit.playing.desk import DrawingDesk, TranslatingDesk
-from animekit.playing.server import PlayServer, Service, is_loopback
+from animekit.playing.server import LOOPBACK, PlayServer, Service, is_loopback
 from animekit.runs.run import Loaded, load_model
 from animekit.runs.run import Run as RunFolder
 from animekit.signals import StopSignals
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Draw = Literal["auto", "browser", "server"]
 DRAWS = ("auto", "browser", "server")
-LOOPBACK = "localhost"
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -69,7 +68,7 @@ class PlayPlan:
 def play(
     model: str | Path | RunFolder | None = None,
     *,
-    host: str = LOOPBACK,
+    host: str | None = None,
     port: int = 0,
     draw: Draw = "auto",
     open: bool = True,
@@ -81,7 +80,8 @@ def play(
 
     Returns how many requests there were. `draw` says where: "browser" needs the runtime of web
     pages and the extra `onnx`, "server" draws here; "auto" takes the browser where it can. What
-    translates does so here. The page is opened if `open`. `plan_play(...).serve()` does not wait.
+    translates does so here. Without a `host` this machine alone can reach it. The page is opened
+    if `open`. `plan_play(...).serve()` does not wait.
 
     Raises UnusableError for a model that does neither, and where the port is taken.
     """
@@ -111,7 +111,7 @@ def wait(server: PlayServer) -> int:
 def plan_play(
     model: str | Path | RunFolder | None = None,
     *,
-    host: str = LOOPBACK,
+    host: str | None = None,
     port: int = 0,
     draw: Draw = "auto",
     checkpoint: str | int = "best",
@@ -126,7 +126,7 @@ def plan_play(
     registry = registry if registry is not None else plugins.load()
     loaded = load_model(model, registry, checkpoint=checkpoint, able="sample")
     draws, reason = _where(loaded, draw)
-    return PlayPlan(loaded, draws, host, port, device, registry, reason)
+    return PlayPlan(loaded, draws, host or LOOPBACK, port, device, registry, reason)
 
 
 def _where(loaded: Loaded, draw: Draw) -> tuple[Literal["browser", "server"], str]:

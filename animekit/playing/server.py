@@ -66,7 +66,7 @@ class PlayServer:
 
     files: Mapping[str, bytes]
     services: Mapping[str, Service] = field(default_factory=dict)
-    host: str = "localhost"
+    host: str = LOOPBACK
     port: int = 0
     requests: int = 0
     word: str = field(default_factory=lambda: secrets.token_urlsafe(16))
@@ -80,7 +80,7 @@ class PlayServer:
             reason = getattr(error, "strerror", None) or str(error)
             raise UnusableError(
                 f"nothing can be served at {self.host}:{self.port}: {reason}",
-                "--port 0 takes a free one; --host localhost is this machine",
+                "--port 0 takes a free one; without --host it is this machine alone",
                 code="play.port",
             ) from None
         self._server.play = self

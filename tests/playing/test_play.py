@@ -117,7 +117,7 @@ def test_play_opens_the_page_and_ends_with_a_signal(
 @pytest.mark.usefixtures("without_runtime")
 def test_a_dry_run_says_what_would_be_served_and_to_whom() -> None:
     found = answer("play", "faces64", "-n")
-    assert found["data"] == {"model": "faces64", "draws": "server", "host": "localhost"}
+    assert found["data"] == {"model": "faces64", "draws": "server", "host": "127.0.0.1"}
     assert not found["warnings"]
     found = answer("play", "faces64", "-n", "--host", "0.0.0.0")
     assert [each["code"] for each in found["warnings"]] == ["play.host"]

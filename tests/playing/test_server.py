@@ -211,7 +211,7 @@ def test_only_so_many_wait_for_the_network() -> None:
 
 
 def test_a_port_that_is_taken_is_one_clear_error(server: PlayServer) -> None:
-    with pytest.raises(UnusableError, match=f"localhost:{server.port}"):
+    with pytest.raises(UnusableError, match=f"127.0.0.1:{server.port}"):
         PlayServer(FILES, port=server.port)
     with pytest.raises(UnusableError, match="nothing can be served"):
         PlayServer(FILES, host="203.0.113.7")
