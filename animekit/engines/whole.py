@@ -59,11 +59,15 @@ _cut = True
 
 @contextmanager
 def shared(share: Share | None) -> Iterator[None]:
-    """Let the block see and draw its share of a batch alone; None: all of it."""
+    """Let the block see and draw its share of a batch alone; None: all of it.
+
+    Nothing changes where it is all, so that a compiled step stays the program that it was.
+    """
     global _share
+    share = None if share is None or share.stride == 1 else share
     before, _share = _share, share
     try:
-        if share is None or share.stride == 1:
+        if share is None:
             yield
         else:
             with _Cutting():
