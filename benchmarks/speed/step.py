@@ -35,6 +35,7 @@ from animekit.training.job import new_job
 from animekit.training.request import TrainRequest
 from animekit.training.stepper import Stepper
 
+TURNS = 2
 KERNELS = ("_ToMaps", "_ToImages", "_ToWeights")
 PARTS = {
     "forward": "convolutions, forward",
@@ -116,11 +117,11 @@ def table(
         own = own_calls(stepper, cycle) if engine.products else None
         timed(stepper, cycle)
         seconds, alone, ours = [], [], []
-        for _ in range(3):  # in turns: a machine that slows down slows all
+        for _ in range(TURNS):  # in turns: a machine that slows down slows all
             seconds.append(timed(stepper, steps))
             alone.append(replayed(calls) / cycle)
             if own is not None:
-                ours.append(sum(times(call, 2) * n for call, n in own.items()) / cycle)
+                ours.append(replayed(own) / cycle)
         parts = shares(stepper, steps, replayed_parts(calls))
         penalty = None
         if model.endswith("gp"):
@@ -275,7 +276,7 @@ def times(call: Call, repeats: int, mask: list[bool] | None = None) -> float:
 
 def replayed(calls: Counter[Call]) -> float:
     """Return the seconds of all convolutions, one by one, as they were called."""
-    return sum(times(call, 2) * count for call, count in calls.items())
+    return sum(times(call, 1) * count for call, count in calls.items())
 
 
 def replayed_parts(calls: Counter[Call]) -> float:
@@ -284,8 +285,8 @@ def replayed_parts(calls: Counter[Call]) -> float:
     for call, count in calls.items():
         if call.function is torch.ops.aten.convolution_backward.default:
             wanted = call.arguments[-1]
-            data += count * times(call, 2, [True, False, False]) if wanted[0] else 0.0
-            weights += count * times(call, 2, [False, True, False]) if wanted[1] else 0.0
+            data += count * times(call, 1, [True, False, False]) if wanted[0] else 0.0
+            weights += count * times(call, 1, [False, True, False]) if wanted[1] else 0.0
     return weights / max(data + weights, 1e-12)
 
 
@@ -389,7 +390,11 @@ def main() -> None:
     precisions = tuple(asked.precision or ("auto", "fp32"))
     with threads(asked.threads) as count:
         values["threads"] = count
-        print(markdown(list(tables(models, precisions, steps=asked.steps, **values))))
+        found = []
+        for each in tables(models, precisions, steps=asked.steps, **values):
+            print(f"{markdown([each])}\n", flush=True)  # one that is stopped has shown some
+            found.append(each)
+        print(markdown(found))
 
 
 if __name__ == "__main__":
