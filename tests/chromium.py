@@ -21,8 +21,10 @@ SECONDS = 60.0
 class Tab:
     """One page: `ask` runs JavaScript in it, `requests` are the addresses that it asked for."""
 
-    def __init__(self, process: subprocess.Popen[bytes], reading: int, writing: int) -> None:
-        self.process, self.writing = process, writing
+    def __init__(
+        self, process: subprocess.Popen[bytes], reading: int, writing: int, folder: Path
+    ) -> None:
+        self.process, self.writing, self.folder = process, writing, folder
         self.reading = os.fdopen(reading, "rb")
         self.count, self.session = 0, ""
         self.requests: list[str] = []
@@ -138,7 +140,7 @@ def chromium(folder: Path, *options: str) -> Iterator[Tab]:
     )
     os.close(inward)
     os.close(outward)
-    tab = Tab(process, heard, told)
+    tab = Tab(process, heard, told, folder)
     try:
         targets = tab.send("Target.getTargets")["targetInfos"]
         page = next(each["targetId"] for each in targets if each["type"] == "page")

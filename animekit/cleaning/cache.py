@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -22,43 +23,52 @@ from animekit.foreign import parse_json
 
 FORMAT = 1
 """Raise it when the lines or the facts of a file change: older files are not read."""
+LINE_BITS, END_BITS = 24, 44
+MOST_LINE, MOST_END = (1 << LINE_BITS) - 1, (1 << END_BITS) - 1
 
 
 class MeasureCache:
     """The measures of pictures, found by the hash of their content.
 
-    `names` say which content a file had when its size and time were these. Lines are kept as they
-    are, about a kilobyte a picture, and read only when asked for. One thread may write.
+    Names say which content a file had when its size and time were these. Of a line, about a
+    kilobyte a picture, only its place in its file is kept, and it is read when asked for. One
+    thread may write.
     """
 
     def __init__(self, folder: Path, others: Iterable[Path] = ()) -> None:
         self.folder = folder
         self._hashes: dict[str, tuple[int, int, str]] = {}
-        self._lines: dict[str, bytes] = {}
+        self._lines: dict[str, int] = {}
+        self._readers: list[IO[bytes]] = []
+        self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
+        self._own = self._written = 0
         for place in (*others, folder):
             for path in sorted(place.glob("*.jsonl"), key=_age):
                 self._load(path)
 
     def _load(self, path: Path) -> None:
-        with path.open("rb") as file:
-            for line in file:
-                try:
-                    kind = line[:1]
-                    if kind == b"F":
-                        name, size, mtime, sha256 = _parse(line[1:])
-                        self._hashes[name] = (size, mtime, sha256)
-                    elif kind == b"M" and line.endswith(b"}\n"):
-                        self._keep(line[1:65].decode("ascii"), line[65:])
-                    elif kind == b"V" and int(line[1:]) != FORMAT:
-                        return
-                except (AnimekitError, ValueError, TypeError):
-                    continue
+        reader, end = path.open("rb"), 0
+        self._readers.append(reader)
+        for line in reader:
+            end += len(line)
+            try:
+                kind = line[:1]
+                if kind == b"F":
+                    name, size, mtime, sha256 = _parse(line[1:])
+                    self._hashes[name] = (size, mtime, sha256)
+                elif kind == b"M" and line.endswith(b"}\n"):
+                    place = _place(len(self._readers) - 1, end, len(line) - 65)
+                    self._keep(line[1:65].decode("ascii"), place)
+                elif kind == b"V" and int(line[1:]) != FORMAT:
+                    return
+            except (AnimekitError, ValueError, TypeError):
+                continue
 
-    def _keep(self, sha256: str, line: bytes) -> None:
+    def _keep(self, sha256: str, place: int) -> None:
         # a longer line knows of more checks: two processes may have asked for different ones
-        if len(line) >= len(self._lines.get(sha256, b"")):
-            self._lines[sha256] = line
+        if place & MOST_LINE >= self._lines.get(sha256, 0) & MOST_LINE:
+            self._lines[sha256] = place
 
     def sha256(self, file: File) -> str | None:
         """Return the hash of a file that has not changed since it was last read."""
@@ -67,12 +77,17 @@ class MeasureCache:
 
     def get(self, sha256: str) -> dict[str, Measures]:
         """Return what is known of a content: the measures by the key of their check."""
-        line = self._lines.get(sha256)
-        if line is None:
+        place = self._lines.get(sha256)
+        if place is None:
             return {}
+        size, end = place & MOST_LINE, place >> LINE_BITS & MOST_END
         try:
+            with self._lock:
+                reader = self._readers[place >> LINE_BITS + END_BITS]
+                reader.seek(end - size)
+                line = reader.read(size)
             known = _parse(line)
-        except AnimekitError:
+        except (AnimekitError, OSError):
             return {}
         sound = isinstance(known, dict) and all(isinstance(each, dict) for each in known.values())
         return known if sound else {}
@@ -83,26 +98,36 @@ class MeasureCache:
 
     def put_all(self, entries: Iterable[tuple[File, str, dict[str, Measures] | None]]) -> None:
         """Keep what `put` does of several files, in one write."""
-        lines = []
+        lines, places = [], {}
+        end = 0
         for file, sha256, known in entries:
             if self.sha256(file) != sha256:
                 self._hashes[file.name] = (file.bytes, file.mtime_ns, sha256)
                 entry = [file.name, file.bytes, file.mtime_ns, sha256]
                 lines.append(b"F" + _json(entry))
+                end += len(lines[-1])
             if known is not None:
-                self._lines[sha256] = _json(known)
-                lines.append(b"M" + sha256.encode("ascii") + self._lines[sha256])
+                lines.append(b"M" + sha256.encode("ascii") + _json(known))
+                end += len(lines[-1])
+                places[sha256] = (end, len(lines[-1]) - 65)
         if lines:
-            self._append(b"".join(lines))
+            start = self._append(b"".join(lines))
+            for sha256, (end, size) in places.items():
+                self._lines[sha256] = _place(self._own, start + end, size)
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> int:
+        """Write bytes behind all others; return where they begin."""
         try:
             if self._file is None:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 name = f"{os.getpid()}-{secrets.token_hex(6)}.jsonl"
                 self._file = (self.folder / name).open("ab", buffering=0)
-                self._file.write(b"V%d\n" % FORMAT)
-            self._file.write(data)
+                self._own = len(self._readers)
+                self._readers.append((self.folder / name).open("rb"))
+                self._written = self._file.write(b"V%d\n" % FORMAT)
+            start = self._written
+            self._written += self._file.write(data)
+            return start
         except OSError as error:
             hint = "name a folder on another disk: --out DIR"
             raise as_error(error, hint, doing="write to", where=self.folder) from None
@@ -116,9 +141,14 @@ class MeasureCache:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        for each in (*self._readers, *filter(None, [self._file])):
+            each.close()
+        self._file = None
+
+
+def _place(file: int, end: int, size: int) -> int:
+    """Return a line as one number: its file, where it ends there, its bytes."""
+    return (file << END_BITS | end) << LINE_BITS | min(size, MOST_LINE)
 
 
 def _age(path: Path) -> tuple[int, str]:

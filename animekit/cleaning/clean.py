@@ -30,6 +30,8 @@ from animekit.cleaning.result import Cleaning, Way, next_number, read_gates, wri
 from animekit.cleaning.sheets import Thumbs, group_by_reason, write_sheets
 from animekit.data.manifest import clean_folder, newest_manifest, read_manifest
 from animekit.data.survey import File, Survey, survey
+from animekit.engines import crew
+from animekit.engines.processes import place
 from animekit.errors import UsageError
 from animekit.files import Progress
 
@@ -106,6 +108,25 @@ def merge(path: str | Path, parts: Iterable[str | Path] = (), **options: Any) ->
     return clean(path, parts=parts, **options)
 
 
+def take_part(request: CleanRequest, registry: Registry, progress: Progress | None = None) -> None:
+    """Measure this process's part of the pictures, and wait for the others.
+
+    The measures lie where `perform` of the same request finds them.
+    """
+    context = Context(request.path, registry, request.tags)
+    chosen, files = request.choose(context), survey(request.path).files
+    here = place()
+    part = [file for file in files if _number(file.name) % here.world == here.rank]
+    root = clean_folder(request.path) if request.out is None else request.out
+    with MeasureCache(root / "cache", request.caches()) as cache:
+        measure(
+            *(request.path, part, chosen, cache),
+            workers=request.worker_count,
+            progress=progress,
+        )
+    crew.wait()
+
+
 def perform(
     request: CleanRequest, registry: Registry, progress: Progress | None = None
 ) -> Cleaning:
@@ -137,6 +158,7 @@ def _look(request: CleanRequest, registry: Registry, progress: Progress | None) 
     if request.parts is not None and table.decoded:
         context.warnings.append(f"{table.decoded:,} pictures were in no part: measured now")
     frame = table.frame()
+    table.columns.clear()  # the frame has them: a million pictures have a gigabyte of numbers
     findings = judge(chosen, frame)
     manifest = make_manifest(chosen, frame, findings)
     summary = {
@@ -290,5 +312,6 @@ __all__ = [
     "perform",
     "plan",
     "plan_undo",
+    "take_part",
     "undo",
 ]

@@ -6,7 +6,7 @@ A person's decisions outlive the next cleaning, and can be taken from an edited 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,34 +91,31 @@ def make_manifest(
         by_row.setdefault(finding.row, []).append(finding)
     groups = {found.row: (found.group, found.kept) for found in findings if found.group is not None}
     groups |= {kept: (group, kept) for group, kept in groups.values() if kept is not None}
-    faces = _faces(checks, table)
-    scores = _scores(checks, table)
-    rows: list[dict[str, Any]] = []
-    for row, fact in enumerate(table[list(BARE)].to_dict("records")):
+    texts: dict[str, list[str]] = {name: [] for name in COLUMNS if name not in BARE}
+    # column by column, and never a dict a row: a million of those are gigabytes
+    for row, (scores, faces) in enumerate(
+        zip(_scores(checks, table), _faces(checks, table), strict=True)
+    ):
         found = by_row.get(row, [])
         tier = found[0].reason.tier if found else ""
         group, kept = groups.get(row, (None, None))
-        rows.append(
-            fact
-            | {
-                "decision": DECISION[tier],
-                "tier": tier,
-                "reasons": ";".join(dict.fromkeys(item.reason.name for item in found)),
-                "scores": json.dumps(
-                    scores[row] | {f.reason.name: f.score for f in found if f.score is not None},
-                    default=float,  # of numpy
-                ),
-                "group": "" if group is None else str(group),
-                "kept": "" if kept is None else names[kept],
-                "faces": faces[row],
-                "note": "; ".join(item.note for item in found if item.note),
-            }
-        )
+        scores |= {f.reason.name: f.score for f in found if f.score is not None}
+        for name, text in (
+            ("decision", DECISION[tier]),
+            ("tier", tier),
+            ("reasons", ";".join(dict.fromkeys(item.reason.name for item in found))),
+            ("scores", json.dumps(scores, default=float)),  # of numpy
+            ("group", "" if group is None else str(group)),
+            ("kept", "" if kept is None else names[kept]),
+            ("faces", faces),
+            ("note", "; ".join(item.note for item in found if item.note)),
+        ):
+            texts[name].append(text)
     # names as objects: pyarrow, where it is installed, cannot hold one that is not valid UTF-8
     kinds = dict.fromkeys(("name", "kept"), object)
-    return pd.DataFrame(
-        {each: pd.Series([row[each] for row in rows], dtype=kinds.get(each)) for each in COLUMNS}
-    )
+    columns = {name: table[name] for name in BARE if name in COLUMNS}
+    columns |= {name: pd.Series(each, dtype=kinds.get(name)) for name, each in texts.items()}
+    return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
 def _faces(checks: Sequence[Check], table: pd.DataFrame) -> list[str]:
@@ -129,16 +126,14 @@ def _faces(checks: Sequence[Check], table: pd.DataFrame) -> list[str]:
     return ["" if count != count else f"{count:.0f}" for count in table[columns[0]].astype(float)]
 
 
-def _scores(checks: Sequence[Check], table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the measures that are shown, by name, for each row."""
+def _scores(checks: Sequence[Check], table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the measures that are shown, by name, for each row."""
     shown = [f"{check.name}.{measure}" for check in checks for measure in check.shown]
     columns = [table[name].tolist() for name in shown]
     keys = [name.rpartition(".")[2] for name in shown]
-    scores = []
-    for values in zip(*columns, strict=True):
+    for values in zip(*columns, strict=True) if columns else [()] * len(table):
         pairs = zip(keys, values, strict=True)
-        scores.append({key: value for key, value in pairs if value is not None and value == value})
-    return scores or [{}] * len(table)
+        yield {key: value for key, value in pairs if value is not None and value == value}
 
 
 def by_hand(table: pd.DataFrame) -> dict[tuple[str, str], str]:

@@ -28,7 +28,7 @@ from animekit.cli.report import command as report
 from animekit.cli.runs import command as runs
 from animekit.cli.train import command as train
 from animekit.cli.transfer import command as transfer
-from animekit.engines.processes import is_first_to_fail
+from animekit.engines.processes import is_first_to_fail, place
 from animekit.errors import AnimekitError, Stopped
 
 COMMANDS = (
@@ -54,6 +54,7 @@ COMMANDS = (
     doctor,
 )  # in the order of the help
 LONG = 20.0  # seconds of a command, from which on a person asks what took so long
+TOGETHER = ("clean", "evaluate", "generate", "train", "transfer")  # what processes share
 TELL_THEMSELVES = ("train", "demo")  # while they work, what other programs take
 COMPLETION = "_ANIMEKIT_COMPLETE"
 """Set by the shell function that Typer installs, which asks what may follow."""
@@ -76,6 +77,9 @@ class Root(Group):
             screen = Screen(as_json="--json" in words, plain="--plain" in words)
             session = Session(screen, Path(plugins_dir) if plugins_dir else None)
             rest["standalone_mode"] = False
+            command = next((word for word in words if not word.startswith("-")), "")
+            if command not in TOGETHER and not place().is_main:
+                sys.exit(0)  # the first of several processes does it alone
             sys.exit(self.answer(session, words, prog_name="animekit", **rest))
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -154,14 +158,14 @@ def hoist(words: list[str], flag: str) -> str | None:
     >>> hoist(words, "--plugins-dir"), words
     ('mine', ['train', 'hinge', '-n'])
     """
-    for place, word in enumerate(words):
+    for at, word in enumerate(words):
         if word == "--":
             break
-        if word == flag and place + 1 < len(words):
-            words.pop(place)
-            return words.pop(place)
+        if word == flag and at + 1 < len(words):
+            words.pop(at)
+            return words.pop(at)
         if word.startswith(flag + "="):
-            return words.pop(place).partition("=")[2]
+            return words.pop(at).partition("=")[2]
     return None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import typer
 
+from animekit.cli import _sharing as sharing
 from animekit.cli._commands import DefaultGroup
 from animekit.cli._console import Screen
 from animekit.cli._options import CONSENT, Common, argument, command, option
@@ -18,7 +19,10 @@ from animekit.errors import NetworkError, Stopped, UsageError
 if TYPE_CHECKING:
     from animekit.hub.catalog import Entry
 
-NAME = argument("name", required=True, help="Name of weights, as `animekit models` lists them.")
+NAME = argument(
+    "name", required=True, help="A name of `animekit models`, hf:USER/NAME@REVISION, or a folder."
+)
+CALLED = option("called", str, "--name", metavar="NAME", help="What to call shared weights.")
 SHA256 = option("sha256", str, metavar="HEX", help="Take only the file that has this sha256.")
 FILE = argument(
     "file", required=True, help="State dict of CycleGAN or StarGAN (.pth, .ckpt), or a name."
@@ -41,9 +45,11 @@ UNITS = ("bytes", "kB", "MB", "GB")
 
 def add_to(app: typer.Typer) -> None:
     """Add the group to the root; `animekit models` alone lists."""
-    group = typer.Typer(cls=DefaultGroup, help="List, download and check weights of others.")
+    group = typer.Typer(cls=DefaultGroup, help="List, download, check and share weights.")
     command(group, "ls", ls, of="models")
-    command(group, "pull", pull, NAME, SHA256, *CONSENT, of="models")
+    command(group, "pull", pull, NAME, CALLED, SHA256, *CONSENT, of="models")
+    command(group, "pack", sharing.pack, *sharing.PACK, of="models")
+    command(group, "push", sharing.push, *sharing.PUSH, of="models")
     command(group, "verify", verify, of="models")
     command(group, "import", import_, FILE, *IMPORT, *CONSENT, of="models")
     app.add_typer(group, name="models")
@@ -79,16 +85,24 @@ def ls(common: Common) -> list[dict[str, Any]]:
     return rows
 
 
-def pull(common: Common, name: str, sha256: str | None) -> dict[str, Any]:
+def pull(common: Common, name: str, called: str | None, sha256: str | None) -> dict[str, Any]:
     """Download weights of others, after showing their licence and sha256.
 
     Examples
       animekit models pull lbpcascade_animeface
-      animekit models pull inception --yes
       animekit models pull cyclegan/apple2orange -n
+      animekit models pull hf:ann/faces@v1 --name ann
     """
     from animekit.hub import catalog
 
+    if sharing.is_shared(name):
+        if sha256 is not None:
+            raise UsageError(
+                "--sha256 is of the catalogue's files", "config.json has that of these"
+            )
+        return sharing.pull_shared(common, name, called, downloading)
+    if called is not None:
+        raise UsageError("--name is for hf:USER/NAME or a folder", "leave it out")
     entry, screen = catalog.find(name, "weights"), common.screen
     sound = [row["state"] != "damaged" for row in catalog.verify([name])]
     if sound != [True] or sha256:
@@ -270,9 +284,11 @@ def pinning(pinned: bool) -> str:
 
 def _imported_row(name: str, path: Path) -> dict[str, Any]:
     from animekit.models import weights
+    from animekit.sharing.description import note_of
 
-    about = weights.read(path)[1]
-    source = about.get("source", {})
+    about, note = weights.about(path), note_of(path)
+    source = {"summary": f"{about.get('model', '')} from {note['from']}", **note} if note else {}
+    source = source or about.get("source", {})
     return {
         "name": name,
         "summary": source.get("summary", ""),

@@ -66,6 +66,9 @@ class Engine(Protocol):
     def from_main(self, value: Any) -> Any:
         """Return the first process's value, which is plain."""
 
+    def of_all(self, value: Any) -> list[Any]:
+        """Return the plain values of all processes."""
+
     def barrier(self) -> None:
         """Wait for every process."""
 
@@ -166,6 +169,10 @@ class LocalEngine:
     def from_main(self, value: Any) -> Any:
         """Return the value."""
         return value
+
+    def of_all(self, value: Any) -> list[Any]:
+        """Return the value as the only one."""
+        return [value]
 
     def barrier(self) -> None:
         """Do nothing."""

@@ -95,6 +95,13 @@ class ManyEngine(LocalEngine):
         with self._talking():
             return broadcast_object_list([value], from_process=0)[0]
 
+    def of_all(self, value: Any) -> list[Any]:
+        """Return the plain values of all processes."""
+        from accelerate.utils import gather_object
+
+        with self._talking():
+            return list(gather_object([value]))
+
     def barrier(self) -> None:
         """Wait for every process."""
         self.total(torch.zeros(1, device=self.device))

@@ -14,10 +14,21 @@ import numpy as np
 from animekit import plugins
 from animekit.errors import UsageError
 from animekit.generation import best_of, choose_model
+from animekit.generation.directions import direction, needs_reading
 from animekit.generation.draw import draw_seeds
 from animekit.generation.latents import Latents, is_drawn, latents_of, words_of
-from animekit.generation.plan import FILL, ROWS, GeneratePlan, attrs_of, crossed, paired, swept
-from animekit.generation.recipe import Layout, NoiseFile, Recipe
+from animekit.generation.plan import (
+    FACES,
+    FILL,
+    ROWS,
+    GeneratePlan,
+    attrs_of,
+    crossed,
+    paired,
+    strengthened,
+    swept,
+)
+from animekit.generation.recipe import Layout, NoiseFile, Recipe, Shift
 from animekit.generation.request import GenerateRequest, check_grid
 from animekit.labels.attributes import Attributes, Attrs
 from animekit.labels.lines import Prompt, parse_prompts
@@ -53,6 +64,12 @@ def plan_of(request: GenerateRequest, loaded: Loaded) -> GeneratePlan:
     else:
         plan = _of_seeds(request, prompts, attributes)
         count = len(plan.cells)
+    if request.strengths:
+        plan = strengthened(plan, request.strengths)
+        count *= len(request.strengths)
+    if request.film is not None:
+        request.film.check(plan.columns or 1)
+        count = request.film.frames * (len(plan.cells) // (plan.columns or 1))
     if request.interpolation is not None:
         count = request.interpolation.frames
         request.interpolation.check(len(plan.cells))
@@ -80,7 +97,7 @@ def recipe_of(
     truncation = request.truncation
     if truncation is None:  # noise from a file is taken as it is
         truncation = 1.0 if plan.noise is not None else sampling.own_truncation(loaded.model)
-    path = request.interpolation
+    path = request.interpolation or request.film
     names = tuple(attributes.check(name) for name in request.swept)
     recipe = Recipe(
         version=version("animekit"),
@@ -91,13 +108,16 @@ def recipe_of(
         truncation=truncation,
         frames=None if path is None else path.frames,
         loop=None if path is None else path.loop,
+        paths=None if request.film is None else len(plan.cells) // (plan.columns or 1),
         labels=_rows(request.labels),
         prompts=_texts(plan),
         attrs=plan.attrs if any(plan.attrs) and request.labels is None else None,
         matrix=(names[0], names[1]) if len(names) == 2 else None,
         vary=names[0] if len(names) == 1 else None,
-        layout=layout_of(request, plan),
+        layout=None if request.film is not None else layout_of(request, plan),
     )
+    if request.wishes:
+        recipe = _with_direction(recipe, request, plan, loaded, registry)
     if plan.pools is None:
         return recipe
     return _with_choices(recipe, plan.pools, plan.attrs, loaded, registry, request.classifier)
@@ -193,7 +213,9 @@ def _fill(request: GenerateRequest) -> int:
     """Return how many images there are where only the prompts say."""
     if request.cells is not None and request.numbers is None:
         return request.cells
-    return {0: FILL, 1: ROWS, 2: 1}[len(request.swept)]
+    if request.film is not None:
+        return FACES
+    return ROWS if len(request.strengths) > 1 else {0: FILL, 1: ROWS, 2: 1}[len(request.swept)]
 
 
 def _points(seeds: Sequence[int], prompts: Sequence[Prompt]) -> GeneratePlan:
@@ -224,6 +246,9 @@ def _words(request: GenerateRequest, count: int, prompts: int) -> str:
         what = f"images of {words_of(request.noise)}"
     elif request.numbers is not None:
         what = f"images of seeds {clipped(format_seeds(request.numbers), 200)}"
+    what += "".join(f", {wish}" for wish in request.wishes)
+    if request.film is not None:
+        what += f", {request.film.frames} frames"
     return f"{what} of {prompts} prompt{'s' * (prompts != 1)}" if prompts else what
 
 
@@ -247,6 +272,27 @@ def _noise_file(request: GenerateRequest, plan: GeneratePlan) -> NoiseFile | Non
     name = Path(str(request.noise)).name if single else None
     whole = not isinstance(request.noise, np.ndarray) and not single
     return NoiseFile.of(plan.noise, name, whole=whole or request.interpolation is not None)
+
+
+def _with_direction(
+    recipe: Recipe,
+    request: GenerateRequest,
+    plan: GeneratePlan,
+    loaded: Loaded,
+    registry: Registry | None,
+) -> Recipe:
+    """Return a recipe that moves noise along the directions that are asked for."""
+    reader = None
+    if needs_reading(request.wishes):
+        registry = plugins.load() if registry is None else registry
+        reader = load_classifier(registry, request.classifier or tagger.BUNDLED)
+    way = direction(loaded, request.wishes, reader)
+    shift = Shift(
+        words=list(map(str, request.wishes)),
+        reader=None if reader is None else reader.description[:200],
+        noise=NoiseFile.of(way[None], whole=True),
+    )
+    return recipe.but(shift=shift, strengths=[cell.strength or 0.0 for cell in plan.cells])
 
 
 def _with_choices(

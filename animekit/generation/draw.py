@@ -43,12 +43,11 @@ def draw_recipe(
         if given is not None and len(given) != len(z):
             raise UsageError(f"{len(given)} {name} for {len(z)} images", "give one for each")
     z = attributes.placed(z, recipe.attrs or [])  # [N, ...], codes set where they are named
+    z = _moved(z, recipe)
     labels = _labels(attributes, recipe, len(z))
     if recipe.mode in MODES:
-        lengths = segments(len(z), recipe.frames or 60, loop=bool(recipe.loop))
-        z = path_through(list(z), lengths, MODES[recipe.mode])
-        if labels is not None:
-            labels = path_through(list(labels), lengths, MODES["lerp"])
+        z = _paths(z, recipe, recipe.mode)
+        labels = None if labels is None else _paths(labels, recipe, "lerp")
     z = attributes.truncated(z, recipe.truncation)
     if recipe.index is not None:
         if recipe.index >= len(z):
@@ -58,6 +57,30 @@ def draw_recipe(
         z, labels = z[[recipe.index]], None if labels is None else labels[[recipe.index]]
     images = sampling.draw(model, z, labels)
     return Generated(images, z, seeds, recipe, loaded.origin, tuple(warnings))
+
+
+def _moved(z: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Return noise moved along the direction of a recipe, each row by its strength."""
+    way = None if recipe.shift is None else recipe.shift.noise.rows()
+    if way is None:
+        return z
+    if way.shape != (1, *z.shape[1:]):
+        raise UnusableError(
+            f"the direction is of noise {way.shape[1:]}, and this model's is {z.shape[1:]}",
+            "directions are of one model: ask for it again with --more",
+        )
+    strengths = np.array(recipe.strengths, np.float32)
+    return z + strengths.reshape(-1, *[1] * (z.ndim - 1)) * way
+
+
+def _paths(points: np.ndarray, recipe: Recipe, mode: str) -> np.ndarray:
+    """Return the frames of a film [F * K, ...]: of K paths, all of a frame together."""
+    count = recipe.paths or 1
+    lengths = segments(len(points) // count, recipe.frames or 60, loop=bool(recipe.loop))
+    paths = [
+        path_through(list(part), lengths, MODES[mode]) for part in np.split(points, count)
+    ]  # K of [F, ...]
+    return np.stack(paths, 1).reshape(-1, *points.shape[1:])
 
 
 def draw_seeds(
@@ -103,13 +126,14 @@ def _labels(attributes: Attributes, recipe: Recipe, count: int) -> np.ndarray | 
 
 def _check(size: int, points: int, recipe: Recipe) -> None:
     """Refuse what would be too much, before the first image is drawn."""
-    count = max(points, recipe.frames or 0)
+    count = max(points, (recipe.frames or 0) * (recipe.paths or 1))
     if count * size**2 * 3 > MAX_BYTES:
         raise UsageError(
             f"{count:,} images of {size} pixels need more than {MAX_BYTES >> 30} GB",
             "make them in parts: --seeds 0-9999, then --seeds 10000-19999",
         )
     if recipe.layout is not None:
-        shown = 1 if recipe.index is not None else recipe.frames or points
+        frames = None if recipe.frames is None else recipe.frames * (recipe.paths or 1)
+        shown = 1 if recipe.index is not None else frames or points
         moving, side = recipe.layout.style == "gif", recipe.layout.tile or size
         check_pixels(shown, side, recipe.layout.columns or 1, moving=moving)

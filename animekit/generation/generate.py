@@ -47,24 +47,20 @@ def generate(
     threads: int | None = None,
     matrix: Sequence[str] | None = None,
     vary: str | None = None,
+    more: str | Iterable[str] | None = None,
+    less: str | Iterable[str] | None = None,
+    strength: str | float | Sequence[float] | None = None,
+    frames: int | None = None,
     registry: Registry | None = None,
 ) -> Generated:
     """Draw images from a model: a run, a checkpoint, weights, or the newest run.
 
-    Each image comes from its own seed and is the same, bit for bit, alone and in any batch.
-    `seeds` are numbers or text such as "0-24"; without them there are `num` (25), or as many as
-    fill `grid` (columns, rows), from `seed` on. `noise` is in their place: an array [N, ...], .npy
-    files, or pictures that animekit drew. `truncation` multiplies z (below 1: more typical).
-
-    `prompts` are a text, several, or a file (a Path), put together with seeds by `plan.paired`.
-    What they leave open is drawn from each image's seed, as often as it occurs in the training
-    set; if `random` names attributes, only these are, and the others are drawn once. `sweep` names
-    an attribute all values of which are drawn for each seed, or two ("hair,eyes") for one seed
-    (older: `vary`, `matrix`). With `best_of`, each image is that of so many seeds on which the
-    bundled tagger, or `classifier`, reads best what was asked for. `labels` [N, L] go to the model
-    as they are. `device` is auto, cpu or a number, or where the model is. `threads` change no byte.
-
-    Raises UnusableError for a model that makes no images from noise, or takes no labels.
+    Each comes from its own seed and is the same, bit for bit, alone and in any batch. `seeds` are
+    as "0-24", else `num` (25) or what fills `grid` (columns, rows); `noise` is an array, files, or
+    pictures of animekit. What `prompts` leave open is drawn from the seed (`random`: these alone).
+    `sweep` draws all values of an attribute, or of two; `best_of` takes of so many seeds the one
+    that `classifier` reads best. `more` and `less` move noise by `strength` standard deviations (3;
+    several: a table, with `frames` a film). Raises UnusableError for a model that cannot do it.
     """
     request = GenerateRequest(
         model=model,
@@ -84,6 +80,10 @@ def generate(
         noise=noise,
         labels=labels,
         truncation=truncation,
+        more=more,
+        less=less,
+        strength=strength,
+        film=None if frames is None else Interpolation(frames, "lerp"),
     )
     return draw_request(request, registry)
 
@@ -150,7 +150,8 @@ def draw_request(request: GenerateRequest, registry: Registry | None = None) -> 
         plan = plan_of(request, loaded)
         recipe = recipe_of(request, plan, loaded, registry)
         drawn = draw_recipe(loaded, recipe, plan.noise)
-        return replace(drawn, ids=plan.ids) if request.interpolation is None else drawn
+        moves = request.interpolation is not None or request.film is not None
+        return drawn if moves else replace(drawn, ids=plan.ids)
 
 
 def load(request: GenerateRequest, registry: Registry | None = None) -> Loaded:

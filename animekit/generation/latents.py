@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from animekit.errors import UnusableError, UsageError
+from animekit.errors import DataError, NotFoundError, UnusableError, UsageError
 from animekit.generation.recipe import Recipe
+from animekit.images.write import own_text
 from animekit.labels.attributes import Attrs
 from animekit.models import sampling
 from animekit.models.abilities import Generates
@@ -34,11 +36,11 @@ def is_drawn(source: object) -> bool:
 
 
 def latents_of(source: Source, model: Generates) -> Latents:
-    """Return the noise in files of numbers, pictures of `animekit`, or an array.
+    """Return the noise in files of numbers, pictures of animekit, or an array.
 
-    Of a picture it is that of its images, as the network saw it, with the attributes they were
-    given. Raises NotFoundError, DataError as `sampling.noise_of_file`, and UnusableError for a
-    picture that does not hold its noise.
+    A picture is noise itself, as pages save it, or what was drawn: then it is the noise of its
+    images, as the network saw it, with the attributes they were given. Raises NotFoundError,
+    DataError as `sampling.noise_of_file`, and UnusableError for a picture that does not hold it.
     """
     if isinstance(source, (str, Path, np.ndarray)):
         source = [source]  # type: ignore[list-item]
@@ -60,6 +62,9 @@ def _one(source: str | Path | np.ndarray, model: Generates) -> Latents:
     if isinstance(source, np.ndarray) or not is_drawn(source):
         rows = sampling.noise_of_file(source, model)
         return Latents(rows, [{}] * len(rows))
+    if own_text(Path(source)) is None:
+        with suppress(DataError, NotFoundError):  # noise as a picture has no recipe
+            return Latents(rows := sampling.noise_of_file(source, model), [{}] * len(rows))
     recipe = Recipe.read(source)
     attributes = sampling.attributes_of(model)
     held = None if recipe.noise is None else recipe.noise.rows()

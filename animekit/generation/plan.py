@@ -15,16 +15,18 @@ from animekit.seeds import MAX_IMAGES
 from animekit.text import Printed
 
 FILL = 25  # images of a picture by default: the cells of the course's 5x5 figure
+FACES = 4  # faces of a film by default
 ROWS = 5  # rows by default of a table that shows what one attribute does
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One image: its seed, its prompt, and the attributes that a sweep sets in it."""
+    """One image: its seed, its prompt, what a sweep sets in it, and how far it moves."""
 
     seed: int
     prompt: Prompt | None = None
     swept: Attrs = field(default_factory=dict)
+    strength: float | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,19 @@ def swept(plan: GeneratePlan, name: str, attributes: Attributes) -> GeneratePlan
     texts = [cell.prompt.text if cell.prompt else "" for cell in plan.cells]
     sides = texts if len(set(texts)) > 1 else [f"seed {cell.seed}" for cell in plan.cells]
     return GeneratePlan(cells, len(values), heads, sides if len(plan.cells) > 1 else None)
+
+
+def strengthened(plan: GeneratePlan, strengths: Sequence[float]) -> GeneratePlan:
+    """Return a table that shows each image of a plan moved by all strengths."""
+    count = len(strengths)
+    cells = [replace(cell, strength=each) for cell in plan.cells for each in strengths]
+    noise = None if plan.noise is None else np.repeat(plan.noise, count, axis=0)
+    if count == 1:
+        return replace(plan, cells=cells)
+    kind = "seed" if noise is None else "row"
+    sides = [f"{kind} {cell.seed}" for cell in plan.cells] if len(plan.cells) > 1 else None
+    heads = [f"{each:+g}" for each in strengths]
+    return replace(plan, cells=cells, columns=count, heads=heads, sides=sides, noise=noise)
 
 
 def crossed(plan: GeneratePlan, rows: str, columns: str, attributes: Attributes) -> GeneratePlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import io
 import json
 import tempfile
@@ -18,6 +19,7 @@ from animekit.errors import AnimekitError, NotFoundError, UnusableError, UsageEr
 from animekit.files import is_file, write_atomic
 from animekit.foreign import parse_json
 from animekit.generation.interpolation import MAX_FRAMES, MODES
+from animekit.images import noise_picture
 from animekit.images.decode import MAX_PIXELS
 from animekit.images.film import Film, need
 from animekit.images.write import (
@@ -36,11 +38,13 @@ from animekit.seeds import MAX_IMAGES, parse_seeds
 from animekit.text import clipped
 
 DEFAULT_FPS = 20.0
-ROWS = ("prompts", "attrs", "candidates", "scores")  # one entry an image, or a point of a path
+ROWS = ("prompts", "attrs", "candidates", "scores", "strengths")
+"""What has one entry an image, or a point of a path."""
 
 MAX_MOVING_PIXELS = 100_000_000  # of all frames of a GIF
 MAX_CANDIDATES = 1000  # of one image
 MAX_TRUNCATION = 100.0  # what z is multiplied by
+MAX_PATHS = 400  # faces of a film
 MAX_VALUES = 1_000_000  # letters of the noise in a picture
 
 Title = Annotated[str, Field(max_length=200)]
@@ -94,6 +98,14 @@ class NoiseFile(_Part):
         return self
 
 
+class Shift(_Part):
+    """A direction in which noise is moved: its words, who read it, and its numbers."""
+
+    words: list[Title]
+    reader: Title | None = None
+    noise: NoiseFile
+
+
 class Layout(_Part):
     """How images become one picture.
 
@@ -116,7 +128,8 @@ class Recipe(_Part):
     `prompts` and `attrs` are those of each image, or of each point of an interpolation: what was
     asked for, and all that the model was given. With `best_of` each image is the one of its
     `candidates` (seeds) that had the best of `scores`; `seeds` are the chosen ones. `matrix` and
-    `vary` name the attributes that the rows and columns of a table show.
+    `vary` name the attributes that the rows and columns of a table show. Noise is moved along
+    `shift` by each of `strengths`. A film of several faces has so many `paths` beside each other.
     """
 
     version: str
@@ -136,15 +149,23 @@ class Recipe(_Part):
     best_of: int | None = Field(default=None, ge=2, le=MAX_CANDIDATES)
     candidates: list[str] | None = None
     scores: list[float] | None = None
+    shift: Shift | None = None
+    strengths: list[float] | None = None
+    paths: int | None = Field(default=None, ge=1, le=MAX_PATHS)
     layout: Layout | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Recipe:
         if self.mode == "noise" and self.noise is None:
             raise ValueError("noise is missing")
-        points = 0 if self.mode == "noise" else self.points
-        if self.mode in MODES and (self.loop is None or not 2 <= points <= (self.frames or 0)):
-            raise ValueError(f"{self.frames} frames do not join {points} seeds")
+        points, paths = 0 if self.mode == "noise" else self.points, self.paths or 1
+        each = points // paths
+        if self.mode in MODES and (self.loop is None or not 2 <= each <= (self.frames or 0)):
+            raise ValueError(f"{self.frames} frames do not join {each} seeds")
+        if points % paths or (paths > 1 and self.mode not in MODES):
+            raise ValueError(f"{points} points are not {paths} paths")
+        if (self.shift is None) != (self.strengths is None):
+            raise ValueError("a direction has no strengths, or strengths have no direction")
         for name in ROWS:
             rows = getattr(self, name)
             if self.mode != "noise" and rows is not None and len(rows) != points:
@@ -292,11 +313,28 @@ MOVING = {".gif": save_gif, ".mp4": save_film}
 
 
 def save_noise(path: Path, z: np.ndarray, *, overwrite: bool) -> Path:
-    """Write noise as .npy; a file with other noise needs `overwrite`."""
+    """Write noise as .npy, of one image as .png; other noise needs `overwrite`."""
+    if path.suffix.lower() == ".png":
+        return _save_noise_picture(path, z, overwrite=overwrite)
     buffer = io.BytesIO()
     np.save(buffer, z, allow_pickle=False)
     same = path.is_file() and path.read_bytes() == buffer.getvalue()
     may_replace(path, ".npy", overwrite=overwrite or same)
     with write_errors(path):
         write_atomic(path, buffer.getvalue())
+    return path
+
+
+def _save_noise_picture(path: Path, z: np.ndarray, *, overwrite: bool) -> Path:
+    """Write the noise of one image as a picture, which pages open too."""
+    if len(z) != 1:
+        raise UsageError(
+            f"{path} is one picture for the noise of {len(z)} images", "name a .npy file"
+        )
+    row = np.asarray(z[0], np.float32).ravel()
+    with contextlib.suppress(AnimekitError):
+        overwrite = overwrite or bool((noise_picture.read_noise(path, len(row)) == row).all())
+    may_replace(path, ".png", overwrite=overwrite)
+    with write_errors(path):
+        noise_picture.write_noise(path, row)
     return path

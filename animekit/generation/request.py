@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from animekit.errors import UsageError
+from animekit.generation.directions import Wish, strengths_of
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.recipe import MAX_CANDIDATES, MAX_TRUNCATION
 from animekit.labels.lines import Prompts
@@ -22,6 +23,8 @@ Where = str | Path | Run | Loaded | None
 Seeds = Iterable[int] | str
 Noise = str | Path | np.ndarray | Sequence[str | Path]
 
+STRENGTH = 3.0  # standard deviations of noise by which it is moved, where nobody says
+LONGEST = 150  # letters of a direction
 _CODE = re.compile(r"code\d+")
 
 
@@ -29,7 +32,8 @@ _CODE = re.compile(r"code\d+")
 class GenerateRequest:
     """What is asked for one picture, in the words of `animekit.generate`.
 
-    With `interpolation` the images lie between those of the seeds. Raises UsageError for what
+    With `interpolation` the images lie between those of the seeds, with `film` between the values
+    of a sweep or of strengths, each seed in a place of its own. Raises UsageError for what
     cannot be had, or cannot be had together.
     """
 
@@ -51,6 +55,10 @@ class GenerateRequest:
     labels: Tensor | np.ndarray | None = None
     truncation: float | None = None
     interpolation: Interpolation | None = None
+    more: str | Iterable[str] | None = None
+    less: str | Iterable[str] | None = None
+    strength: str | float | Sequence[float] | None = None
+    film: Interpolation | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no picture, and options of which one would be ignored."""
@@ -62,7 +70,7 @@ class GenerateRequest:
             raise UsageError(
                 f"cannot choose the best of {self.best_of}", f"use 2 to {MAX_CANDIDATES:,}"
             )
-        if self.classifier is not None and self.best_of < 2:
+        if self.classifier is not None and self.best_of < 2 and not self.wishes:
             raise UsageError("--classifier says who chooses, and nothing is chosen", "--best-of 8")
         if self.truncation is not None and not 0 < self.truncation <= MAX_TRUNCATION:
             raise UsageError(
@@ -75,9 +83,18 @@ class GenerateRequest:
             )
         if self.numbers is not None and self.noise is not None:
             raise UsageError("seeds and noise are two sources of z", "give one of them")
+        self._check_moves()
         for what, clash in self._clashes().items():
             if clash:
                 raise UsageError(f"{what} do not go together", "give one of them")
+
+    def _check_moves(self) -> None:
+        if self.strength is not None and not self.wishes:
+            raise UsageError("--strength of what?", "--more smile, or --less smile")
+        if self.film is not None and len(self.strengths) < 2 and len(self.swept) != 1:
+            raise UsageError(
+                "a film needs what changes in it", "--more smile --strength -3,3, or --sweep hair"
+            )
 
     def _clashes(self) -> dict[str, bool]:
         sweep, best = bool(self.swept), self.best_of > 1
@@ -89,6 +106,9 @@ class GenerateRequest:
             "noise and a sweep, which needs seeds": noise and sweep,
             "labels and prompts": labels and (self.prompts is not None or bool(self.names)),
             "a sweep and --grid": sweep and self.grid is not None,
+            "best-of and a direction": best and bool(self.wishes),
+            "several strengths and a sweep": len(self.strengths) > 1 and sweep,
+            "several strengths and --grid": len(self.strengths) > 1 and self.grid is not None,
             **{
                 f"--interpolate and {option}": self.interpolation is not None and given
                 for option, given in (
@@ -98,6 +118,7 @@ class GenerateRequest:
                     ("--num", self.num is not None),
                     ("--per-prompt", self.per_prompt is not None),
                     ("labels", labels),
+                    ("several strengths", len(self.strengths) > 1),
                 )
             },
         }
@@ -121,6 +142,24 @@ class GenerateRequest:
     def drawn(self) -> tuple[str, ...]:
         """The attributes that alone are drawn anew for each image."""
         return names_of(self.random, "random")
+
+    @cached_property
+    def wishes(self) -> tuple[Wish, ...]:
+        """The directions in which noise is moved."""
+        found = []
+        for sign, given in ((1, self.more), (-1, self.less)):
+            texts = [given] if isinstance(given, str) else given or ()
+            found += [Wish(" ".join(text.split()), sign) for text in texts]
+        if not all(wish.text and len(wish.text) <= LONGEST for wish in found):
+            raise UsageError("a direction without a word, or of too many", "--more smile")
+        return tuple(found)
+
+    @cached_property
+    def strengths(self) -> tuple[float, ...]:
+        """How far noise is moved, in standard deviations; () where it is not."""
+        if not self.wishes:
+            return ()
+        return strengths_of(STRENGTH if self.strength is None else self.strength)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -29,8 +29,8 @@ from animekit.generation.recipe import (
 from animekit.generation.recipe import (
     save_noise as write_noise_file,
 )
+from animekit.generation.tiles import check_layout, first, frames_of, tiles_of
 from animekit.images.layout import SMALLEST, course_figure, grid, strip, table
-from animekit.images.pixels import resize
 from animekit.images.write import may_replace, png_bytes
 from animekit.labels.attributes import said
 from animekit.seeds import format_seeds
@@ -87,11 +87,11 @@ class Generated(Printed):
             return course_figure(self.images)
         if layout.style == "strip":
             shown, captions = self._excerpt(layout.columns or 4)
-            return strip(_tiles(self.images[shown], layout.tile), captions)
+            return strip(tiles_of(self.images[shown], layout.tile), captions)
         if layout.style == "table":
-            tiles, columns = _tiles(self.images, layout.tile), layout.columns or 1
+            tiles, columns = tiles_of(self.images, layout.tile), layout.columns or 1
             return table(tiles, columns, layout.heads or (), layout.sides or ())
-        return grid(_tiles(self.images, layout.tile), layout.columns or 1)
+        return grid(tiles_of(self.images, layout.tile), layout.columns or 1)
 
     def save(
         self,
@@ -115,9 +115,9 @@ class Generated(Printed):
         if Path(path).suffix.lower() in MOVING:
             if style is not None or columns is not None:
                 raise UsageError(f"{path} is an animation", "style and columns are of a .png file")
-            return self.save_gif(path, image_size=_first(image_size, tile), overwrite=overwrite)
+            return self.save_gif(path, image_size=first(image_size, tile), overwrite=overwrite)
         styles = ("plain", "figure", "strip", "table")
-        layout = self._recalled(styles, style, columns, _first(image_size, tile))
+        layout = self._recalled(styles, style, columns, first(image_size, tile))
         return self._save(Path(path), layout, overwrite=overwrite)
 
     def save_strip(
@@ -133,7 +133,7 @@ class Generated(Printed):
 
         An interpolation shows `each` of its frames from seed to seed.
         """
-        layout = self._recalled(("strip",), "strip", each, _first(image_size, tile))
+        layout = self._recalled(("strip",), "strip", each, first(image_size, tile))
         return self._save(Path(path), layout, overwrite=overwrite)
 
     def save_gif(
@@ -146,8 +146,8 @@ class Generated(Printed):
         tile: int | None = None,
     ) -> Path:
         """Write the images as an endless GIF, or as .mp4 (extra `video`), 20 a second."""
-        layout = self._recalled(("gif",), "gif", None, _first(image_size, tile), fps)
-        frames = list(_tiles(self.images, layout.tile))
+        layout = self._recalled(("gif",), "gif", None, first(image_size, tile), fps)
+        frames = frames_of(self.images, layout.tile, self.how.paths or 1)
         recipe = self.how.but(layout=layout)
         write = MOVING.get(Path(path).suffix.lower(), MOVING[".gif"])
         return write(Path(path), frames, recipe, overwrite=overwrite)
@@ -169,7 +169,7 @@ class Generated(Printed):
         `NameTemplate` such as "sample_{id}_{k}.jpg" (`quality` is that of a JPEG, 1 to 100).
         Nothing is written if one of them is a file that animekit did not make.
         """
-        side = _first(image_size, tile)
+        side = first(image_size, tile)
         self._recalled(("plain",), "plain", 1, side)
         if not 1 <= quality <= 100:
             raise UsageError(f"{quality} is no quality of a JPEG", "use 1 to 100, such as 95")
@@ -229,7 +229,7 @@ class Generated(Printed):
         fps: float | None = None,
     ) -> Layout:
         """Return the layout of the recipe, if it is of such a style, with the changes asked for."""
-        _check(styles, style, columns, tile, fps)
+        check_layout(styles, style, columns, tile, fps)
         old = self.how.layout
         if old is None or old.style not in styles or style not in (None, old.style):
             kept = old.columns if old is not None and style == "plain" else None
@@ -279,6 +279,8 @@ class Generated(Printed):
 
     def _columns(self) -> int:
         count = len(self.images)
+        if (self.how.paths or 1) > 1 and self.how.index is None:
+            return self.how.paths or 1  # a row a frame
         if self.how.frames and self.how.index is None:
             return max(segments(self.how.points, count, loop=bool(self.how.loop)))
         return count if count <= 5 else math.ceil(math.sqrt(count))
@@ -287,7 +289,7 @@ class Generated(Printed):
         """Return which images a strip shows, and their captions: seeds where there are."""
         if self.how.mode == "seeds":
             return list(range(len(self.images))), [str(seed) for seed in self.seeds]
-        if not self.how.frames or self.how.index is not None:
+        if not self.how.frames or self.how.index is not None or (self.how.paths or 1) > 1:
             return list(range(len(self.images))), [""] * len(self.images)
         shown, captions, start = [], [], 0
         lengths = segments(self.how.points, len(self.images), loop=bool(self.how.loop))
@@ -314,31 +316,3 @@ class Generated(Printed):
         if self.how.attrs is not None:
             texts += [said(name, self.how.attrs[index].get(name, "")) for name in swept]
         return re.sub(r"[^a-z0-9]+", "-", " ".join(texts).lower()).strip("-")[:LONGEST].strip("-")
-
-
-def _check(
-    styles: tuple[str, ...],
-    style: str | None,
-    columns: int | None,
-    tile: int | None,
-    fps: float | None,
-) -> None:
-    if style is not None and style not in styles:
-        raise UsageError(f'unknown style "{style}"', "styles: plain figure strip table")
-    if columns is not None and columns < 1:
-        raise UsageError(f"cannot lay out {columns} columns", "use 1 or more")
-    if tile is not None and not 8 <= tile <= 4096:
-        raise UsageError(f"image size {tile} is out of range", "use 8 to 4096 pixels")
-    if fps is not None and not 0.1 <= fps <= 50:
-        raise UsageError(f"{fps} frames a second is out of range", "use 0.1 to 50")
-
-
-def _first(size: int | None, older: int | None) -> int | None:
-    """Return a size by its name, or by the older name of the same option."""
-    return older if size is None else size
-
-
-def _tiles(images: np.ndarray, tile: int | None) -> np.ndarray:
-    if tile is None or tile == images.shape[1] == images.shape[2]:
-        return images
-    return np.stack([resize(image, tile) for image in images])

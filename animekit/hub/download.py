@@ -10,12 +10,12 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import filelock
 import requests
@@ -72,6 +72,8 @@ class Download:
     plain_http: bool = False
     progress: DownloadProgress = lambda done, total: None
     patience: Patience = field(default_factory=Patience)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Such as a token; they go to the host of the first address alone."""
 
     def __post_init__(self) -> None:
         self.part = self.target.with_name(self.target.name + ".part")
@@ -159,7 +161,14 @@ class Download:
             check_address(url, plain_http=self.plain_http, before=before)
             waits = (self.patience.connect, self.patience.read)
             try:
-                response = session.get(url, stream=True, timeout=waits, allow_redirects=False)
+                known = urlsplit(url).netloc == urlsplit(self.urls[0]).netloc
+                response = session.get(
+                    url,
+                    stream=True,
+                    timeout=waits,
+                    allow_redirects=False,
+                    headers=self.headers if known else None,
+                )
                 if not response.is_redirect:
                     return response
                 response.close()
@@ -250,14 +259,15 @@ def fetch(
     plain_http: bool = False,
     progress: DownloadProgress | None = None,
     patience: Patience | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Path:
     """Download a file to `target` unless it is there already, and return its path.
 
     The mirrors in `urls` are tried in order. What came before a cut, or Ctrl-C, stays in
     `target.part` and is continued where a `sha256` can tell that the parts belong together. Without
     one it refuses, unless `unpinned` says that unknown bytes are welcome. A file whose `size` is
-    not known has at most `most` bytes. Only HTTPS is spoken,
-    also after a redirect; `plain_http` allows HTTP too, where a sha256 guards the bytes (this
+    not known has at most `most` bytes. Only HTTPS is spoken, also after a redirect; `headers` go to
+    the first host alone. `plain_http` allows HTTP too, where a sha256 guards the bytes (this
     machine may always be asked by HTTP). Raises NetworkError, or DeviceError for a full disk.
     """
     if sha256 is None and not unpinned:
@@ -278,6 +288,7 @@ def fetch(
         plain_http and sha256 is not None,
         progress or (lambda done, total: None),
         patience or Patience(),
+        headers or {},
     )
     with room_for(target), _alone(target, download.patience.lock):
         return target if download.is_here() else download.run()

@@ -22,9 +22,9 @@ from animekit.labels.columns import (
 )
 from animekit.labels.words import shown
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 256 << 20
 """Bytes of a label file; CelebA's list of 202,599 pictures has 27 MB."""
-MAX_ROWS = 500_000
+MAX_ROWS = 2_000_000
 MAX_LINE = 1_000_000
 """Letters of one row."""
 TWO_NUMBERS = "two numbers may be the id"

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from animekit.engines import crew
 from animekit.errors import CheckpointError, UnusableError
 from animekit.files import cache_dir, write_atomic
 from animekit.models import weights
@@ -132,7 +133,9 @@ class Extractor:
         `read` takes a chunk of resized images and gives one row for every `per` of them. All
         chunks have one length, the last one filled up, and each is computed by a single thread:
         an image's row depends neither on the number of threads nor on the length of the set.
+        Several processes compute some each, and have all.
         """
+        images = images[crew.own(len(images), self.chunk)]
         done = 0
 
         def work(start: int) -> np.ndarray:
@@ -149,7 +152,7 @@ class Extractor:
                 rows.append(result)
                 done += self.chunk
                 progress(min(1.0, done / len(images)))
-        return np.concatenate(rows)
+        return np.concatenate(crew.everyone(rows))
 
 
 @contextmanager

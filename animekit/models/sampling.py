@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from animekit.engines import crew
 from animekit.errors import DataError, NotFoundError, UnusableError
 from animekit.files import is_file
+from animekit.images import noise_picture
 from animekit.images.pixels import to_uint8
 from animekit.labels.attributes import Attributes
 from animekit.labels.vocabulary import Vocabulary
@@ -33,18 +36,19 @@ def noise_of_seeds(model: Generates, seeds: Sequence[int]) -> np.ndarray:
 
 
 def noise_of_file(source: Path | str | np.ndarray, model: Generates) -> np.ndarray:
-    """Read z [N, ...] for a model from a .npy file or an array, as float32.
+    """Read z [N, ...] of a model, float32, from .npy, a picture or an array.
 
-    Any float type is taken, and axes of length 1 may be added behind ([25, 100, 1, 1]). Nothing
-    is unpickled. Raises NotFoundError without the file, DataError that says what was seen.
+    A picture (PNG) is noise as pages of animekit save it, of one image. Any float type is taken,
+    and axes of length 1 may be added behind ([25, 100, 1, 1]). Nothing is unpickled. Raises
+    NotFoundError without the file, DataError that says what was seen.
     """
     name = "noise" if isinstance(source, np.ndarray) else str(source)
-    array = source if isinstance(source, np.ndarray) else _load(Path(source))
+    shape = tuple(model.noise(1, torch.Generator().manual_seed(0)).shape[1:])
+    array = source if isinstance(source, np.ndarray) else _load(Path(source), shape)
     if array.dtype.kind != "f":
         raise _bad_noise(name, f"holds {clipped(str(array.dtype))}, not floating-point numbers")
     if array.ndim and len(array) > MAX_IMAGES:
         raise _bad_noise(name, f"holds {len(array):,} rows, over the limit of {MAX_IMAGES:,}")
-    shape = tuple(model.noise(1, torch.Generator().manual_seed(0)).shape[1:])
     seen = tuple(array.shape)
     if _stripped(seen[1:]) != _stripped(shape) or not len(array):
         raise _bad_noise(
@@ -70,8 +74,15 @@ def draw(model: object, z: np.ndarray, labels: np.ndarray | None = None) -> np.n
     and with its place among them. Here every batch has `CHUNK` places, and the place of an image
     follows from its own z and labels: nothing that another image could change.
 
-    Raises UnusableError for a model that makes no images from noise, or makes NaN.
+    Several processes draw some each, and have all. Raises UnusableError for a model that makes no
+    images from noise, or makes NaN.
     """
+    mine = crew.own(len(z))
+    own = _drawn(model, z[mine], None if labels is None else labels[mine])
+    return np.stack(crew.everyone(own))
+
+
+def _drawn(model: object, z: np.ndarray, labels: np.ndarray | None) -> list[np.ndarray]:
     generating = as_generating(model)
     device = device_of(model)
     images: list[np.ndarray | None] = [None] * len(z)
@@ -82,7 +93,7 @@ def draw(model: object, z: np.ndarray, labels: np.ndarray | None = None) -> np.n
         for place, row in enumerate(rows):
             if row is not None:
                 images[row] = made[place]
-    return np.stack([image for image in images if image is not None])
+    return [image for image in images if image is not None]
 
 
 def device_of(model: object) -> torch.device:
@@ -138,7 +149,7 @@ def _sample(
     return to_uint8(images)
 
 
-def _load(path: Path) -> np.ndarray:
+def _load(path: Path, shape: Sequence[int]) -> np.ndarray:
     if not is_file(path):
         raise NotFoundError(
             f"no noise file {clipped(str(path), 200)}",
@@ -146,12 +157,17 @@ def _load(path: Path) -> np.ndarray:
         )
     try:
         with path.open("rb") as file:
-            if file.read(6) != b"\x93NUMPY":
+            head = file.read(8)
+            if head == noise_picture.SIGNATURE:
+                return noise_picture.read_noise(path, math.prod(shape)).reshape(1, *shape)
+            if not head.startswith(b"\x93NUMPY"):
                 raise ValueError("it does not begin as a .npy file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what NumPy says of headers, the error says too
             # Mapped, so that a header that lies about its size asks for no memory.
             return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except DataError:
+        raise
     except Exception as error:  # of any kind: NumPy evaluates the header, and multiplies its sizes
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         # NumPy goes on to advise allow_pickle=True: nothing here unpickles

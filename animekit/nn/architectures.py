@@ -23,6 +23,7 @@ from animekit.nn.convnets import (
     table_one_discriminator,
     table_one_generator,
 )
+from animekit.nn.dense import mlp_generator
 from animekit.nn.fastgan import fastgan_discriminator, fastgan_generator
 from animekit.nn.infogan_nets import infogan_discriminator, infogan_generator
 from animekit.nn.modern import modern_discriminator, modern_generator
@@ -66,6 +67,15 @@ ARCHITECTURES = {
             attends=True,
             tells=True,
             autos=_autos("batch", "relu", "lrelu", d_pool="stride", g_upsample="transposed"),
+        ),
+        Architecture(
+            "mlp",
+            "Arjovsky et al., 2017, section 4.3",
+            mlp_generator,
+            dcgan_discriminator,
+            d_norm="batch",
+            tells=True,
+            autos=_autos("none", "relu", "lrelu", d_pool="stride"),
         ),
         Architecture(
             "course",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from animekit.engines import crew
 from animekit.files import Progress
 from animekit.images.decode import ImageError
 from animekit.models.targets import LabelReader, Target
@@ -61,9 +62,25 @@ class TransferSession:
     def begin(self, files: Sequence[PlannedFile]) -> None:
         """Take files in; a watch does so again and again."""
         self.total += len(files)
+        self.number(files)
+        self.tell(0)
+
+    def number(self, files: Sequence[PlannedFile]) -> None:
+        """Give each file its place among all."""
         for each in files:
             self.order.setdefault(each.source.path, len(self.order))
-        self.tell(0)
+
+    def unite(self) -> None:
+        """Take in what other processes made, in the order of the inputs."""
+        result = self.result
+        parts = crew.everyone(
+            [(result.items, result.failed, result.faceless, self.sheet.rows, self.shrunk)]
+        )
+        result.items = [item for part in parts for item in part[0]]
+        result.failed = list(dict.fromkeys(each for part in parts for each in part[1]))
+        result.faceless = [path for part in parts for path in part[2]]
+        self.sheet.rows = {key: row for part in parts for key, row in part[3].items()}
+        self.shrunk = sum(part[4] for part in parts)
 
     def tell(self, more: int) -> None:
         """Count files that are done or have failed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from animekit import plugins
 from animekit.device import choose_device, choose_precision, threads
+from animekit.engines import crew, processes
 from animekit.errors import DataError, UsageError
 from animekit.files import Progress
 from animekit.models.abilities import Translates
@@ -150,7 +151,7 @@ class PreparedTransfer:
         result.stopped = None if request.until_stopped else signals.received
         result.seconds = time.monotonic() - began
         result.warnings += session.warnings()
-        if not plan.single:
+        if not plan.single and processes.place().is_main:
             finish(result, session, html=request.html)
         return result
 
@@ -158,7 +159,10 @@ class PreparedTransfer:
         if self.request.watch:
             watch(session, self.targets, self.plan.out)
         else:
-            Pipeline(session).run(self.plan.files)
+            files = self.plan.files
+            session.number(files)
+            Pipeline(session).run(files[crew.own(len(files))])
+            session.unite()
 
     def translator(self) -> Translator:
         """Return the model on its device."""

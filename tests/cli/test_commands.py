@@ -47,6 +47,8 @@ LEAVES = {
     "models ls": [],
     "models pull": CONSENT,
     "models verify": [],
+    "models pack": CONSENT,
+    "models push": CONSENT,
     "models import": CONSENT,
     "config show": SETTINGS,
     "config presets": [],

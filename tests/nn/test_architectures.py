@@ -698,3 +698,13 @@ def test_discriminators_halve_the_side_as_asked(name, kind, size):
 def test_an_architecture_that_doubles_in_one_way_refuses_another():
     with pytest.raises(ConfigError, match="modern has no g_upsample"):
         tiny_model(GAN, architecture="modern", g_upsample="nearest")
+
+
+def test_the_dense_generator_has_four_layers_and_no_place_for_a_kernel() -> None:
+    network = ARCHITECTURES["mlp"].generator(Shape(64, 3, 64))
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in layers] == [512, 512, 512, 512, 3 * 64 * 64]
+    assert {layer.kernel_size for layer in layers} == {(1, 1)}
+    assert network(torch.randn(2, 100)).shape == (2, 3, 64, 64)
+    with pytest.raises(ConfigError, match="no maps"):
+        ARCHITECTURES["mlp"].generator(Shape(64, 3, 8, norm="instance"))

@@ -34,7 +34,7 @@ SMALLER: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"count=\d+", lambda found: "count=6"),
     (r"(ablate .*)--seconds \d+", lambda found: f"{found[1]}--seconds 1"),
     (r"--(size|batch-size) \d+", lambda found: ""),
-    (r"(play .*|export .*--web .*)", lambda found: f"{found[1]} -n"),  # one waits, one downloads
+    (r"(animekit (play|export .*--web).*)", lambda found: f"{found[1]} -n"),  # waits, downloads
 )
 """What the command line says would win over the environment; so this is made smaller too."""
 

@@ -30,7 +30,9 @@ LAYERS: dict[str, int] = {
     **dict.fromkeys(("runs", "hub"), 5),
     **dict.fromkeys(VERBS, 6),
     # 7 and 8 are for rooms that stand on several verbs
-    **dict.fromkeys(("comparison", "explanation", "exporting", "grading", "projection"), 7),
+    **dict.fromkeys(
+        ("comparison", "explanation", "exporting", "grading", "projection", "sharing"), 7
+    ),
     **dict.fromkeys(("ablation", "playing", "reporting"), 8),
     # "" is animekit/__init__.py
     **dict.fromkeys(("", "demonstration", "setup", "testing"), 9),

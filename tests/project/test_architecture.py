@@ -58,6 +58,7 @@ OPTIONAL = {
     "onnxruntime",
     "pyarrow",
     "av",
+    "huggingface_hub",
 }  # found out at run time, inside a function
 FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch.hub")
 

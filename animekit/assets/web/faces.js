@@ -5,10 +5,11 @@
   const { fround } = Math;
   const LIMIT = 2n ** 63n;
 
-  // A face is {seed, noise, asked}: noise [D] only where it is from a file, else the seed draws it.
+  // A face is {seed, chance, noise, asked}: noise [D] only where it is from a file, else the seed
+  // draws it; chance is a seed of the open attributes alone, where they have another.
   async function given(config, face) {
     const z = Float32Array.from(face.noise ?? (await animekit.draws(config, face.seed)));
-    const labels = animekit.labels(config, face.asked, face.seed);
+    const labels = animekit.labels(config, face.asked, face.chance ?? face.seed);
     const attrs = animekit.said(config, labels);
     for (const { name, kind, start, values } of config.attributes) {
       if (kind !== "code" || !(name in face.asked)) continue;
@@ -72,10 +73,12 @@
     };
   }
 
-  function ofFile(config, made, truncation, file) {
-    const z = truncated(config, made.z, truncation);
-    const { seeds, ...rest } = recipe(config, [], [made], { mode: "noise", truncation: 1 });
-    return { ...rest, noise: { file, sha256: animekit.files.sha256(animekit.files.little(z)) } };
+  // The same of noise from files, which the recipe holds itself.
+  function ofFiles(config, made, values) {
+    const { seeds, ...rest } = recipe(config, [], made, { mode: "noise", ...values });
+    const numbers = Float32Array.from(made.flatMap((each) => [...each.z])), { little, sha256 } = animekit.files;
+    const noise = { sha256: sha256(little(numbers)), values: btoa(String.fromCharCode(...little(numbers))) };
+    return { ...rest, noise: { ...noise, shape: [made.length, ...config.shape] } };
   }
 
   // The state of the page as the end of its address, and back; what is not sound is left out.
@@ -83,8 +86,9 @@
 
   function write(state) {
     const found = new URLSearchParams({ seed: state.seed, draw: state.draw, truncation: state.truncation });
-    const face = ({ seed, noise, asked }, before) => {
+    const face = ({ seed, chance, noise, asked }, before) => {
       if (before) found.set(`${before}seed`, seed);
+      if (chance) found.set(`${before}chance`, chance);
       if (noise) found.set(`${before}z`, animekit.files.base64(noise));
       for (const [name, value] of Object.entries(asked)) {
         found.set(`${before}is.${name}`, typeof value === "boolean" ? Number(value) : value);
@@ -120,7 +124,8 @@
         noise = words.has(`${before}z`) ? animekit.files.unbase64(words.get(`${before}z`)) : null;
       } catch {} // not base64
       const fits = noise?.length === config.z && noise.every(Number.isFinite);
-      return { seed: seedOf(words.get(`${before}seed`)) ?? other, noise: fits ? noise : null, asked };
+      const seed = seedOf(words.get(`${before}seed`)) ?? other;
+      return { seed, chance: seedOf(words.get(`${before}chance`)), noise: fits ? noise : null, asked };
     };
     const found = { ...state, ...face("", state.seed) };
     found.draw = one("draw", ["random", "fixed", "file"], words.has("seed") ? "fixed" : state.draw);
@@ -137,5 +142,5 @@
     return found;
   }
 
-  animekit.faces = { given, truncated, slerp, lerp, path, recipe, ofFile, write, read, seedOf };
+  animekit.faces = { given, truncated, slerp, lerp, path, recipe, ofFiles, write, read, seedOf };
 })((globalThis.animekit ??= {}));

@@ -8,7 +8,7 @@
   const SPEED = 110; // milliseconds of a frame that plays
 
   let state = {
-    seed: "7", draw: "random", noise: null, asked: {}, truncation: config.truncation,
+    seed: "7", chance: null, draw: "random", noise: null, asked: {}, truncation: config.truncation,
     view: "face", grid: 16, to: null, frames: 12, frame: 0, path: "slerp", lang: animekit.preferred(),
   };
   let draw = null; // z, labels -> ImageData, as soon as the network is here
@@ -21,7 +21,8 @@
   const history = [];
 
   const random = () => String(crypto.getRandomValues(new Uint32Array(1))[0] >>> 1);
-  const faceOf = ({ seed, noise, asked }) => ({ seed, noise, asked: { ...asked } });
+  const faceOf = ({ seed, chance, noise, asked }) => ({ seed, chance, noise, asked: { ...asked } });
+  const same = (a, b) => JSON.stringify(faceOf(a)) === JSON.stringify(faceOf(b));
 
   // drawing
 
@@ -54,9 +55,14 @@
       return ["drawn", { ms: Math.round(performance.now() - began) }];
     });
 
+  // Whatever is not fixed is drawn anew: the noise, or the open attributes alone.
+
   function newFace() {
     if (!draw) return;
-    if (state.draw !== "fixed") state.seed = random();
+    const open = config.attributes.some(({ name, kind }) => kind !== "code" && !(name in state.asked));
+    if (state.draw === "random") Object.assign(state, { seed: random(), chance: null });
+    else if (open) state.chance = random();
+    else if (shown && state.view === "face" && same(shown.face, state)) return tell("same");
     state.view = "face";
     drawFace(faceOf(state));
   }
@@ -70,7 +76,8 @@
     wish(async (old, began) => {
       cells = [];
       for (let at = 0; at < count; at++) {
-        const made = await make({ seed: String(first + BigInt(at)), noise: null, asked: { ...state.asked } });
+        const seed = String(first + BigInt(at));
+        const made = await make({ seed, chance: null, noise: null, asked: { ...state.asked } });
         await rest();
         if (old()) return [];
         if (!at) canvasOf(find("picture"), across, Math.ceil(count / across));
@@ -81,14 +88,14 @@
       find("strip").hidden = true;
       show(cells[pick], false);
       const rate = (1000 * count) / (performance.now() - began);
-      return ["many", { count, rate: rate.toPrecision(2) }];
+      return ["many", { count, rate: Number(rate.toPrecision(2)) }];
     });
   }
 
   function drawWalk() {
     if (!draw) return;
     state.view = "walk";
-    state.to ??= { seed: random(), noise: null, asked: { ...state.asked } };
+    state.to ??= { seed: random(), chance: null, noise: null, asked: { ...state.asked } };
     wish(async (old, began) => {
       const [from, to] = [faceOf(state), faceOf(state.to)];
       const ends = await Promise.all([faces.given(config, from), faces.given(config, to)]);
@@ -108,7 +115,7 @@
       frame(Math.min(state.frame, frames.length - 1));
       paintEnds();
       const rate = (1000 * frames.length) / (performance.now() - began);
-      return ["many", { count: frames.length, rate: rate.toPrecision(2) }];
+      return ["many", { count: frames.length, rate: Number(rate.toPrecision(2)) }];
     });
   }
 
@@ -119,6 +126,18 @@
     return canvas;
   }
 
+  // The cell of the grid that is looked at, framed.
+  function mark(at) {
+    const { width, height } = find("picture"), across = width / config.size, down = height / config.size;
+    find("mark").hidden = at < 0;
+    Object.assign(find("mark").style, {
+      left: `${(100 * (at % across)) / across}%`,
+      top: `${(100 * Math.floor(at / across)) / down}%`,
+      width: `${100 / across}%`,
+      height: `${100 / down}%`,
+    });
+  }
+
   function place(canvas, image, x = 0, y = 0) {
     canvas.getContext("2d").putImageData(image, x * config.size, y * config.size);
   }
@@ -126,6 +145,7 @@
   function paint(image) {
     place(canvasOf(find("picture")), image);
     find("picture").classList.remove("pick");
+    mark(-1);
   }
 
   function show(made, alone = true) {
@@ -134,15 +154,13 @@
       cells = [];
       find("strip").hidden = true;
       paint(made.image);
-    }
+    } else mark(cells.indexOf(made));
     caption();
     for (const id of ["save", "noise-picture", "noise-npy"]) find(id).disabled = false;
     paintEnds();
   }
 
-  function caption() {
-    if (!shown) return;
-    const { face, made } = shown;
+  function describe({ face, made, truncation }) {
     const words = [face.noise ? say("fileCaption") : say("seedCaption", { seed: face.seed })];
     for (const { name, kind, values, titles } of config.attributes) {
       if (!(name in made.attrs) || made.attrs[name] === false) continue;
@@ -151,9 +169,14 @@
         words.push(animekit.title(name, kind === "yesno" ? "" : value, title));
       }
     }
-    if (shown.truncation !== 1) words.push(`${say("truncation")} ${shown.truncation}`);
-    find("caption").textContent = words.join(" · ");
-    find("picture").setAttribute("aria-label", words.join(", "));
+    if (truncation !== 1) words.push(`${say("truncation")} ${truncation}`);
+    return words.join(" · ");
+  }
+
+  function caption() {
+    if (!shown) return;
+    find("caption").textContent = describe(shown);
+    find("picture").setAttribute("aria-label", describe(shown));
   }
 
   function tell(key, values = {}, bad = false) {
@@ -165,12 +188,12 @@
   }
 
   // Thumbnails, each a button.
-  function fill(box, images, choose) {
+  function fill(box, images, choose, title = (at) => `${at + 1}`) {
     box.replaceChildren(
       ...images.map((image, at) => {
         const button = document.createElement("button"), canvas = canvasOf(document.createElement("canvas"));
         button.type = "button";
-        button.setAttribute("aria-label", `${at + 1}`);
+        button.title = title(at);
         place(canvas, image);
         button.append(canvas);
         button.onclick = () => choose(at);
@@ -182,6 +205,8 @@
   const press = (box, at) => [...box.children].forEach((each, place) => each.setAttribute("aria-pressed", place === at));
 
   function remember(made) {
+    const known = history.findIndex((each) => same(each.face, made.face) && each.truncation === made.truncation);
+    if (known >= 0) history.splice(known, 1);
     history.unshift(made);
     history.length = Math.min(history.length, MANY);
     chosen = 0;
@@ -191,7 +216,7 @@
   function list() {
     find("none").hidden = history.length > 0;
     find("chosen").hidden = chosen < 0;
-    fill(find("history"), history.map((each) => each.image), choose);
+    fill(find("history"), history.map((each) => each.image), choose, (at) => describe(history[at]));
     press(find("history"), chosen);
   }
 
@@ -249,8 +274,7 @@
       return write(`${config.name}-${cells[0].face.seed}-grid`, picture(), faces.recipe(config, seeds(cells), cells.map((each) => each.made), said));
     }
     if (state.view === "walk" && !find("strip").hidden) return saveWalk();
-    const noise = `${config.name}-noise.npy`;
-    const recipe = face.noise ? faces.ofFile(config, made, truncation, noise) : faces.recipe(config, [face], [made], { truncation });
+    const recipe = recipeOf([face], [made], { truncation });
     return write(`${config.name}-${face.noise ? "from-noise" : face.seed}`, shown.image, recipe);
   }
 
@@ -259,12 +283,11 @@
     frames.forEach((image, at) => place(canvas, image, at));
     const layout = { style: "plain", columns: frames.length };
     const said = { mode: ends.path, truncation: ends.truncation, frames: frames.length, loop: false, layout };
-    const apart = ends.faces.some((face) => face.noise);
-    if (apart) tell("noRecipe");
-    const recipe = apart ? null : faces.recipe(config, ends.faces, ends.made, said);
-    return write(`${config.name}-${ends.faces.map((face) => face.seed).join("-")}`, picture(canvas), recipe);
+    return write(`${config.name}-${ends.faces.map((face) => face.seed).join("-")}`, picture(canvas), recipeOf(ends.faces, ends.made, said));
   }
 
+  const recipeOf = (all, made, said) =>
+    all.some((face) => face.noise) ? faces.ofFiles(config, made, said) : faces.recipe(config, all, made, said);
   const picture = (canvas = find("picture")) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const write = async (name, image, recipe) => files.save(`${name}.png`, await files.png(image, recipe));
   const network = () => faces.truncated(config, shown.made.z, shown.truncation); // as CLI and .npy have it
@@ -381,7 +404,7 @@
     controls();
     if (!draw) return;
     const seed = new URLSearchParams(location.hash.slice(1)).has("seed");
-    if (!seed && state.draw === "random") state.seed = random();
+    if (!seed && state.draw === "random") Object.assign(state, { seed: random(), chance: null });
     redraw();
     controls();
   }
@@ -438,13 +461,13 @@
     on("play", "click", play);
     on("grid", "change", ({ target }) => (state.grid = Number(target.value)));
     on("many", "click", () => {
-      if (state.draw === "random") state.seed = random();
+      if (state.draw === "random") Object.assign(state, { seed: random(), chance: null });
       drawGrid();
       controls();
     });
     on("seed", "change", ({ target }) => {
       const seed = faces.seedOf(target.value.trim());
-      if (seed !== null) Object.assign(state, { seed, draw: "fixed", noise: null });
+      if (seed !== null) Object.assign(state, { seed, chance: null, draw: "fixed", noise: null });
       controls();
       if (seed !== null) redraw();
     });

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from animekit.cleaning.clean import perform, plan, plan_undo, undo
+from animekit.cleaning.clean import perform, plan, plan_undo, take_part, undo
 from animekit.cleaning.crop_list import refuse
+from animekit.cleaning.request import CleanRequest
 from animekit.cleaning.result import Cleaning, read_gates
 from animekit.cli._options import Common
 from animekit.cli._progress import counting
 from animekit.cli.clean import show
 from animekit.cli.clean.request import CleanOptions
 from animekit.data.dataset import Skipped
+from animekit.engines import crew
+from animekit.engines.processes import place
 from animekit.errors import PartialError
 from animekit.text import printable
 
@@ -22,14 +25,13 @@ def run(common: Common, options: CleanOptions) -> dict[str, Any]:
         return _undo(common, options, options.undo)
     registry, screen = common.registry(), common.screen
     gates = read_gates(options.fail_if or (), registry)
-    request = options.request(common)
-    if options.crops is not None:  # before any work
-        refuse(options.folder, options.crops, [], overwrite=common.yes)
+    request = _asked(common, options)
     if common.dry_run:
         planned = plan(request, options.apply, tiers=options.tiers, out=options.copies)
         return show.show_plan(common, request, planned, options.apply, options.crops)
-    with counting(screen, "checking") as progress:
-        found = perform(request, registry, progress)
+    found = _looked(common, request)
+    if found is None:
+        return {}
     for warning in found.warnings:
         screen.warn(warning, "clean" if request.manifest is None else "manifest")
     show.show(common, found, "nothing was moved" if options.apply is None else "")
@@ -48,6 +50,24 @@ def run(common: Common, options: CleanOptions) -> dict[str, Any]:
         words = f"{len(found.refused):,} files were left alone; the rest is done"
         raise _partial(words, found.refused[0], found)
     return found.facts()
+
+
+def _asked(common: Common, options: CleanOptions) -> CleanRequest:
+    """Return the request; refuse crops that cannot be written before any work."""
+    request = options.request(common)
+    if options.crops is not None:
+        refuse(options.folder, options.crops, [], overwrite=common.yes)
+    return request
+
+
+def _looked(common: Common, request: CleanRequest) -> Cleaning | None:
+    """Return what was found; None in one of several processes that only helped to look."""
+    registry = common.registry()
+    with counting(common.screen, "checking") as progress:
+        if place().world > 1 and request.manifest is None and request.shard is None:
+            crew.join()
+            take_part(request, registry, progress)
+        return perform(request, registry, progress) if place().is_main else None
 
 
 def _apply(common: Common, options: CleanOptions, found: Cleaning) -> None:

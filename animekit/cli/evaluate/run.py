@@ -8,6 +8,7 @@ from typing import Any
 from animekit.cli._options import Common, checkpoint_of
 from animekit.cli._progress import sharing
 from animekit.config import Layer, command_tables, parse_set
+from animekit.engines import crew
 from animekit.errors import UsageError
 from animekit.evaluation.evaluate import measure
 from animekit.evaluation.make_reference import make_reference
@@ -23,7 +24,7 @@ SHARED = ("num", "repeats", "quick", "size", "threads", "trust_extractor")
 
 def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     """Measure, show and record; return the data of the JSON answer."""
-    screen = common.screen
+    screen, writes = common.screen, crew.join()
     asked = {key: options[key] for key in SHARED} | {
         "metrics": chosen(options),
         **given(common, options),
@@ -57,6 +58,8 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         return say_plan(common, plan, options["out"])
     with sharing(screen) as progress:
         found = measure(plan, progress)
+    if not writes:
+        return {}
     show(common, found)
     path = found.save(options["out"])
     screen.made(path, "evaluation")
@@ -180,5 +183,7 @@ def _save_reference(
         )
     for name, why in made.left_out.items():
         common.screen.warn(f"{name} is left out: {why}")
+    if not crew.join():
+        return {}
     common.screen.made(made.save(path), "reference", f"n {made.count:,}")
     return {"reference": str(path), "n": made.count, "metrics": list(made.metrics)}

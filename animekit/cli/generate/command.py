@@ -69,6 +69,16 @@ ASKED = [
     ),
     option("classifier", str, metavar="MODEL", help="The tagger that says so: a run or weights."),
 ]
+MOVES = [
+    option("more", list[str], metavar="TEXT", help="Move noise to more of it, as a tagger reads."),
+    option("less", list[str], metavar="TEXT", help="To less of it. z7 is an axis of the noise."),
+    option(
+        "strength",
+        str,
+        metavar="F[,F]",
+        help=r"How far: 3, or several for a table or a film. [dim]\[default: 3][/]",
+    ),
+]
 PATH = [
     option(
         "interpolate",
@@ -76,7 +86,7 @@ PATH = [
         metavar="SEEDS|FILES",
         help="From seed to seed (these, --seeds, or 0,1,2), or a.png,b.png that animekit drew.",
     ),
-    option("frames", int, metavar="N", help="Images of the interpolation.", default=60),
+    option("frames", int, metavar="N", help="Images of the path, or film.", default=60),
     option("mode", str, metavar="slerp|lerp", help="Arcs or lines.", default="slerp"),
     option("loop", bool, "--loop/--no-loop", help="Come back to the first seed.", default=True),
 ]
@@ -101,7 +111,7 @@ OUTPUT = [
         help='Name of each file: "sample_{id}_{k}.jpg"; also {seed}, {prompt}, {index}.',
     ),
     option("quality", int, metavar="1-100", help="Quality of JPEG files.", default=95),
-    option("save_noise", Path, metavar="NPY", help="Write the noise too."),
+    option("save_noise", Path, metavar="NPY|PNG", help="Write the noise too; of one image as PNG."),
     option("preview", bool, help="Show the images in the terminal too."),
 ]
 
@@ -124,7 +134,7 @@ class GenerateCommand(Command):
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    parts = [("What", ASKED), ("Interpolation", PATH), ("Output", OUTPUT)]
+    parts = [("What", ASKED), ("Directions", MOVES), ("Interpolation", PATH), ("Output", OUTPUT)]
     panels = [each for panel, options in parts for each in in_panel(panel, options)]
     options = [*OWN, *panels, *CHANCE, *CONSENT, OPEN]
     command(app, "generate", generate, *options, cls=GenerateCommand, renamed=RENAMED)
@@ -139,6 +149,7 @@ def generate(common: Common, **options: Any) -> Any:
       animekit generate 0007 --interpolate 3,17,42 --frames 60 -o walk.gif
       animekit generate 0007 --beside 0009 --prompts four.txt --seeds 0
       animekit generate --prompts testing.txt --save-each out --name "sample_{id}_{k}.jpg"
+      animekit generate --more "blonde hair" --strength -3,3 -o blonde.gif
       animekit generate --reproduce samples/gan.png -o again.png
     """
     from animekit.cli.generate import run

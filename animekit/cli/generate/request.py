@@ -56,6 +56,9 @@ class GenerateOptions:
     beside: Sequence[str] | None
     best_of: int | None
     classifier: str | None
+    more: Sequence[str] | None
+    less: Sequence[str] | None
+    strength: str | None
     interpolate: str | None
     frames: int
     mode: str
@@ -81,6 +84,7 @@ class GenerateOptions:
         if self.reproduce is not None:
             del seeds["--noise"]  # the picture says which noise, and this is where it lies
             others: dict[str, object] = {"--num": self.num, "--per-prompt": self.per_prompt}
+            others |= {"--more": self.more, "--less": self.less, "--strength": self.strength}
             others |= {"--random": self.random, "--sweep": self.sweep, "--best-of": self.best_of}
             given = [flag for flag, value in {**seeds, **prompts, **others}.items() if value]
             if given:
@@ -140,6 +144,7 @@ class GenerateOptions:
         names = (
             *("reproduce", "noise", "random", "best_of", "interpolate", "truncation", "grid"),
             *("style", "gif", "mp4", "save_each", "save_noise", "num", "preview"),
+            *("more", "less", "strength"),
         )
         given = [name for name in names if getattr(self, name)] if self.beside else []
         if given:
@@ -182,7 +187,19 @@ class GenerateOptions:
             noise=noise,
             truncation=self.truncation,
             interpolation=path,
+            more=self.more,
+            less=self.less,
+            strength=self.strength,
+            film=self._film(),
         )
+
+    def _film(self) -> Interpolation | None:
+        """Return how a sweep, or several strengths, are a film; None for a picture."""
+        several = self.strength is not None and "," in self.strength
+        alone = self.sweep is not None and "," not in self.sweep
+        if not self.moving or self.interpolate is not None or not (several or alone):
+            return None
+        return Interpolation(self.frames, "lerp", self.loop)
 
     def _noise(self) -> Noise | None:
         """Return the files that noise is from: --noise, or those that --interpolate names."""
@@ -205,6 +222,8 @@ class GenerateOptions:
         moving = bool(self.moving) or target.suffix.lower() in MOVING
         if request.interpolation is not None:
             count = request.interpolation.frames
+        elif request.film is not None:
+            count = request.film.frames * (len(request.numbers) if request.numbers else 1)
         elif request.numbers is not None:
             count = len(request.numbers) // request.best_of
         else:

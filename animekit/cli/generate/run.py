@@ -10,6 +10,8 @@ from animekit.cli._options import Common, checkpoint_of
 from animekit.cli.generate import show
 from animekit.cli.generate.request import GenerateOptions
 from animekit.comparison.same_noise import same_noise
+from animekit.engines import crew
+from animekit.engines.processes import place
 from animekit.generation.generate import draw_request, load, plan_request
 from animekit.generation.recipe import read_recipe
 from animekit.generation.reproduce import reproduce
@@ -21,6 +23,7 @@ def run(common: Common, options: GenerateOptions) -> dict[str, Any]:
     """Draw and write, or say what would be; return the data of the JSON answer."""
     if options.reproduce is not None:
         return _reproduce(common, options, options.reproduce)
+    writes = crew.join()
     request = options.request(common)
     if options.beside:
         return _beside(common, options, request)
@@ -34,7 +37,7 @@ def run(common: Common, options: GenerateOptions) -> dict[str, Any]:
         return show.plan(common, options, plan.text)
     with common.screen.busy("drawing"):
         drawn = draw_request(request, common.registry())
-    return show.result(common, options, drawn)
+    return show.result(common, options, drawn) if writes else {}
 
 
 def _beside(common: Common, options: GenerateOptions, request: GenerateRequest) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def _beside(common: Common, options: GenerateOptions, request: GenerateRequest) 
             threads=options.threads,
             registry=common.registry(),
         )
-    return show.sheet(common, options, sheet)
+    return show.sheet(common, options, sheet) if place().is_main else {}
 
 
 def _reproduce(common: Common, options: GenerateOptions, picture: Path) -> dict[str, Any]:
@@ -80,4 +83,4 @@ def _reproduce(common: Common, options: GenerateOptions, picture: Path) -> dict[
             registry=common.registry(),
         )
     common.screen.note(drawn.origin)
-    return show.result(common, options, drawn)
+    return show.result(common, options, drawn) if place().is_main else {}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from animekit.cli._options import Common, checkpoint_of
 from animekit.cli._progress import counting
+from animekit.engines import crew
+from animekit.engines.processes import place
 from animekit.errors import UsageError
 from animekit.images import film
 from animekit.text import duration, install_hint, number, printable
@@ -47,7 +49,9 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     if common.dry_run:
         show_plan(screen, prepared)
         return prepared.facts()
-    result = translate(screen, prepared)
+    result = translate(screen, prepared) if takes_part(prepared) else None
+    if result is None or not place().is_main:
+        return {}
     for warning in result.warnings:
         screen.warn(warning, "transfer.picture")
     show(screen, prepared, result)
@@ -166,6 +170,13 @@ say it with --source-attr "male"'
         f'nobody says what the pictures show, so all count as "{shown}":'
         f" say it with --source-attr {way}"
     )
+
+
+def takes_part(prepared: PreparedTransfer) -> bool:
+    """Say whether this process has work: many files are shared, one is for the first."""
+    request = prepared.request
+    shared = not (prepared.plan.single or request.watch or request.camera is not None)
+    return crew.join() or shared if shared else place().is_main
 
 
 def translate(screen: Screen, prepared: PreparedTransfer) -> Transferred:
