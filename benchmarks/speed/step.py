@@ -7,7 +7,8 @@
 The parts are what torch's profiler counts, as shares of a step that is timed without it. The
 convolutions alone are those of the same step, replayed on tensors of the same shapes and orders:
 with torch's own kernels, and with those that the run has. A model with a penalty is timed without
-it as well. Run it on an idle machine.
+it as well. Run it on an idle machine; on one thread the processor's seconds are counted, which
+other programs hardly change.
 """
 
 from __future__ import annotations
@@ -142,13 +143,18 @@ def table(
     )
 
 
+def clock() -> float:
+    """Return seconds by the clock, those of the processor where one thread works."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
 def timed(stepper: Stepper, steps: int) -> float:
     """Return seconds a step, over steps that begin with a cycle."""
     stepper.done = 0
-    start = time.perf_counter()
+    start = clock()
     for _ in range(steps):
         stepper.step()
-    return (time.perf_counter() - start) / steps
+    return (clock() - start) / steps
 
 
 @contextmanager
@@ -268,9 +274,9 @@ def times(call: Call, repeats: int, mask: list[bool] | None = None) -> float:
         work()
         found = []
         for _ in range(repeats):
-            start = time.perf_counter()
+            start = clock()
             work()
-            found.append(time.perf_counter() - start)
+            found.append(clock() - start)
     return min(found)
 
 
@@ -304,11 +310,11 @@ def shares(stepper: Stepper, steps: int, of_weights: float) -> dict[str, float]:
     stepper.draw = drawn  # type: ignore[method-assign]
     stepper.done = 0
     try:
-        start = time.perf_counter()
+        start = clock()
         with profile(activities=[ProfilerActivity.CPU]) as seen:
             for _ in range(steps):
                 stepper.step()
-            whole = time.perf_counter() - start
+            whole = clock() - start
     finally:
         stepper.draw = draw  # type: ignore[method-assign]
     found: Counter[str] = Counter()
