@@ -43,7 +43,7 @@ from animekit.text import size
 from animekit.training.data_facts import data_facts, data_name, fingerprint_of, learned
 from animekit.training.judge import Judge, real_images
 from animekit.training.recipe import AUTO, TrainRecipe, make_recipe
-from animekit.training.request import TrainRequest, check_recipe
+from animekit.training.request import TrainRequest, refuse_unfit
 from animekit.training.stepper import Stepper
 from animekit.training.tally import memory_by_batch
 from animekit.training.watch import PICTURES, Lookout
@@ -223,7 +223,7 @@ def new_job(request: TrainRequest) -> TrainJob:
         origins=request.origins,
     )
     options = recipe.options
-    check_recipe(recipe)
+    refuse_unfit(recipe)
     device = choose_device(options.device)  # before the data: a missing device is known at once
     engine = start(
         device,
