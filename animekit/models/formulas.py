@@ -123,11 +123,14 @@ def clipped(bound: float) -> str:
     return f"w <- min(max(w, -{bound:g}), {bound:g}) for every weight w of D"
 
 
-def gradient_penalty(weight: float, *, one_sided: bool = False, labels: bool = False) -> str:
+def gradient_penalty(
+    weight: float, *, one_sided: bool = False, labels: bool = False, share: float = 1.0
+) -> str:
     """Return the penalty on the norm of a critic's gradient."""
     score = "D(x', c)" if labels else "D(x')"
     excess = f"max(0, |grad {score}| - 1)" if one_sided else f"(|grad {score}| - 1)"
-    return weighted(weight, f"E[{excess}^2]")
+    where = "" if share == 1 else f" over {share:.4g} of the batch"
+    return weighted(weight, f"E[{excess}^2]") + where
 
 
 def hinge(real: str, fake: str) -> str:

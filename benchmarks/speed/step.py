@@ -7,7 +7,8 @@
 The parts are what torch's profiler counts, as shares of a step that is timed without it. The
 convolutions alone are those of the same step, replayed on tensors of the same shapes and orders:
 with torch's own kernels, and with those that the run has. A model with a penalty is timed without
-it as well. Run it on an idle machine.
+it as well. Run it on an idle machine; on one thread the processor's seconds are counted, which
+other programs hardly change.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from animekit.training.job import new_job
 from animekit.training.request import TrainRequest
 from animekit.training.stepper import Stepper
 
+TURNS = 2
 KERNELS = ("_ToMaps", "_ToImages", "_ToWeights")
 PARTS = {
     "forward": "convolutions, forward",
@@ -116,11 +118,11 @@ def table(
         own = own_calls(stepper, cycle) if engine.products else None
         timed(stepper, cycle)
         seconds, alone, ours = [], [], []
-        for _ in range(3):  # in turns: a machine that slows down slows all
+        for _ in range(TURNS):  # in turns: a machine that slows down slows all
             seconds.append(timed(stepper, steps))
             alone.append(replayed(calls) / cycle)
             if own is not None:
-                ours.append(sum(times(call, 2) * n for call, n in own.items()) / cycle)
+                ours.append(replayed(own) / cycle)
         parts = shares(stepper, steps, replayed_parts(calls))
         penalty = None
         if model.endswith("gp"):
@@ -141,13 +143,18 @@ def table(
     )
 
 
+def clock() -> float:
+    """Return seconds by the clock, those of the processor where one thread works."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
 def timed(stepper: Stepper, steps: int) -> float:
     """Return seconds a step, over steps that begin with a cycle."""
     stepper.done = 0
-    start = time.perf_counter()
+    start = clock()
     for _ in range(steps):
         stepper.step()
-    return (time.perf_counter() - start) / steps
+    return (clock() - start) / steps
 
 
 @contextmanager
@@ -267,15 +274,15 @@ def times(call: Call, repeats: int, mask: list[bool] | None = None) -> float:
         work()
         found = []
         for _ in range(repeats):
-            start = time.perf_counter()
+            start = clock()
             work()
-            found.append(time.perf_counter() - start)
+            found.append(clock() - start)
     return min(found)
 
 
 def replayed(calls: Counter[Call]) -> float:
     """Return the seconds of all convolutions, one by one, as they were called."""
-    return sum(times(call, 2) * count for call, count in calls.items())
+    return sum(times(call, 1) * count for call, count in calls.items())
 
 
 def replayed_parts(calls: Counter[Call]) -> float:
@@ -284,8 +291,8 @@ def replayed_parts(calls: Counter[Call]) -> float:
     for call, count in calls.items():
         if call.function is torch.ops.aten.convolution_backward.default:
             wanted = call.arguments[-1]
-            data += count * times(call, 2, [True, False, False]) if wanted[0] else 0.0
-            weights += count * times(call, 2, [False, True, False]) if wanted[1] else 0.0
+            data += count * times(call, 1, [True, False, False]) if wanted[0] else 0.0
+            weights += count * times(call, 1, [False, True, False]) if wanted[1] else 0.0
     return weights / max(data + weights, 1e-12)
 
 
@@ -303,11 +310,11 @@ def shares(stepper: Stepper, steps: int, of_weights: float) -> dict[str, float]:
     stepper.draw = drawn  # type: ignore[method-assign]
     stepper.done = 0
     try:
-        start = time.perf_counter()
+        start = clock()
         with profile(activities=[ProfilerActivity.CPU]) as seen:
             for _ in range(steps):
                 stepper.step()
-            whole = time.perf_counter() - start
+            whole = clock() - start
     finally:
         stepper.draw = draw  # type: ignore[method-assign]
     found: Counter[str] = Counter()
@@ -389,7 +396,11 @@ def main() -> None:
     precisions = tuple(asked.precision or ("auto", "fp32"))
     with threads(asked.threads) as count:
         values["threads"] = count
-        print(markdown(list(tables(models, precisions, steps=asked.steps, **values))))
+        found = []
+        for each in tables(models, precisions, steps=asked.steps, **values):
+            print(f"{markdown([each])}\n", flush=True)  # one that is stopped has shown some
+            found.append(each)
+        print(markdown(found))
 
 
 if __name__ == "__main__":
