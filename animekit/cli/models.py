@@ -284,9 +284,8 @@ def pinning(pinned: bool) -> str:
 
 def _imported_row(name: str, path: Path) -> dict[str, Any]:
     from animekit.models import weights
-    from animekit.sharing.description import note_of
 
-    about, note = weights.about(path), note_of(path)
+    about, note = weights.about(path), weights.note_of(path)
     source = {"summary": f"{about.get('model', '')} from {note['from']}", **note} if note else {}
     source = source or about.get("source", {})
     return {

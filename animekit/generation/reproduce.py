@@ -16,7 +16,7 @@ from animekit.generation.draw import draw_recipe
 from animekit.generation.recipe import Layout, NoiseFile, Recipe
 from animekit.generation.result import Generated
 from animekit.models import sampling
-from animekit.models.weights import bundled, imported
+from animekit.models.weights import bundled, imported, note_of
 from animekit.runs.names import list_runs
 from animekit.runs.run import Loaded, Run, Weights, load_model
 from animekit.text import clipped
@@ -95,6 +95,9 @@ def _find(recipe: Recipe, picture: Path | str, registry: Registry | None) -> Loa
     places: list[dict[str, Any]] = [{"where": None}]
     if wanted.name in {**bundled(), **imported()}:
         places.insert(0, {"where": wanted.name})
+    for known, path in imported().items():  # a friend's, under another name here
+        if known != wanted.name and note_of(path).get("sha256") == wanted.sha256:
+            places.insert(0, {"where": known})
     runs = {path.name: Run(path) for path in list_runs()}
     for name in (wanted.name, wanted.run):
         if name in runs:

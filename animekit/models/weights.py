@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from animekit.config import Layer, Params, resolve
 from animekit.data.spec import ImageSpec
-from animekit.errors import CheckpointError, ConfigError, NotFoundError, UnusableError
+from animekit.errors import (
+    AnimekitError,
+    CheckpointError,
+    ConfigError,
+    NotFoundError,
+    UnusableError,
+)
 from animekit.files import weights_dir
-from animekit.foreign import parse_json
+from animekit.foreign import parse_json, read_json
 from animekit.plugins import Registry
 from animekit.text import clipped
 
@@ -52,6 +58,17 @@ def imported_dir() -> Path:
 def imported() -> dict[str, Path]:
     """Return the model files that were imported, by name."""
     return {path.stem: path for path in sorted(imported_dir().glob("*.safetensors"))}
+
+
+def note_of(path: Path) -> dict[str, str]:
+    """Return where weights that were taken are from, and their terms; {} without."""
+    try:
+        found = read_json(path.with_suffix(".json"), "note on weights")
+    except AnimekitError:
+        return {}
+    keys = ("from", "sha256", "licence", "data_note")
+    sound = isinstance(found, dict) and all(isinstance(found.get(key), str) for key in keys)
+    return {key: found[key] for key in keys} if sound else {}
 
 
 def to_bytes(tensors: dict[str, Tensor], config: dict[str, Any]) -> bytes:

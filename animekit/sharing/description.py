@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from animekit.errors import AnimekitError
-from animekit.foreign import read_json
 from animekit.labels.vocabulary import Vocabulary
 from animekit.runs.run import Loaded
 from animekit.runs.summary import Best
@@ -54,17 +51,6 @@ def config_of(
         "weights": weights,
         **notes,
     }
-
-
-def note_of(path: Path) -> dict[str, str]:
-    """Return where weights that were taken are from, and their terms; {} without."""
-    try:
-        found = read_json(path.with_suffix(".json"), "note on weights")
-    except AnimekitError:
-        return {}
-    keys = ("from", "sha256", "licence", "data_note")
-    sound = isinstance(found, dict) and all(isinstance(found.get(key), str) for key in keys)
-    return {key: found[key] for key in keys} if sound else {}
 
 
 def readme_of(

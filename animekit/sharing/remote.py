@@ -217,6 +217,7 @@ def telling(address: Address) -> Iterator[None]:
                 f"no model {address} at {host}", "look at the name", code="hub.not_found"
             ) from None
         word = f"HTTP {status}" if status is not None else type(error).__name__
+        word = "no connection" if "Connect" in word else word
         raise NetworkError(
             f"{host} did not answer as the Hub does about {address}: {word}",
             "try again later; models pack makes a folder that can be passed on without it",
