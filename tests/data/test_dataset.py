@@ -57,9 +57,9 @@ def test_an_unknown_name_says_which_is_near(registry: Registry) -> None:
 
 
 def test_a_file_that_no_data_set_reads_is_an_error(registry: Registry, tmp_path: Path) -> None:
-    (tmp_path / "a.tar").write_bytes(b"x")
+    (tmp_path / "a.tgz").write_bytes(b"x")
     with pytest.raises(DataError, match="is not a data set"):
-        open_dataset(str(tmp_path / "a.tar"), registry)
+        open_dataset(str(tmp_path / "a.tgz"), registry)
 
 
 def test_a_missing_tags_file_is_an_error(registry: Registry, tmp_path: Path) -> None:
