@@ -1,10 +1,12 @@
-"""Devices: which one computes, how precisely, on how many threads."""
+"""Devices: which one computes, how precisely, on how many threads, in how much memory."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,25 +18,44 @@ import torch
 from animekit import plugins
 from animekit.errors import DeviceError, UsageError
 from animekit.files import cores
+from animekit.text import size
 
-Precision = Literal["auto", "fp32", "bf16", "fp64"]
+Arithmetic = Literal["fp32", "bf16", "fp16", "fp64"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "fp64"]
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+TENSOR_CORES, NATIVE_BF16 = (7, 0), (8, 0)  # of CUDA: which generations have them
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+SHARE = 0.8  # of the free memory that a step may take
+TOO_MUCH = re.compile("not enough memory|out of memory|can't allocate memory")
 CROWDED = 0.35  # share of the cores that others take, from which on it is worth a word
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 WINDOW, STALE = 0.3, 60.0  # seconds over which it is looked at, at least, and for which it holds
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name: auto, cpu, cuda, cuda:1, or 1 alone.
+    """Return the device of a name: auto, cpu, mps, cuda, cuda:1, or 1 alone.
 
-    A device that was asked for and is not there is a DeviceError, never a silent CPU run.
+    auto is the first of CUDA, MPS and the CPU that is there. A device that was asked for and is
+    not there is a DeviceError, never a silent CPU run.
     """
     if name == "cpu":
         return torch.device("cpu")
     if name == "auto":
-        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda", 0)
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if name == "mps":
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        raise DeviceError(
+            f"no MPS device: torch {torch.__version__} sees no GPU of Apple's",
+            "use --device cpu, or --device auto",
+            code="device.no_mps",
+        )
     number = "0" if name == "cuda" else name.removeprefix("cuda:")
     if not (number.isascii() and number.isdecimal()):
         raise DeviceError(
-            f'--device "{name}" is not a device', "use --device auto, cpu, cuda, or cuda:1"
+            f'--device "{name}" is not a device', "use --device auto, cpu, cuda, cuda:1 or mps"
         )
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(number) >= count:
@@ -48,13 +69,49 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda", int(number))
 
 
-def choose_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16", "fp64"]:
-    """Return what was asked for; auto is bf16 where hardware multiplies it itself."""
+def choose_precision(precision: Precision, device: torch.device) -> Arithmetic:
+    """Return what was asked for; auto is what the hardware multiplies natively.
+
+    That is bf16, on GPUs of before 2020 fp16, and fp32 on MPS and processors without bfloat16.
+    """
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
-    return "bf16" if native_bf16() else "fp32"
+        generation = torch.cuda.get_device_capability(device)
+        if generation >= NATIVE_BF16:
+            return "bf16"
+        return "fp16" if generation >= TENSOR_CORES else "fp32"
+    return "bf16" if device.type == "cpu" and native_bf16() else "fp32"
+
+
+def autocast(device: torch.device, precision: Arithmetic) -> contextlib.AbstractContextManager[Any]:
+    """Compute in half precision where that was chosen; weights stay float32."""
+    half = HALVES.get(precision)
+    return torch.autocast(device.type, dtype=half or torch.bfloat16, enabled=half is not None)
+
+
+@contextlib.contextmanager
+def tuned(device: torch.device, precision: Arithmetic) -> Iterator[None]:
+    """Let a device be as fast as it can be without changing what fp32 computes.
+
+    On CUDA, in half precision alone, what is left in float32 is multiplied as TF32, and cuDNN
+    tries its convolutions out. On a CPU no bit changes: freed memory is kept for the next step.
+    """
+    if device.type == "cpu":
+        with _kept_pages():
+            yield
+        return
+    if device.type != "cuda" or precision == "fp32":
+        yield
+        return
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.benchmark = before[1]
 
 
 def native_bf16() -> bool:
@@ -168,6 +225,91 @@ def physical_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # Windows has no such call
         return None
+
+
+@contextlib.contextmanager
+def _kept_pages() -> Iterator[None]:
+    """Let glibc keep freed memory within the block; other C libraries do as they do.
+
+    Else a large tensor is a mapping of its own, whose pages the kernel clears again in each step.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is None:
+        yield
+        return
+    mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+    try:
+        yield
+    finally:  # where its own rule ends once something large was freed
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(M_TRIM_THRESHOLD, 64 << 20)
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def memory(device: torch.device) -> tuple[int, int] | None:
+    """Return free and all bytes of a device's memory, None where that is unknown."""
+    if device.type == "cuda":
+        free, everything = torch.cuda.mem_get_info(device)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free + kept, everything
+    if device.type == "mps":
+        most = torch.mps.recommended_max_memory()
+        return max(0, most - torch.mps.driver_allocated_memory()), most
+    try:
+        rows = dict(line.split(":") for line in MEMINFO.read_text("ascii").splitlines())
+        free, everything = (int(rows[key].split()[0]) << 10 for key in ("MemAvailable", "MemTotal"))
+    except (KeyError, OSError, ValueError):
+        return None
+    try:  # of a container; where it has no limit that is the word max
+        limit, taken = (
+            int((CGROUP / name).read_text("ascii")) for name in ("memory.max", "memory.current")
+        )
+    except (OSError, ValueError):
+        return free, everything
+    return min(free, max(0, limit - taken)), min(everything, limit)
+
+
+def memory_words(device: torch.device) -> str:
+    """Return what was taken of a device's memory, and what is free, in words."""
+    room = memory(device)
+    free = "" if room is None else f", {size(room[0])} of {size(room[1])} are free"
+    if device.type == "cuda":
+        return f"tensors took {size(torch.cuda.max_memory_allocated(device))} at most{free}"
+    if device.type == "mps":
+        return f"tensors take {size(torch.mps.driver_allocated_memory())}{free}"
+    try:
+        import resource
+    except ImportError:  # Windows
+        return f"what was taken is not known{free}"
+    unit = 1 if platform.system() == "Darwin" else 1024
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return f"this process took {size(taken)} at most{free}"
+
+
+def fitting_batch(took: dict[int, int], free: int, most: int) -> tuple[int, int]:
+    """Return the largest power of two of images that fits, and what its step takes.
+
+    `took` has the bytes of two steps by their images; a step grows evenly with those. At least
+    one image is taken, whether it fits or not.
+
+    >>> fitting_batch({4: 140, 8: 180}, free=1000, most=256)
+    (64, 740)
+    """
+    (few, little), (many, much) = sorted(took.items())
+    each = max(0, (much - little) / (many - few))
+    fixed = little - each * few
+    batch = 1
+    while 2 * batch <= most and fixed + 2 * batch * each <= SHARE * free:
+        batch *= 2
+    return batch, int(fixed + batch * each)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether a device, or the machine, had no memory left."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and bool(TOO_MUCH.search(str(error)))
 
 
 def environment() -> dict[str, Any]:

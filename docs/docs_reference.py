@@ -34,7 +34,7 @@ from animekit.evaluation.metric import Metric
 from animekit.models.adversarial import AdversarialModel, AdversarialParams
 from animekit.models.base import Model
 from animekit.plugins import Component, Registry
-from animekit.training import recipe
+from animekit.training import presets, recipe
 from animekit.training.logger import Logger
 
 BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
@@ -222,7 +222,7 @@ def models() -> str:
             parts.append(f"Reading its losses: {model.notes}\n")
         base = AdversarialParams if issubclass(model, AdversarialModel) else None
         parts.append(parameters(model.Params, base))
-        found = recipe.presets_of(model).values()
+        found = presets.presets_of(model).values()
         rows = [(f"`{preset.name}`", preset.description) for preset in found]
         parts.append(_table(("preset", "what it is"), rows))
     return "\n".join(parts)

@@ -33,7 +33,8 @@ from animekit.text import Printed, duration
 from animekit.training.data_facts import data_name
 from animekit.training.plan import TrainPlan
 from animekit.training.plan import plan as plan_training
-from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe, preset_layer
+from animekit.training.presets import preset_layer
+from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
 from animekit.training.tips import KEY as TIPS
 
 FOLDER = Path("ablations")

@@ -129,6 +129,9 @@ def _out_of_memory(error: BaseException, args: Mapping[str, Any]) -> DeviceError
     message = "out of memory" if where == "memory" else f"{where} out of memory"
     message += f" at batch {batch}" if batch else ""
     message += f" (the last piece was {wanted[1]})" if wanted else ""
+    devices = sys.modules.get("animekit.device")
+    if devices is not None and "CUDA" not in str(error):
+        message += f": {devices.memory_words(devices.torch.device('cpu'))}"
     advice = (
         f"try --batch-size {max(1, int(batch) // 2)}" if batch else "try a smaller --batch-size"
     )

@@ -102,9 +102,9 @@ CHANCE = in_panel(
             str,
             "--device",
             "--gpu",
-            metavar="auto|cpu|cuda:N",
+            metavar="auto|cpu|cuda:N|mps",
             help=r"Where to compute; N alone is cuda:N. [dim]\[default: auto][/]",
-            choices=("auto", "cpu", "cuda"),
+            choices=("auto", "cpu", "cuda", "mps"),
         ),
     ],
 )

@@ -79,7 +79,7 @@ def presets(common: Common, model: str | None) -> list[dict[str, Any]]:
       animekit train wgangp --preset cpu
     """
     from animekit.config import show as show_value
-    from animekit.training.recipe import networks_of, presets_of
+    from animekit.training.presets import networks_of, presets_of
 
     registry = common.registry()
     models = [registry.get("model", model)] if model else [*registry.all("model").values()]

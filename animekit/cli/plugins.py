@@ -200,6 +200,6 @@ def _details(
 
 
 def _presets(component: type[Any]) -> dict[str, str]:
-    from animekit.training.recipe import presets_of
+    from animekit.training.presets import presets_of
 
     return {preset.name: preset.description for preset in presets_of(component).values()}

@@ -12,11 +12,21 @@ from animekit.plugins import Registry
 from animekit.training.recipe import TrainOptions
 
 BOOKKEEPING = frozenset(
-    {"name", "data", "tags", "device", "threads", "precision", "compile", "channels_last"}
+    {
+        "name",
+        "data",
+        "tags",
+        "device",
+        "threads",
+        "precision",
+        "compile",
+        "channels_last",
+        "convolutions",
+    }
     | {"log_every", "sample_every", "save_every", "keep_checkpoints", "eval_every", "eval_num"}
 )
 """Options that change no picture, or stand among the facts of data and machine."""
-RESOLVED = ("device", "precision", "threads", "compile")
+RESOLVED = ("device", "precision", "threads", "compile", "convolutions")
 """Options that count as what the machine made of them."""
 KINDS = ("recipe", "data", "parameter", "machine", "bookkeeping", "off")
 """What a key is of, what matters first.

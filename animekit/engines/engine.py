@@ -6,11 +6,13 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
+
+from animekit.device import Arithmetic, autocast
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -86,16 +88,19 @@ class LocalEngine:
         self,
         device: torch.device,
         *,
-        precision: Literal["fp32", "bf16", "fp64"] = "fp32",
+        precision: Arithmetic = "fp32",
         channels_last: bool = True,
         compiled: bool = False,
+        graphs: bool = False,
+        products: bool = False,
         threads: int | None = None,
     ) -> None:
         self.device = device
         self.threads = threads
         self.precision = precision
         self.channels_last = channels_last
-        self.compiled = compiled
+        self.products = products
+        self.compiled, self.graphs = compiled, graphs and device.type == "cuda"
 
     def setup(self, module: M) -> M:
         """Bring a module to the device, in channels-last order where that was asked for."""
@@ -121,15 +126,14 @@ class LocalEngine:
     def facts(self) -> dict[str, Any]:
         """Return what it is, for config.json."""
         found = {"device": str(self.device), "precision": self.precision, "compile": self.compiled}
+        found["convolutions"] = "products" if self.products else "torch"
         return found | {"threads": self.threads}
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Run the block in bfloat16 or float64 where that was asked for."""
+        """Run the block in half precision, or in float64, where that was asked for."""
         if self.precision == "fp64":
             return _float64()
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"
-        )
+        return autocast(self.device, self.precision)
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a compiled form with the eager random numbers, or the function itself."""
@@ -142,6 +146,8 @@ class LocalEngine:
         if "isolate_recompiles" in inspect.signature(torch.compile).parameters:
             # else all models of a process share one limit on the number of programs
             options["isolate_recompiles"] = True
+        if self.graphs:
+            options["mode"] = "reduce-overhead"  # CUDA graphs
         return torch.compile(function, **options)
 
     def total(self, value: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class Sums:
         """Add the values of the next part."""
         size = 1
         while self._found and self._found[-1][0] == size:
-            values = list(torch._foreach_add(self._found.pop()[1], values))
+            values = _added(self._found.pop()[1], values)
             size *= 2
         self._found.append((size, values))
 
@@ -72,8 +72,12 @@ class Sums:
         """Return the sum; nothing may be added any more."""
         _, found = self._found.pop()
         while self._found:
-            found = list(torch._foreach_add(self._found.pop()[1], found))
+            found = _added(self._found.pop()[1], found)
         return found
+
+
+def _added(one: Tensors, other: Tensors) -> Tensors:
+    return list(torch._foreach_add(one, other)) if one else []  # a model may have no buffer
 
 
 def mean_of_parts(sums: Sums, shares: Sequence[Share], engine: Engine) -> Tensors:

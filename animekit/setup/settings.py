@@ -24,14 +24,8 @@ from animekit.errors import AnimekitError, ConfigError, UnusableError
 from animekit.files import refuse_unwritable, write_atomic
 from animekit.foreign import read_text
 from animekit.text import did_you_mean, printable, spelled
-from animekit.training.recipe import (
-    BEST,
-    PRESET,
-    TrainOptions,
-    make_recipe,
-    preset_layer,
-    presets_of,
-)
+from animekit.training.presets import preset_layer, presets_of
+from animekit.training.recipe import BEST, PRESET, TrainOptions, make_recipe
 from animekit.training.tips import KEY as TIPS
 
 if TYPE_CHECKING:

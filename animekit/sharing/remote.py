@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -81,11 +82,8 @@ def need() -> None:
 
 
 def endpoint() -> str:
-    """Return the address of the Hub: that of HF_ENDPOINT, else huggingface_hub's."""
-    need()
-    from huggingface_hub import constants
-
-    found = str(constants.ENDPOINT).rstrip("/")
+    """Return the address of the Hub, or that of HF_ENDPOINT, as huggingface_hub does."""
+    found = (os.environ.get("HF_ENDPOINT") or f"https://{HOST}").rstrip("/")
     try:
         check_address(found)  # tokens go there: HTTPS, or this machine
     except Refused as refused:
@@ -96,6 +94,7 @@ def endpoint() -> str:
 def look(address: Address) -> Repository:
     """Return what a repository holds; raises as `telling`."""
     place = endpoint()
+    need()
     from huggingface_hub import HfApi
 
     with telling(address):
@@ -128,6 +127,7 @@ def send(
 ) -> str:
     """Bring files to a repository, made if it is new; return the commit."""
     place = endpoint()
+    need()
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
     if get_token() is None:

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from animekit.data.occurring import label_counts
+from animekit.data.dataset import Dataset
+from animekit.data.occurring import common, label_counts, named, occurring, refuse_absent
 from animekit.data.pack import Pack
 from animekit.data.places import PATTERN, places_of
 from animekit.data.unpaired import both_fingerprints, names_of
+from animekit.labels.plan import LabelPlan
+from animekit.training.recipe import TrainRecipe
 
 
 def data_name(where: str) -> str:
@@ -69,3 +72,20 @@ def data_facts(
             for pack in packs
         ]
     return facts | (label_counts(packs[0], rows[0]) if labelled else {})
+
+
+def learned(recipe: TrainRecipe, packed: Pack, dataset: Dataset) -> tuple[Pack, list[str]]:
+    """Return a pack with the labels to learn, and what is to know of the others."""
+    options, notes = recipe.options, []
+    if options.labels is not None:
+        refuse_absent(packed, LabelPlan.parse(options.labels), dataset.said)
+    notes += [
+        f"{count:,} rows say several of {words}: there it counts as unknown"
+        for words, count in dataset.clashes.items()
+    ]
+    packed = named(packed, getattr(recipe.params, "attributes", ""))
+    packed, rare = common(packed, options.min_count)
+    if recipe.model.keeps_all_labels:
+        return packed, notes + rare
+    packed, absent = occurring(packed)
+    return packed, [*notes, *rare, *absent]

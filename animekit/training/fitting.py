@@ -53,6 +53,22 @@ def phases_of(saved: object, known: Collection[str]) -> set[str]:
     return set(saved)  # type: ignore[call-overload]
 
 
+def fitted_scales(saved: object, live: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return saved states of the scalers of fp16, else ValueError."""
+    if type(saved) is not dict or saved.keys() != live.keys():
+        raise ValueError(
+            f"it has no scales of {', '.join(live) or 'fp32 or bf16, which need none'}"
+        )
+    for name, state in live.items():
+        one, place = saved[name], f"scales.{name}"
+        _refuse_unless(type(one) is dict and one.keys() == state.keys(), f"{place} is no state")
+        for key, value in one.items():
+            moves = key in ("scale", "_growth_tracker")
+            fits = _alike(value, state[key]) and value >= 0 if moves else _same(value, state[key])
+            _refuse_unless(fits and (key != "scale" or value > 0), f"{place}.{key} is", value)
+    return {name: saved[name] for name in live}
+
+
 def fitted_states(
     saved: object,
     optimizers: Mapping[str, Optimizer],

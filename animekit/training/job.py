@@ -12,32 +12,43 @@ from typing import Any
 import numpy as np
 import torch
 
-from animekit.data.dataset import Dataset
 from animekit.data.joined import Joined, open_dataset
-from animekit.data.occurring import chosen, common, named, occurring, refuse_absent
+from animekit.data.occurring import chosen
 from animekit.data.pack import Pack, pack
 from animekit.data.places import refuse_pair
 from animekit.data.sampler import Loader, WeightedSampler
 from animekit.data.spec import ImageSpec
 from animekit.data.unpaired import PairLoader, find_domains
-from animekit.device import CROWD, choose_device, choose_precision, environment, thread_count
-from animekit.engines.engine import Engine, LocalEngine
+from animekit.device import (
+    CROWD,
+    choose_device,
+    choose_precision,
+    environment,
+    fitting_batch,
+    memory,
+    native_bf16,
+    thread_count,
+    threads,
+)
+from animekit.engines.engine import LocalEngine
 from animekit.engines.many import start
 from animekit.engines.parts import shares_of
 from animekit.errors import ConfigError, UnusableError
 from animekit.files import Progress, cores
-from animekit.labels.plan import LabelPlan
 from animekit.models.base import Model, Need
 from animekit.plugins import Registry
 from animekit.runs.pretrained import Pretrained
 from animekit.seeds import derive_seed
-from animekit.training.data_facts import data_facts, data_name, fingerprint_of
+from animekit.text import size
+from animekit.training.data_facts import data_facts, data_name, fingerprint_of, learned
 from animekit.training.judge import Judge, real_images
-from animekit.training.recipe import TrainOptions, TrainRecipe, make_recipe
-from animekit.training.request import TrainRequest, check_recipe
+from animekit.training.recipe import AUTO, TrainRecipe, make_recipe
+from animekit.training.request import TrainRequest, refuse_unfit
 from animekit.training.stepper import Stepper
+from animekit.training.tally import memory_by_batch
 from animekit.training.watch import PICTURES, Lookout
 
+MOST = {"cpu": 64}  # images, beyond which a step is only longer; 256 on a GPU
 FEWEST = 64
 """Real images below which nothing is said of collapse."""
 
@@ -212,7 +223,7 @@ def new_job(request: TrainRequest) -> TrainJob:
         origins=request.origins,
     )
     options = recipe.options
-    check_recipe(recipe)
+    refuse_unfit(recipe)
     device = choose_device(options.device)  # before the data: a missing device is known at once
     engine = start(
         device,
@@ -220,10 +231,17 @@ def new_job(request: TrainRequest) -> TrainJob:
         channels_last=options.channels_last,
         threads=thread_count(options.threads),
     )
-    shares_of(engine, options.batch_size, options.accumulate)
+    if options.batch_size != AUTO:
+        shares_of(engine, options.batch_size, options.accumulate)
+    elif engine.world * options.accumulate > 1:
+        raise ConfigError("batch_size=auto measures a whole batch in one process", "give a number")
     with engine.main_first():
         job = with_data(recipe, engine, request.registry, request.progress, verify=request.verify)
-    engine.compiled = _compile(job.recipe.options, engine)
+    job = job if options.batch_size != AUTO else measured(job, recipe)
+    engine.compiled = job.recipe.options.compiles(device.type, engine.world)
+    quick = device.type == "cpu" and engine.precision == "bf16" and native_bf16()
+    engine.products = options.multiplies(pays=quick and not engine.compiled)
+    engine.graphs = options.compile == "graphs" and device.type == "cuda"
     job.begin_with(request.registry)
     if options.threads is None and engine.threads == CROWD.free != cores():
         job.warnings.append(
@@ -233,13 +251,28 @@ def new_job(request: TrainRequest) -> TrainJob:
     return job
 
 
-def _compile(options: TrainOptions, engine: Engine) -> bool:
-    cut = engine.world * options.accumulate > 1
-    if cut and options.compile == "on":
-        raise ConfigError("a compiled step takes a whole batch in one process", "--compile off")
-    long = (options.total_steps() or 0) >= 2_000 or (options.minutes or 0) >= 10
-    auto = options.compile == "auto" and engine.device.type == "cuda" and long
-    return not cut and (options.compile == "on" or auto)
+def measured(job: TrainJob, recipe: TrainRecipe) -> TrainJob:
+    """Return the job with the largest batch whose steps fit into the free memory.
+
+    It is a power of two, at most the images of the data; 64 where nobody knows what is free.
+    """
+
+    def of(batch: int, origin: str = "") -> TrainJob:
+        options = recipe.options.model_copy(update={"batch_size": batch})
+        origins = recipe.origins | {"batch_size": origin}
+        return replace(job, recipe=replace(recipe, options=options, origins=origins))
+
+    device, most = job.engine.device, min(MOST.get(job.engine.device.type, 256), job.images)
+    room = memory(device)
+    if room is None:
+        return of(64, "auto: free memory is not known here")
+    with torch.random.fork_rng(devices=[]), threads(job.engine.threads):
+        took = memory_by_batch(lambda batch: of(batch).stepper(), device)
+    batch, bytes_of_step = fitting_batch(took, room[0], most)
+    words = f"a step takes about {size(bytes_of_step)} of the {size(room[0])} that are free"
+    made = of(batch, f"auto: {words}")
+    made.warnings.append(f"batch {batch}: {words}")
+    return made
 
 
 def with_data(
@@ -285,7 +318,7 @@ def with_data(
         if labels is not None:
             packed = chosen(packed, labels)
         else:
-            packed, notes = _learned(recipe, packed, dataset)
+            packed, notes = learned(recipe, packed, dataset)
         spec = ImageSpec(options.size, spec.channels, packed.spec.labels, packed.spec.groups)
         notes += [
             f"rows of {use.file} that name no picture here {use.unmatched}"
@@ -295,23 +328,6 @@ def with_data(
         notes += dataset.unlabelled() if isinstance(dataset, Joined) else []
     notes = [*packed.notes, *notes]
     return TrainJob(recipe, packed, spec, engine, dataset.description, notes)
-
-
-def _learned(recipe: TrainRecipe, packed: Pack, dataset: Dataset) -> tuple[Pack, list[str]]:
-    """Return a pack with the labels that a model is to learn, and what is to know of others."""
-    options, notes = recipe.options, []
-    if options.labels is not None:
-        refuse_absent(packed, LabelPlan.parse(options.labels), dataset.said)
-    notes += [
-        f"{count:,} rows say several of {words}: there it counts as unknown"
-        for words, count in dataset.clashes.items()
-    ]
-    packed = named(packed, getattr(recipe.params, "attributes", ""))
-    packed, rare = common(packed, options.min_count)
-    if recipe.model.keeps_all_labels:
-        return packed, notes + rare
-    packed, absent = occurring(packed)
-    return packed, [*notes, *rare, *absent]
 
 
 def _with_two_domains(

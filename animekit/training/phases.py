@@ -9,8 +9,11 @@ from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from animekit.models.base import Losses, Model, Phase
+
+FIRST_SCALE = 1024.0  # of losses in fp16: torch's own, 65,536, is too large for the first steps
 
 
 @contextmanager
@@ -45,10 +48,23 @@ def gradient_of(phase: Phase) -> Tensor:
     return torch.cat([grad.flatten() for grad in grads])
 
 
-def gradient_norm(phase: Phase) -> Losses:
-    """Return the norm of the gradients of a phase, nothing where it has none."""
+def gradient_norm(phase: Phase, *, scaled: bool = False) -> Losses:
+    """Return the norm of the gradients of a phase, nothing where it has none.
+
+    Of `scaled` ones that overflowed it is 0: the update is left out.
+    """
     gradients = [p.grad for p in phase.parameters() if p.grad is not None]
-    return {"grad": nn.utils.get_total_norm(gradients)} if gradients else {}
+    if not gradients:
+        return {}
+    norm = nn.utils.get_total_norm(gradients)
+    return {"grad": norm.nan_to_num(0.0, 0.0, 0.0) if scaled else norm}
+
+
+def scalers_of(
+    phases: Iterable[Phase], device: torch.device, *, scaled: bool
+) -> dict[str, GradScaler]:
+    """Return what scales the loss of each phase, where that is asked for."""
+    return {phase.name: GradScaler(device.type, FIRST_SCALE, enabled=scaled) for phase in phases}
 
 
 def averaged_phases(model: Model, phases: Iterable[Phase]) -> set[str]:

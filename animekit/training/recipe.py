@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from animekit.config import Layer, Params
 from animekit.data.places import joined
 from animekit.errors import AnimekitError, ConfigError, NotFoundError, PluginError
 from animekit.plugins import Registry
-from animekit.training.presets import Preset, no_preset, presets
+from animekit.training.presets import Preset, preset_layer, presets_of
 from animekit.training.tips import KEY as TIPS_KEY
 from animekit.training.tips import TipChange, with_tips
 
@@ -30,6 +29,16 @@ def _as_text(value: Any) -> Any:
     return joined(value) if isinstance(value, (list, tuple)) and value else value
 
 
+def _as_count(value: Any) -> Any:
+    if value == "auto":
+        return AUTO
+    if str(value).strip().lstrip("+-0") == "":
+        raise ValueError("should be 1 or more, or auto")
+    return value
+
+
+AUTO = 0
+"""The batch size that stands for "auto" until the job has measured a step."""
 BEST = "best"  # the name of a preset that stands for the one that suits
 
 
@@ -58,7 +67,9 @@ class TrainOptions(Params):
     )
     min_count: int = Field(0, ge=0, description="images that a label needs to be learned")
     size: int = Field(64, ge=16, le=1024, description="side of the images in pixels")
-    batch_size: int = Field(64, ge=1, le=65_536, description="images in a batch")
+    batch_size: Annotated[int, BeforeValidator(_as_count)] = Field(
+        64, ge=0, le=65_536, description="images in a batch; auto: as many as the memory holds"
+    )
     accumulate: int = Field(1, ge=1, description="parts of a batch, one after the other")
     steps: int | None = Field(None, ge=0, description="steps to train (default 20,000)")
     epochs: float | None = Field(
@@ -66,12 +77,17 @@ class TrainOptions(Params):
     )
     minutes: float | None = Field(None, gt=0, description="minutes to train, in place of steps")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
-    device: str = Field("auto", description="auto, cpu, cuda, or the number of a CUDA device")
-    precision: Literal["auto", "fp32", "bf16", "fp64"] = Field(
-        "fp32", description="auto: bf16 where the hardware multiplies it natively"
+    device: str = Field("auto", description="auto, cpu, cuda, mps, or the number of a CUDA device")
+    precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"] = Field(
+        "fp32", description="auto: bf16, or fp16 on older GPUs, where the hardware multiplies it"
     )
-    compile: Literal["auto", "on", "off"] = Field(
-        "auto", description="torch.compile; auto: on a GPU in runs of 2,000 steps or more"
+    compile: Literal["auto", "on", "off", "graphs"] = Field(
+        "auto",
+        description="torch.compile; auto: on CUDA in runs of 2,000 steps; graphs: as CUDA graphs",
+    )
+    convolutions: Literal["auto", "torch", "products"] = Field(
+        "auto",
+        description="deep layers as products of matrices: faster on a CPU; auto: there in bf16",
     )
     channels_last: bool = Field(True, description="memory order of images: channels last")
     threads: int | None = Field(None, ge=1, description="CPU threads (default: one a free core)")
@@ -109,13 +125,25 @@ class TrainOptions(Params):
             return None if self.minutes is not None or self.epochs is not None else 20_000
         return self.steps
 
+    def compiles(self, device: str, world: int = 1) -> bool:
+        """Say whether steps are compiled on such a device; ConfigError if they cannot."""
+        cut, asked = world * self.accumulate > 1, self.compile in ("on", "graphs")
+        if cut and asked:
+            raise ConfigError("a compiled step takes a whole batch in one process", "--compile off")
+        long = (self.total_steps() or 0) >= 2_000 or (self.minutes or 0) >= 10
+        return asked or (not cut and self.compile == "auto" and device == "cuda" and long)
+
+    def multiplies(self, *, pays: bool) -> bool:
+        """Say whether deep convolutions are products of matrices; auto: where it pays."""
+        return self.convolutions == "products" or (self.convolutions == "auto" and pays)
+
     def steps_for(self, images: int) -> int | None:
         """Return the steps that the epochs are with so many images, None without epochs.
 
         >>> TrainOptions(epochs=2.5, batch_size=64).steps_for(1000)
         40
         """
-        if self.epochs is None:
+        if self.epochs is None or self.batch_size == AUTO:
             return None
         return max(1, math.ceil(self.epochs * images / self.batch_size))
 
@@ -301,44 +329,3 @@ def best_preset(
 
 def _only(layer: Layer, keys: set[str]) -> Layer:
     return Layer(layer.origin, {k: v for k, v in layer.values.items() if k in keys})
-
-
-def presets_of(cls: type[Model]) -> dict[str, Preset]:
-    """Return the presets of a model: TOML files in `presets/` beside its plugin."""
-    module = sys.modules[cls.__module__]
-    folder = Path(str(module.__file__)).parent / "presets"
-    return presets([folder], cls.name)
-
-
-def preset_layer(cls: type[Model], name: str, registry: Registry) -> Layer:
-    """Return what a preset says for a model: all, or the networks alone."""
-    found, networks = presets_of(cls), networks_of(cls, registry)
-    if name in found:
-        return found[name].layer(cls.name)
-    if name not in networks:
-        raise no_preset(cls.name, name, {**found, **networks})
-    return networks[name]
-
-
-def networks_of(cls: type[Model], registry: Registry) -> dict[str, Layer]:
-    """Return the networks of other models' presets that a model can take.
-
-    That is one whose generator and discriminator are chosen by `AdversarialParams`. A preset gives
-    the parameters of that topic, the size of z and the size of the images.
-    """
-    from animekit.models.adversarial import AdversarialParams
-
-    if not issubclass(cls.Params, AdversarialParams):
-        return {}
-    wanted = {*AdversarialParams.topics["networks"], "z_dim", "size"}
-    ancestors = [name for base in cls.__mro__ if (name := vars(base).get("name"))]
-    found: dict[str, Layer] = {}
-    for other in registry.all("model").values():
-        if not issubclass(other.Params, AdversarialParams):
-            continue
-        for name, preset in presets_of(other).items():
-            table = next((each for each in ancestors if each in preset.models), "")
-            layer = _only(preset.layer(table), wanted)
-            if "architecture" in layer.values:
-                found.setdefault(name, Layer(f"networks of preset {name}", layer.values))
-    return {name: layer for name, layer in found.items() if name not in presets_of(cls)}

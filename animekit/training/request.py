@@ -78,8 +78,8 @@ class TrainRequest:
         )
 
 
-def check_recipe(recipe: TrainRecipe) -> None:
-    """Raise ConfigError for values of a recipe that do not go together."""
+def refuse_unfit(recipe: TrainRecipe) -> None:
+    """Raise ConfigError for values that do not fit, before the data are packed."""
     _check_schedule(recipe)
     _check_size(recipe)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from animekit.config import Layer, Params, current, resolve, unknown_key
-from animekit.device import choose_device, thread_count
+from animekit.device import HALVES, choose_device, thread_count
 from animekit.engines.engine import LocalEngine
 from animekit.engines.many import start
 from animekit.engines.parts import shares_of
@@ -99,16 +99,16 @@ def _settings(run: Run, request: TrainRequest) -> tuple[TrainRecipe, LocalEngine
     """Return the recipe, engine and labels of a run; errors of many kinds for odd values."""
     recipe = _recipe(run, request.registry.get("model", request.model), request.values)
     resolved, labels = run.config["resolved"], run.config["spec"]["labels"]
-    if (
-        resolved["precision"] not in ("fp32", "bf16", "fp64")
-        or type(resolved["compile"]) is not bool
-    ):
+    known = ("fp32", "fp64", *HALVES)
+    if resolved["precision"] not in known or type(resolved["compile"]) is not bool:
         raise ValueError("its precision is none")
     engine = start(
         choose_device(recipe.options.device),
         precision=resolved["precision"],
         channels_last=recipe.options.channels_last,
         compiled=resolved["compile"],
+        products=resolved.get("convolutions", "torch") == "products",
+        graphs=recipe.options.compile == "graphs",
         threads=_threads(recipe.options.threads, resolved.get("threads")),
     )
     shares_of(engine, recipe.options.batch_size, recipe.options.accumulate)
@@ -126,7 +126,9 @@ def fixed_values(job: TrainJob) -> dict[str, Any]:
     """Return what a run keeps beside its parameters: what a step depends on."""
     options = job.recipe.options.model_dump(mode="json")
     kept = {key: value for key, value in options.items() if key not in RESUMABLE | {"name"}}
-    return kept | {"precision": job.engine.precision, "compile": job.engine.compiled}
+    engine = job.engine
+    kept |= {"convolutions": "products" if engine.products else "torch"}
+    return kept | {"precision": engine.precision, "compile": engine.compiled}
 
 
 def refuse_others(run: Run, job: TrainJob, folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -19,11 +19,12 @@ from animekit.errors import CheckpointError, ConfigError
 from animekit.models.abilities import Generates
 from animekit.models.base import Losses, Model, Phase
 from animekit.models.blueprint import mismatches
+from animekit.nn.convolutions import choose_kernels
 from animekit.nn.memory import remembers
 from animekit.plugins import broken
 from animekit.seeds import derive_seed
 from animekit.training.ema import Average
-from animekit.training.fitting import check_counters, fitted_states, phases_of
+from animekit.training.fitting import check_counters, fitted_scales, fitted_states, phases_of
 from animekit.training.phases import (
     are_scalars,
     are_terms,
@@ -32,6 +33,7 @@ from animekit.training.phases import (
     gradient_norm,
     gradient_of,
     only,
+    scalers_of,
 )
 from animekit.training.tally import Stats, Stopwatch
 
@@ -60,7 +62,7 @@ class Stepper:
         accumulate: int = 1,
     ) -> None:
         self.engine = engine
-        self.model = engine.setup(model).train()
+        self.model = engine.setup(choose_kernels(model) if engine.products else model).train()
         self.shares = shares_of(engine, batch_size, accumulate)
         self.rows, self.batch_size = rows_of(self.shares, batch_size), batch_size
         if accumulate > 1 and remembers(model):
@@ -76,11 +78,13 @@ class Stepper:
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
         self.average = Average(model, ema)
+        self.scaled = engine.precision == "fp16"  # whose numbers do not reach as low as gradients
+        self.scalers = scalers_of(self.phases, engine.device, scaled=self.scaled)
         self._begin_report()
         self.clock = Stopwatch(engine.device)
         self.seed, self.total = seed, total
         self.done, self.images, self.updates = 0, 0, 0
-        self.partial: set[str] = set()  # phases in which a parameter once had no gradient
+        self.partial = set(self.scalers) if self.scaled else set()  # phases that may lack updates
         self._make_loader = loader
         self.stream = 0
         self.loader = loader(derive_seed(seed, "stream", 0))
@@ -113,6 +117,8 @@ class Stepper:
     def step(self) -> None:
         """Take the next step: every due phase, its optimiser, then the averages."""
         step = self.done + 1
+        if self.engine.graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         with self.clock.part("data"):
             batch = self.draw(step)
         due = [phase for phase in self.phases if phase.due(step)]
@@ -143,8 +149,7 @@ class Stepper:
                 self.engine.average_gradients(phase.parameters())
                 if measured:
                     self.measured.add(phase.name, self._measure(phase, batch, losses))
-                    self.measured.add(phase.name, gradient_norm(phase))
-                self._end_update(phase)
+                self._end_update(phase, measured=measured)
                 self.stats.add(phase.name, losses)
 
     def _update_by(self, parts: Parts, phase: Phase, step: int) -> None:
@@ -162,9 +167,7 @@ class Stepper:
                 self.measured.add(phase.name, self._measure(phase, batch, losses))
 
         parts.differentiate(phase.parameters(), prepare, work)
-        if measured:
-            self.measured.add(phase.name, gradient_norm(phase))
-        self._end_update(phase)
+        self._end_update(phase, measured=measured)
 
     def _begin_update(self, phase: Phase, step: int) -> bool:
         """Set the learning rate and drop old gradients; say whether the update is measured."""
@@ -177,10 +180,15 @@ class Stepper:
         count = self._updates[phase.name] = self._updates.get(phase.name, -1) + 1
         return count % MEASURED == 0  # counted from a report on, as a resumed run does
 
-    def _end_update(self, phase: Phase) -> None:
+    def _end_update(self, phase: Phase, *, measured: bool) -> None:
+        optimizer, scaler = self.optimizers[phase.name], self.scalers[phase.name]
+        scaler.unscale_(optimizer)
+        if measured:
+            self.measured.add(phase.name, gradient_norm(phase, scaled=self.scaled))
         if any(parameter.grad is None for parameter in phase.parameters()):
             self.partial.add(phase.name)
-        self.optimizers[phase.name].step()
+        scaler.step(optimizer)
+        scaler.update()
         if phase.after is not None:
             phase.after()
 
@@ -192,7 +200,8 @@ class Stepper:
             if not are_terms(terms):
                 name = f"the loss of phase {phase.name}"
                 raise broken(self.model, name, terms, "named scalars that have a gradient")
-            self.engine.backward(torch.stack(list(terms.values())).sum())
+            scale = self.scalers[phase.name].scale
+            self.engine.backward(scale(torch.stack(list(terms.values())).sum()))
         return terms
 
     @torch.no_grad()
@@ -292,7 +301,11 @@ class Stepper:
             "ema_updates": self.average.updates,
             "partial": sorted(self.partial),
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+            **({"scales": self._scales()} if self.scaled else {}),
         }
+
+    def _scales(self) -> dict[str, dict[str, Any]]:
+        return {name: each.state_dict() for name, each in self.scalers.items() if self.scaled}
 
     def load(
         self, state: dict[str, Any], model: dict[str, Tensor], average: dict[str, Tensor]
@@ -303,10 +316,8 @@ class Stepper:
         """
         try:
             check_counters(state)
-            for expected, given in (
-                (self.model.state_dict(), model),
-                (self.average.state, average),
-            ):
+            pairs = (self.model.state_dict(), model), (self.average.state, average)
+            for expected, given in pairs:
                 wrong = mismatches(expected, given, exact=True)
                 if wrong:
                     raise ValueError(wrong[0])
@@ -317,6 +328,7 @@ class Stepper:
                 {phase.name for phase in self.phases if phase.schedule is not None},
                 partial := phases_of(state.get("partial", []), self.optimizers),
             )
+            scales = fitted_scales(state.get("scales", {}), self._scales())
         except ValueError as error:
             raise CheckpointError(
                 f"the checkpoint does not fit the model: {error}",
@@ -326,6 +338,8 @@ class Stepper:
         self.average.load(average, state["ema_updates"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(fitted[name])
+        for name, scale in scales.items():
+            self.scalers[name].load_state_dict(scale)
         self.done, self.images = state["step"], state["images"]
         self.updates, self.partial = state["updates"], partial
         self.switch_stream(state["stream"])

@@ -1,16 +1,25 @@
-"""What is added up between two reports: losses and measures, and the time of each part."""
+"""What is added up: losses, measures and times between two reports, the memory of a step."""
 
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from animekit.models.base import Losses
+
+TRIED = (2, 4)
+"""Images of the two steps that are measured for batch_size=auto."""
+RARE = 720_720  # a step that every interval up to 16 divides
 
 
 class Stopwatch:
@@ -88,3 +97,66 @@ class Stats:
         }
         self.sums, self.counts = {}, {}
         return means
+
+
+def memory_by_batch(stepper: Callable[[int], Any], device: torch.device) -> dict[int, int]:
+    """Return the most bytes that a training holds, by the images in its batch.
+
+    `stepper` makes one of so many; in its steps everything that is rare is due.
+    """
+
+    def steps(batch: int) -> None:
+        made = stepper(batch)
+        for _ in range(2):  # the first one makes the optimisers' moments
+            made.done = RARE - 1
+            made.step()
+
+    return {batch: peak_memory(partial(steps, batch), device) for batch in TRIED}
+
+
+def peak_memory(work: Callable[[], object], device: torch.device) -> int:
+    """Do work, and return how many bytes of new tensors it held at most.
+
+    On MPS, which keeps no peak, it is what it holds in the end.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) - before
+    if device.type == "mps":
+        before = torch.mps.driver_allocated_memory()
+        work()
+        return max(0, torch.mps.driver_allocated_memory() - before)
+    with _Held() as held:
+        work()
+    return held.most
+
+
+class _Held(TorchDispatchMode):
+    """Adds up the tensors that are made within the block and not yet gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self._alive: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for each in tree_leaves(made):
+            if isinstance(each, torch.Tensor):
+                self._see(each.untyped_storage())
+        return made
+
+    def _see(self, storage: torch.UntypedStorage) -> None:
+        key, count = storage._cdata, storage.nbytes()
+        if key in self._alive:
+            return
+
+        def gone(_: object) -> None:
+            del self._alive[key]
+            self.now -= count
+
+        self._alive[key] = weakref.ref(storage, gone)
+        self.now += count
+        self.most = max(self.most, self.now)

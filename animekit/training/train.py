@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from animekit.data.places import Data
-from animekit.device import OtherWork, threads
+from animekit.device import OtherWork, is_out_of_memory, memory_words, threads, tuned
 from animekit.engines.processes import place
 from animekit.errors import CheckpointError, DeviceError, DivergedError, Stopped, Terminated
 from animekit.files import Progress
@@ -107,6 +107,7 @@ class Trainer:
     ) -> None:
         self.job, self.run, self.options = job, run, job.recipe.options
         stack.enter_context(threads(job.engine.threads))
+        stack.enter_context(tuned(job.engine.device, job.engine.precision))
         # Killed before its first checkpoint, a run has nothing to lose and begins again.
         self.fresh = not checkpoint.steps_of(run.path) and not run.metrics()
         self.manifest: dict[str, Any] = {}
@@ -120,8 +121,7 @@ class Trainer:
         self.signals = stack.enter_context(StopSignals())
         self.scoring = Scoring(job, registry, self.reporter)
         self.best: float | None = None
-        self.rollbacks = 0
-        self.seconds = 0.0
+        self.rollbacks, self.seconds = 0, 0.0
 
     def fit(self) -> Run:
         """Train until the steps or the minutes are over; return the run."""
@@ -146,16 +146,16 @@ class Trainer:
                 f"its checkpoints are whole; make room, then --resume {self.run.path}",
                 code="device.disk",
             ) from error
-        except torch.OutOfMemoryError as error:
-            self.reporter.close(error)
-            raise DeviceError(
-                f"out of memory on {self.stepper.engine.device} at batch {self.options.batch_size}",
-                f"try --batch-size {max(1, self.options.batch_size // 2)}",
-                code="device.memory",
-            ) from error
         except BaseException as error:
             self.reporter.close(error)
-            raise
+            if not is_out_of_memory(error):
+                raise
+            on, batch = self.job.engine.device, self.options.batch_size
+            raise DeviceError(
+                f"out of memory on {on} at batch {batch}: {memory_words(on)}",
+                f"try --batch-size {max(1, batch // 2)} or --batch-size auto in a new run",
+                code="device.memory",
+            ) from error
         self.reporter.close()
         return self.run
 

@@ -19,7 +19,7 @@ CHOICES = {
     "weights": (None, "published", "bundled"),
     "face": ("auto", "on", "off"),
     "alpha": ("keep", "white", "drop"),
-    "precision": ("auto", "fp32", "bf16"),
+    "precision": ("auto", "fp32", "bf16", "fp16"),
     "existing": ("refuse", "skip", "overwrite"),
 }
 EXTENSIONS = ("same", "png", "jpg", "webp")
@@ -63,7 +63,7 @@ class TransferRequest:
     reconstruct: int | None = 100  # pictures that the page shows there and back; None for all
     watch: bool = False
     device: str = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     threads: int | None = None
 
     @classmethod

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from animekit.device import Arithmetic, autocast
 from animekit.errors import UnusableError
 from animekit.images.pixels import to_float, to_uint8
 from animekit.models.abilities import Translates
@@ -30,7 +31,7 @@ class TranslatorOptions:
 
     tile: bool | None = None  # None: only what is too large for one piece
     tile_size: int = 512
-    precision: Literal["fp32", "bf16", "fp64"] = "fp32"
+    precision: Arithmetic = "fp32"
 
 
 class Translator:
@@ -122,9 +123,7 @@ class Translator:
         return [np.ascontiguousarray(image[:height, :width]) for image in drawn]
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[Any]:
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.options.precision == "bf16"
-        )
+        return autocast(self.device, self.options.precision)
 
 
 def pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:

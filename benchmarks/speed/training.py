@@ -16,6 +16,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +31,7 @@ from torch.optim import Adam
 from animekit import plugins
 from animekit.config import parse_set
 from animekit.data.batch import Batch
-from animekit.device import threads
+from animekit.device import threads, tuned
 from animekit.plugins import Registry
 from animekit.training.job import new_job
 from animekit.training.request import TrainRequest
@@ -93,8 +94,11 @@ def single_thread(made: Stepper) -> Step:
     return step
 
 
-def plain_networks(size: int, width: int) -> tuple[nn.Module, nn.Module]:
-    """Return DCGAN as tutorials write it: sigmoid in the network, batch norm in both."""
+def plain_networks(size: int, width: int, *, critic: bool) -> tuple[nn.Module, nn.Module]:
+    """Return DCGAN as tutorials write it: sigmoid in the network, batch norm in both.
+
+    A critic has neither in D, and biases.
+    """
     widths = [width]
     while 4 * 2 ** len(widths) < size:
         widths.append(min(2 * widths[-1], 16 * width))
@@ -103,33 +107,49 @@ def plain_networks(size: int, width: int) -> tuple[nn.Module, nn.Module]:
         nn.BatchNorm2d(widths[-1]),
         nn.ReLU(inplace=True),
     ]
-    down: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
+    down: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1, bias=critic), nn.LeakyReLU(0.2, True)]
     for small, large in reversed(list(pairwise(widths))):
         up += [nn.ConvTranspose2d(large, small, 4, 2, 1, bias=False), nn.BatchNorm2d(small)]
         up += [nn.ReLU(inplace=True)]
     for small, large in pairwise(widths):
-        down += [nn.Conv2d(small, large, 4, 2, 1, bias=False), nn.BatchNorm2d(large)]
+        down += [nn.Conv2d(small, large, 4, 2, 1, bias=critic)]
+        down += [] if critic else [nn.BatchNorm2d(large)]
         down += [nn.LeakyReLU(0.2, True)]
     up += [nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False), nn.Tanh()]
-    down += [nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False), nn.Sigmoid(), nn.Flatten(0)]
+    down += [nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=critic)]
+    down += [nn.Flatten(0)] if critic else [nn.Sigmoid(), nn.Flatten(0)]
     return nn.Sequential(*up), nn.Sequential(*down)
 
 
 def plain_loop(made: Stepper) -> Step:
     """Return a step of the usual loop, with its own networks of the same size, on the same data.
 
-    Two backward passes for the discriminator, torch's own Adam, losses read in each step; the fakes
-    are drawn once. Its images wait in memory as floats.
+    torch's own Adam, losses read in each step; the images wait in memory as floats.
     """
-    device, model = made.engine.device, made.model
+    model: Any = made.model
+    critic = model.name == "wgangp"
+    if model.name not in ("gan", "wgangp"):
+        raise RuntimeError(f"no peer trains {model.name}")
     width = next(p.shape[0] for p in model.discriminator.parameters() if p.ndim == 4)
-    generator, discriminator = (net.to(device) for net in plain_networks(model.spec.size, width))
+    networks = plain_networks(model.spec.size, width, critic=critic)
+    generator, discriminator = (net.to(made.engine.device) for net in networks)
     count = sum(p.numel() for net in (generator, discriminator) for p in net.parameters())
     ours = sum(p.numel() for p in model.parameters())
     if count != ours:
         raise RuntimeError(f"{count:,} parameters are not the {ours:,} of {model.name}")
     pixels = torch.from_numpy(np.array(made.loader.pack.images)).permute(0, 3, 1, 2).contiguous()
     batches = endless(pixels.float() / 127.5 - 1, made.loader.sampler.batch)
+    if critic:
+        return plain_critic(generator, discriminator, batches, model.params.n_critic)
+    return plain_gan(generator, discriminator, batches)
+
+
+def plain_gan(generator: nn.Module, discriminator: nn.Module, batches: Iterator[Tensor]) -> Step:
+    """Return a step in the way of torch's DCGAN example: two backward passes for D.
+
+    The fakes are drawn once.
+    """
+    device = next(generator.parameters()).device
     criterion = nn.BCELoss()
     d_adam, g_adam = (
         Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (discriminator, generator)
@@ -154,6 +174,49 @@ def plain_loop(made: Stepper) -> Step:
     return step
 
 
+def plain_critic(
+    generator: nn.Module, critic: nn.Module, batches: Iterator[Tensor], n_critic: int
+) -> Step:
+    """Return a critic update in the way of the usual WGAN-GP scripts, and G in every n-th.
+
+    They let the critic's loss run back through G as well; here the fakes are detached.
+    """
+    device = next(generator.parameters()).device
+    d_adam, g_adam = (
+        Adam(net.parameters(), lr=1e-4, betas=(0.0, 0.9)) for net in (critic, generator)
+    )
+    done = 0
+
+    def penalty(real: Tensor, fake: Tensor) -> Tensor:
+        alpha = torch.rand(len(real), 1, 1, 1, device=device)
+        points = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
+        scores = critic(points)
+        (gradient,) = torch.autograd.grad(
+            scores, points, torch.ones_like(scores), create_graph=True, retain_graph=True
+        )
+        return ((gradient.view(len(real), -1).norm(2, dim=1) - 1) ** 2).mean()
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        real = next(batches).to(device)
+        d_adam.zero_grad()
+        z = torch.randn(len(real), 100, 1, 1, device=device)
+        fake = generator(z).detach()
+        loss = -critic(real).mean() + critic(fake).mean() + 10 * penalty(real, fake)
+        loss.backward()
+        d_adam.step()
+        _ = loss.item()
+        if done % n_critic == 0:
+            g_adam.zero_grad()
+            g_loss = -critic(generator(z)).mean()
+            g_loss.backward()
+            g_adam.step()
+            _ = g_loss.item()
+
+    return step
+
+
 def endless(images: Tensor, batch: int) -> Iterator[Tensor]:
     """Yield batches of a torch DataLoader for ever."""
     data = torch.utils.data.TensorDataset(images)
@@ -163,7 +226,11 @@ def endless(images: Tensor, batch: int) -> Iterator[Tensor]:
             yield found
 
 
+AUTOMATIC = LAST | {"precision": "auto", "convolutions": "auto"}
 VARIANTS = (
+    Variant("automatic", PLAIN, AUTOMATIC),
+    Variant("automatic, fp32", PLAIN, LAST | {"convolutions": "auto"}),
+    Variant("products, fp32", PLAIN, LAST | {"convolutions": "products"}),
     Variant("fp32", "", {}),
     Variant("fp32 channels_last", "fp32", LAST),
     Variant("bf16", "fp32", BF16),
@@ -203,11 +270,12 @@ def stepper(registry: Registry, arguments: argparse.Namespace, options: dict[str
         "data": "synthetic:512",
         "size": arguments.size,
         "batch_size": arguments.batch,
-        "gpu": arguments.gpu,
+        "device": arguments.device,
         "g_channels": arguments.channels,
         "d_channels": arguments.channels,
         "channels_last": False,
         "compile": "off",
+        "convolutions": "torch",
         **parse_set(arguments.set).values,
         **options,
     }
@@ -218,20 +286,24 @@ def stepper(registry: Registry, arguments: argparse.Namespace, options: dict[str
 
 
 def measure(steps: dict[str, Step], rounds: int, repeats: int) -> dict[str, list[float]]:
-    """Return seconds a step of every round, by variant."""
+    """Return seconds a step of every round, by variant.
+
+    Each visit begins with a step that is not timed: it brings back what the others drove out of the
+    caches. Ours run as a training does, the plain loop as torch does.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        step()  # the first one allocates
     for turn in range(rounds):
         names = list(steps)
         shift = turn * 5 % len(names)  # nobody runs always behind the same neighbour
         for name in names[shift:] + names[:shift]:
-            start = time.perf_counter()
-            for _ in range(repeats):
+            with nullcontext() if name == PLAIN else tuned(torch.device("cpu"), "fp32"):
                 steps[name]()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            seconds[name].append((time.perf_counter() - start) / repeats)
+                start = time.perf_counter()
+                for _ in range(repeats):
+                    steps[name]()
+                if torch.cuda.is_available():
+                    torch.cuda.synchronize()
+                seconds[name].append((time.perf_counter() - start) / repeats)
     return seconds
 
 
@@ -264,7 +336,7 @@ def arguments_of_user() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=64, help="side of the images")
     parser.add_argument("--channels", type=int, default=64, help="width of both networks")
     parser.add_argument("--batch", type=int, default=64, help="images of a batch")
-    parser.add_argument("--gpu", default="cpu", help="cpu, auto, or the number of a CUDA device")
+    parser.add_argument("--device", default="cpu", help="cpu, auto, cuda, cuda:1 or mps")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: all)")
     parser.add_argument("--rounds", type=int, default=6, help="visits of each variant")
     parser.add_argument("--steps", type=int, default=2, help="steps of a visit")

@@ -30,6 +30,11 @@ def no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def apple(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+
+
+@pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -66,7 +71,27 @@ def test_auto_without_a_gpu_is_the_cpu() -> None:
     assert choose_device("auto") == choose_device("cpu") == CPU
 
 
-@pytest.mark.parametrize("word", ["banana", "", "-1", "1.5", "cuda:", "cuda:-1", "²", "CPU"])
+@pytest.mark.usefixtures("no_cuda", "apple")
+def test_auto_takes_a_gpu_of_apple_where_there_is_no_cuda() -> None:
+    assert choose_device("auto") == choose_device("mps") == torch.device("mps")
+    assert choose_precision("auto", torch.device("mps")) == "fp32"
+
+
+@pytest.mark.usefixtures("two_gpus", "apple")
+def test_cuda_goes_before_mps() -> None:
+    assert choose_device("auto") == torch.device("cuda", 0)
+
+
+def test_mps_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="no MPS device") as caught:
+        choose_device("mps")
+    assert caught.value.exit_code == 6 and caught.value.code == "device.no_mps"
+
+
+@pytest.mark.parametrize(
+    "word", ["banana", "mps:0", "", "-1", "1.5", "cuda:", "cuda:-1", "²", "CPU"]
+)
 def test_a_word_that_is_no_device_is_an_error(word: str) -> None:
     with pytest.raises(DeviceError, match="is not a device") as caught:
         choose_device(word)
@@ -95,7 +120,9 @@ def test_auto_precision_is_bf16_only_where_the_processor_has_it(
     assert choose_precision("auto", CPU) == chosen
 
 
-@pytest.mark.parametrize(("capability", "chosen"), [((7, 5), "fp32"), ((8, 0), "bf16")])
+@pytest.mark.parametrize(
+    ("capability", "chosen"), [((6, 1), "fp32"), ((7, 5), "fp16"), ((8, 0), "bf16")]
+)
 def test_auto_precision_on_a_gpu_follows_its_generation(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], chosen: str
 ) -> None:
@@ -131,7 +158,8 @@ def test_a_system_that_does_not_tell_its_processor_has_none(
 
 def test_autocast_computes_in_bf16_and_the_weights_stay_fp32() -> None:
     layer, x = nn.Linear(4, 4), torch.ones(2, 4)
-    for precision, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
+    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+    for precision, dtype in kinds.items():
         engine = LocalEngine(CPU, precision=precision)  # type: ignore[arg-type]
         with engine.autocast():
             assert layer(x).dtype == dtype
@@ -164,6 +192,19 @@ def test_without_compilation_a_function_is_itself() -> None:
     assert LocalEngine(CPU).compile(test_one_process_has_nothing_to_exchange) is (
         test_one_process_has_nothing_to_exchange
     )
+
+
+@pytest.mark.parametrize(
+    ("device", "graphs", "mode"),
+    [("cuda:0", True, "reduce-overhead"), ("cuda:0", False, None), ("cpu", True, None)],
+)
+def test_cuda_graphs_are_for_cuda_alone(
+    monkeypatch: pytest.MonkeyPatch, device: str, graphs: bool, mode: str | None
+) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(torch, "compile", lambda function, **given: asked.append(given))
+    LocalEngine(torch.device(device), compiled=True, graphs=graphs).compile(len)
+    assert asked[0].get("mode") == mode
 
 
 def test_threads_are_what_was_asked_for_and_then_what_they_were() -> None:

@@ -28,13 +28,13 @@ from animekit.nn.layers import (
     pool_layer,
 )
 from animekit.testing.check import tiny_model
-from animekit.training import recipe
+from animekit.training import presets, recipe
 from animekit_plugins.models.gan import GAN, GANParams
 
 REGISTRY = plugins.load()
 MODELS = REGISTRY.all("model")
 PRESETS = [
-    (name, preset) for name, cls in MODELS.items() for preset in sorted(recipe.presets_of(cls))
+    (name, preset) for name, cls in MODELS.items() for preset in sorted(presets.presets_of(cls))
 ]
 
 

@@ -34,6 +34,7 @@ SMALLER: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"count=\d+", lambda found: "count=6"),
     (r"(ablate .*)--seconds \d+", lambda found: f"{found[1]}--seconds 1"),
     (r"--(size|batch-size) \d+", lambda found: ""),
+    (r"(animekit project .*)", lambda found: f"{found[1]} --steps 3 --starts 2 --features 0"),
     (r"(animekit (play|export .*--web).*)", lambda found: f"{found[1]} -n"),  # waits, downloads
 )
 """What the command line says would win over the environment; so this is made smaller too."""

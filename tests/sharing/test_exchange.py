@@ -48,6 +48,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
     monkeypatch.setattr(exchange, "PATIENCE", Patience(tries=2, pause=0.01))
     with running() as found:
         monkeypatch.setattr(constants, "ENDPOINT", found.address)
+        monkeypatch.setenv("HF_ENDPOINT", found.address)
         yield found
 
 

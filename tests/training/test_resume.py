@@ -44,6 +44,7 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "noise on what D sees": ("gan", {"instance_noise": 0.1, "real_label": (0.8, 1.2)}),
     "crop and flip": ("lsgan", {"crop": 8, "mirror": True}),
     "bf16": ("wgangp", {"precision": "bf16", "n_critic": 2}),
+    "fp16 with its scales": ("wgangp", {"precision": "fp16", "n_critic": 2}),
 }
 
 

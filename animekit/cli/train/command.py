@@ -119,7 +119,7 @@ class ModelGroup(Group):
 
 def model_command(model: type[Model], session: Session) -> Command:
     """Return the command that trains one model: its parameters are options."""
-    from animekit.training.recipe import presets_of
+    from animekit.training.presets import presets_of
 
     def body(common: Common, **given: Any) -> Any:
         from animekit.cli.train.run import run

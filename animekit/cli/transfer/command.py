@@ -92,7 +92,7 @@ OWN = [
     ),
     option("limit", str, metavar="N|all", help="Only the first.", default="all", panel=WORK),
     option("watch", bool, help="Wait for more pictures, until Ctrl-C.", panel=WORK),
-    option("precision", str, metavar="auto|fp32|bf16", help="Arithmetic.", default="auto"),
+    option("precision", str, metavar="auto|fp32|bf16|fp16", help="Arithmetic.", default="auto"),
     option("threads", int, metavar="N", help="CPU threads.", panel=WORK),
 ]
 RENAMED = {"--known": "--source-attr"}

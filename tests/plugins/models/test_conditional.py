@@ -18,7 +18,7 @@ from animekit.models import conditional
 from animekit.nn.layers import Skip
 from animekit.nn.memory import Replay
 from animekit.testing.check import tiny_dataset, tiny_model, tiny_stepper
-from animekit.training import recipe
+from animekit.training import presets, recipe
 from tests.nn.test_architectures import LABELS, count, of_preset, shapes, trace
 
 MODELS = plugins.load().all("model")
@@ -300,7 +300,7 @@ NARROW = {"g_channels": 4, "d_channels": 4, "g_blocks": 1, "d_blocks": 1, "repla
 OWN = [
     (name, preset)
     for name in ("acgan", "cwgangp")
-    for preset in sorted(recipe.presets_of(MODELS[name]))
+    for preset in sorted(presets.presets_of(MODELS[name]))
 ]
 
 

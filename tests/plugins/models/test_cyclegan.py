@@ -20,7 +20,7 @@ from animekit.nn.translators import (
 )
 from animekit.testing.check import check_model, tiny_model, tiny_stepper
 from animekit.training import samples
-from animekit.training.recipe import presets_of
+from animekit.training.presets import presets_of
 from animekit_plugins.models.cyclegan import CycleGAN, CycleGANParams
 
 

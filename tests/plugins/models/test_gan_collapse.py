@@ -11,7 +11,8 @@ import animekit
 from animekit import plugins
 from animekit.models.adversarial_params import AdversarialParams
 from animekit.models.collapse import Verdict
-from animekit.training.recipe import make_recipe, presets_of
+from animekit.training.presets import presets_of
+from animekit.training.recipe import make_recipe
 from animekit_plugins.models.gan import GAN
 
 CURES = {

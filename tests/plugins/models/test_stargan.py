@@ -22,7 +22,7 @@ from animekit.nn.translators import (
 )
 from animekit.testing.check import check_model, tiny_dataset, tiny_model, tiny_stepper
 from animekit.training import samples
-from animekit.training.recipe import presets_of
+from animekit.training.presets import presets_of
 from animekit_plugins.models.stargan import StarGAN, StarGANParams
 
 CELEBA = ImageSpec(32, 3, ("Black_Hair", "Blond_Hair", "Male", "Young"), (1, 1, 1, 1))

@@ -20,7 +20,8 @@ from animekit.images.pixels import to_float
 from animekit.images.write import read_png_text
 from animekit.runs.run import Run, load_model
 from animekit.testing.check import check_model, small_params, tiny_dataset, tiny_model, tiny_stepper
-from animekit.training.recipe import make_recipe, presets_of
+from animekit.training.presets import presets_of
+from animekit.training.recipe import make_recipe
 from animekit_plugins.models._colorizer import Colorizer, luminance, tint
 from animekit_plugins.models.twostage import TwoStage
 from tests.attacks import kill_runs
