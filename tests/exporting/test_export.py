@@ -58,7 +58,7 @@ def test_a_seed_drawn_from_the_file_alone_is_what_generate_draws(registry: Regis
         assert np.abs(levels - wanted).max() <= 1
     facts = json.loads(made.description.read_text(encoding="utf-8"))
     assert facts == made.facts
-    assert facts["inputs"] == [{"name": "z", "type": "float32", "shape": ["batch", 64]}]
+    assert facts["inputs"] == [{"name": "z", "type": "float32", "shape": ["batch", 100]}]
     assert facts["z"]["distribution"] == "normal" and facts["images"]["size"] == 64
     assert all(file.difference is not None and file.difference < 1e-4 for file in made.files)
     assert "exports/faces64.onnx" in str(made)
@@ -152,7 +152,9 @@ def test_a_file_that_is_another_model_is_not_kept(
         return run
 
     monkeypatch.setitem(exporting.WRITERS, "torchscript", write)
-    with pytest.raises(CheckpointError, match=r"torchscript of wgangp differs from it by 0\.1"):
+    with pytest.raises(
+        CheckpointError, match=r"torchscript of relativistic differs from it by 0\.1"
+    ):
         animekit.export("faces64", "out.pt", registry=registry)
     assert not list(Path().iterdir())
 
@@ -166,7 +168,7 @@ def test_what_an_exporter_cannot_do_is_one_line(
     monkeypatch.setitem(exporting.WRITERS, "torchscript", write)
     with pytest.raises(UnusableError) as caught:
         animekit.export("faces64", "out.pt", registry=registry)
-    assert caught.value.message == "wgangp cannot be written as torchscript: no such operator"
+    assert caught.value.message == "relativistic cannot be written as torchscript: no such operator"
 
 
 def test_chance_inside_a_generator_is_refused(registry: Registry) -> None:

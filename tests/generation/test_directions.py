@@ -27,7 +27,7 @@ def registry() -> Registry:
 
 @pytest.fixture(scope="module")
 def loaded(registry: Registry) -> Loaded:
-    return load_model("faces64", registry)
+    return load_model("course64", registry)
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +147,7 @@ def test_what_is_no_direction_is_said(
 
 def test_a_direction_is_of_one_model(loaded: Loaded, registry: Registry, tmp_path: Path) -> None:
     animekit.generate(loaded, num=1, more="z1").save("one.png")
-    other = load_model("faces64", registry)
+    other = load_model("course64", registry)
     other.model.params = other.model.params.model_copy(update={"z_dim": 8})
     with pytest.raises(UnusableError, match="directions are of one model|direction is of"):
         animekit.reproduce("one.png", other)

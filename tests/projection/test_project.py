@@ -28,7 +28,7 @@ def registry() -> Registry:
 
 @pytest.fixture(scope="module")
 def loaded(registry: Registry) -> Loaded:
-    return load_model("faces64", registry)
+    return load_model("course64", registry)
 
 
 @pytest.fixture(autouse=True)
