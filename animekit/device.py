@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import os
 import platform
 import re
@@ -278,10 +279,9 @@ def memory_words(device: torch.device) -> str:
         return f"tensors took {size(torch.cuda.max_memory_allocated(device))} at most{free}"
     if device.type == "mps":
         return f"tensors take {size(torch.mps.driver_allocated_memory())}{free}"
-    try:
-        import resource
-    except ImportError:  # Windows
+    if platform.system() == "Windows":
         return f"what was taken is not known{free}"
+    resource = importlib.import_module("resource")
     unit = 1 if platform.system() == "Darwin" else 1024
     taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return f"this process took {size(taken)} at most{free}"

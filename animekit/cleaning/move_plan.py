@@ -81,7 +81,8 @@ def plan(folder: Path, table: pd.DataFrame, tiers: Sequence[str] = FLAGGED) -> M
     made = MovePlan(folder, rejected_folder(folder))
     taken: set[str] = set()
     flagged = movable(table, tiers)
-    columns = (flagged[name].astype(str) for name in ("name", "sha256", "reasons"))
+    # text of pandas lies in pyarrow where that is installed, which knows no name that is not UTF-8
+    columns = (map(str, flagged[name]) for name in ("name", "sha256", "reasons"))
     for name, sha256, reasons in zip(*columns, strict=True):
         if found := made.look(name, sha256):
             path, to = folder / name, free_name(made.into, f"{_reason(reasons)}/{name}", taken)

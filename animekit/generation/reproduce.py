@@ -75,7 +75,8 @@ def reproduce(
                 "give the file that --noise named then",
             )
     recipe = recipe.but(
-        model=found,
+        # the same weights under another name draw, and write, the same bytes
+        model=recipe.model if found.sha256 == recipe.model.sha256 else found,
         version=version("animekit"),
         layout=recipe.layout or Layout(),  # each picture has one, and it bounds what is drawn
     )
@@ -97,7 +98,7 @@ def _find(recipe: Recipe, picture: Path | str, registry: Registry | None) -> Loa
         places.insert(0, {"where": wanted.name})
     for known, path in imported().items():  # a friend's, under another name here
         if known != wanted.name and note_of(path).get("sha256") == wanted.sha256:
-            places.insert(0, {"where": known})
+            places.append({"where": known})
     runs = {path.name: Run(path) for path in list_runs()}
     for name in (wanted.name, wanted.run):
         if name in runs:

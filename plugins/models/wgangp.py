@@ -52,9 +52,8 @@ class WGANGP(AdversarialModel):
         """Return minus the estimated distance, and the weighted penalty."""
         p, critic = self.params, self.discriminator
         first = slice(max(1, round(p.gp_share * len(real.images))))  # of a batch in random order
-        penalty = losses.gradient_penalty(
-            critic, real.images[first], fake.images[first], one_sided=p.one_sided
-        )
+        x, y = real.images[first], fake.images[first]
+        penalty = losses.gradient_penalty(critic, x, y, one_sided=p.one_sided)
         return {
             "wasserstein": losses.wasserstein_d(*self.scores(real, fake)),
             "gp": p.gp_weight * penalty,

@@ -70,7 +70,7 @@ def manifest(folder: Path, **decisions: str) -> pd.DataFrame:
                 "reasons": ("duplicate;blur", "no_face", "")[index % 3],
             }
         )
-    return pd.DataFrame(rows).reindex(columns=list(COLUMNS), fill_value="")
+    return pd.DataFrame(rows, dtype=object).reindex(columns=list(COLUMNS), fill_value="")
 
 
 @pytest.fixture
