@@ -21,7 +21,11 @@ SPLIT = re.compile(r"(?:^|[/._-])(train|test|val|valid|validation|dev|eval)(?:[/
 
 
 class Container(Protocol):
-    """Files inside files: names, what else there is, what is left out, and labels."""
+    """Where files come from: names, what else there is, what is left out, labels.
+
+    Names are below its top, with "/" between the parts. `files` are the files that hold them, 0
+    where they lie in folders.
+    """
 
     names: list[str]
     others: list[str]
@@ -33,7 +37,7 @@ class Container(Protocol):
         """Return the bytes of a file; raises ImageError."""
 
     def labels(self) -> list[Source]:
-        """Return what the container says of its own pictures."""
+        """Return what it says of its pictures beside files of labels."""
 
 
 def is_container(path: Path | str) -> bool:

@@ -9,8 +9,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
+from animekit.containers.opened import Container
 from animekit.data.dataset import Skipped
 from animekit.errors import DataError
 from animekit.hub.archive import HARMLESS, Limits, unread_member
@@ -30,25 +30,6 @@ MEMBERS = 1_000_000
 HASHED = (".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".psd", ".tga", ".svg")
 UNPACK = "unpack it and give the folder"
 ARCHIVE = "an archive in the data, and files in it are not looked at: unpack it"
-
-
-class FileSource(Protocol):
-    """Where files come from: names below its top, with "/" between the parts.
-
-    `files` are the containers that hold them, 0 where they lie in folders.
-    """
-
-    names: list[str]
-    others: list[str]
-    skipped: list[Skipped]
-    notes: list[str]
-    files: int
-
-    def read(self, name: str) -> bytes:
-        """Return the bytes of a file; raises ImageError."""
-
-    def labels(self) -> list[Source]:
-        """Return what the source says of its pictures beside files of labels."""
 
 
 class _Plain:
@@ -209,7 +190,7 @@ def is_hashed(item: Skipped) -> bool:
     return item.reason != ARCHIVE and (not unread or suffix_of(item.name) in HASHED)
 
 
-def _sort(source: FileSource, name: str, head: Callable[[], bytes]) -> None:
+def _sort(source: Container, name: str, head: Callable[[], bytes]) -> None:
     """Put one file among the images, the skipped or the others, by its name and first bytes."""
     use = use_of(name, head)
     if use == "read":

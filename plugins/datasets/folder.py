@@ -11,7 +11,7 @@ import numpy as np
 
 from animekit.config import Params
 from animekit.containers.metadata import metadata_in
-from animekit.containers.opened import containers_in, is_container, open_container
+from animekit.containers.opened import Container, containers_in, is_container, open_container
 from animekit.data.dataset import Dataset, Skipped, no_images, nothing_at
 from animekit.data.manifest import kept_names, newest_manifest, read_manifest
 from animekit.data.places import files_at
@@ -24,7 +24,7 @@ from animekit.labels.asked import AskedTable, of_table
 from animekit.labels.ids import LabelUse, match
 from animekit.labels.plan import LabelPlan
 from animekit.labels.tables import AttributeTable
-from animekit_plugins.datasets._files import Archive, Files, FileSource, is_hashed
+from animekit_plugins.datasets._files import Archive, Files, is_hashed
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Folder(Dataset):
         super().__init__(where, params, tags)
         self.plan = plan
         self.path = Path(where)
-        self._source: FileSource = source_of(where)
+        self._source: Container = source_of(where)
         self.skipped = self._source.skipped
         if not self._source.names:
             raise self._empty()
@@ -265,7 +265,7 @@ class RawFolder(Folder):
         return self._source.names, "" if found is None else " (raw: no manifest counts)"
 
 
-def source_of(where: str) -> FileSource:
+def source_of(where: str) -> Container:
     """Return where files come from: a folder, an archive, or containers.
 
     Raises NotFoundError where there is nothing.
