@@ -155,7 +155,10 @@ def test_a_folder_is_taken_without_a_network(
 ) -> None:
     monkeypatch.setenv("ANIMEKIT_HOME", str(tmp_path / "home"))
     taken = exchange.take(packed.folder, name="mine", registry=registry)
-    again = animekit.reproduce(packed.folder / "samples.png", registry=registry)
+    with monkeypatch.context() as elsewhere:  # where the bundled weights are others
+        elsewhere.setattr("animekit.models.weights.bundled", dict)
+        elsewhere.setattr("animekit.generation.reproduce.bundled", dict)
+        again = animekit.reproduce(packed.folder / "samples.png", registry=registry)
     assert "mine" in again.origin  # though it is called otherwise there
     assert sha256_of(taken.path) == packed.sha256 and "mine" in weights.imported()
     other = pack("course64", tmp_path / "other", name="mine", registry=registry, **WORDS)
