@@ -57,20 +57,26 @@ class Site:
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
-    """Run a server on loopback for as long as the block lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def on_loopback(handler: type[BaseHTTPRequestHandler]) -> Iterator[tuple[str, Any]]:
+    """Run a server for as long as the block lasts; its address, and where handlers find things."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    site = Site(f"http://127.0.0.1:{server.server_port}")
-    server.site = site  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield site
+        yield f"http://127.0.0.1:{server.server_port}", server
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def serving() -> Iterator[Site]:
+    """Run a server on loopback for as long as the block lasts."""
+    with on_loopback(_Handler) as (address, server):
+        server.site = Site(address)
+        yield server.site
 
 
 class _Handler(BaseHTTPRequestHandler):

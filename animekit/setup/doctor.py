@@ -209,13 +209,15 @@ def _threads() -> Iterator[Examined]:
 
 
 def _memory() -> Iterator[Examined]:
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
+    import torch
+
+    from animekit.device import memory
+
+    room = memory(torch.device("cpu"))
+    if room is None:
         yield Examined("memory", ok=True, detail="not known on this system")
         return
-    kilo = {line.partition(":")[0]: int(line.split()[1]) for line in lines}
-    free, total = kilo["MemAvailable"] * 1024, kilo["MemTotal"] * 1024
+    free, total = room
     hint = "close other programs, or train with a smaller --batch-size"
     yield Examined(
         "memory",

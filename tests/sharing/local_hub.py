@@ -6,14 +6,14 @@ import base64
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from animekit.sharing.remote import blob_of
+from tests.serving import on_loopback
 
 TOKEN = "hf_a_token_that_nobody_may_see"
 LARGE = ".safetensors"
@@ -54,18 +54,9 @@ class LocalHub:
 @contextmanager
 def running() -> Iterator[LocalHub]:
     """Run a Hub for as long as the block lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    hub = LocalHub(f"http://127.0.0.1:{server.server_port}")
-    server.hub = hub  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with on_loopback(_Handler) as (address, server):
+        server.hub = LocalHub(address)
+        yield server.hub
 
 
 class _Handler(BaseHTTPRequestHandler):

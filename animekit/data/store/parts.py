@@ -36,7 +36,11 @@ def file_names(rows: Sequence[int]) -> list[str]:
     """Return the names of the files of parts, of which one alone is `images.npy`."""
     if len(rows) == 1:
         return [WHOLE]
-    return [f"images-{number:05}.npy" for number in range(len(rows))]
+    return [_part(number) for number in range(len(rows))]
+
+
+def _part(number: int) -> str:
+    return f"images-{number:05}.npy"
 
 
 class PartWriter:
@@ -74,7 +78,7 @@ class PartWriter:
         self.rows[-1] += 1
 
     def _path(self, number: int) -> Path:
-        return self.folder / f"images-{number:05}.npy"
+        return self.folder / _part(number)
 
     def _end(self) -> None:
         if self._file is not None:
