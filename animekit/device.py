@@ -99,7 +99,7 @@ def tuned(device: torch.device, precision: Arithmetic) -> Iterator[None]:
     tries its convolutions out. On a CPU no bit changes: freed memory is kept for the next step.
     """
     if device.type == "cpu":
-        with _kept_pages():
+        with kept_pages():
             yield
         return
     if device.type != "cuda" or precision == "fp32":
@@ -229,7 +229,7 @@ def physical_memory() -> int | None:
 
 
 @contextlib.contextmanager
-def _kept_pages() -> Iterator[None]:
+def kept_pages() -> Iterator[None]:
     """Let glibc keep freed memory within the block; other C libraries do as they do.
 
     Else a large tensor is a mapping of its own, whose pages the kernel clears again in each step.

@@ -82,10 +82,13 @@ class MeasureCache:
             return {}
         size, end = place & MOST_LINE, place >> LINE_BITS & MOST_END
         try:
-            with self._lock:
-                reader = self._readers[place >> LINE_BITS + END_BITS]
-                reader.seek(end - size)
-                line = reader.read(size)
+            reader = self._readers[place >> LINE_BITS + END_BITS]
+            if hasattr(os, "pread"):  # forked processes share the place that `seek` moves
+                line = os.pread(reader.fileno(), size, end - size)
+            else:
+                with self._lock:
+                    reader.seek(end - size)
+                    line = reader.read(size)
             known = _parse(line)
         except (AnimekitError, OSError):
             return {}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import cv2
 import numpy as np
 
-from animekit.cleaning._threads import lazy
+from animekit.cleaning._workers import lazy
 from animekit.config import Params
 from animekit.images.decode import Decoded, ImageError, decode_whole
 from animekit.images.formats import sniff
@@ -216,6 +216,9 @@ class Check(Component):
     """Whether it is judged after the others, and sees in `flagged` what they found."""
     by_default: ClassVar[bool] = True
     """Whether it runs where no checks are named."""
+
+    forks: bool = False
+    """Whether `measure` may run in a forked process: no threads, GPU or connections of its own."""
 
     def __init__(self, params: Params | None = None) -> None:
         self.params = params if params is not None else self.Params()

@@ -17,6 +17,8 @@ class Detector(Component):
     """Finds anime faces in a picture."""
 
     must_define = ("detect",)
+    forks: bool = False
+    """Whether `detect` may run in a forked process: no threads, GPU or connections of its own."""
 
     def __init__(self, params: Params | None = None) -> None:
         self.params = params if params is not None else self.Params()

@@ -45,6 +45,7 @@ class Blur(Check):
     name = "blur"
     reasons: ClassVar[tuple[Reason, ...]] = (Reason("blur", "review", "blurred", worst="lowest"),)
     measures: ClassVar[tuple[str, ...]] = ("sharpness",)
+    forks = True
     shown: ClassVar[tuple[str, ...]] = ("sharpness",)
     Params = BlurParams
     params: BlurParams

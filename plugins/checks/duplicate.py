@@ -54,6 +54,7 @@ class Duplicate(Check):
         Reason("near_duplicate", "reject", "near duplicate", worst="lowest"),
     )
     measures: ClassVar[tuple[str, ...]] = ("pixels", "phash", "thumb", "detail", "contrast")
+    forks = True
     last: ClassVar[bool] = True
     Params = DuplicateParams
     params: DuplicateParams

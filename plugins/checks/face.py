@@ -68,6 +68,7 @@ class Face(Check):
     def begin(self, context: Context) -> None:
         """Make the detector."""
         self._detector = self._made(context)
+        self.forks = self._detector.forks
 
     def key(self) -> str:
         """Return the detector: its name and what identifies its weights and parameters."""

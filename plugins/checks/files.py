@@ -48,6 +48,7 @@ class WrongType(Check):
         Reason("animated", "note", "animated, first frame taken"),
     )
     measures = ("clear", "moves")
+    forks = True
 
     def measure(self, picture: Picture) -> Measures:
         """Return 1 or 0 for a picture with transparency, and for one with several frames."""

@@ -50,6 +50,7 @@ class Exposure(Check):
         Reason("clipped", "review", "clipped to black and white"),
     )
     measures: ClassVar[tuple[str, ...]] = ("darkest", "brightest", "clipped")
+    forks = True
     shown: ClassVar[tuple[str, ...]] = measures
     Params = ExposureParams
     params: ExposureParams
@@ -104,6 +105,7 @@ class Mono(Check):
         Reason("mono", "review", "greyscale or one tint", worst="lowest"),
     )
     measures: ClassVar[tuple[str, ...]] = ("colour",)
+    forks = True
     shown: ClassVar[tuple[str, ...]] = ("colour",)
     Params = MonoParams
     params: MonoParams
@@ -149,6 +151,7 @@ class Flat(Check):
     name = "flat"
     reasons: ClassVar[tuple[Reason, ...]] = (Reason("flat", "review", "almost one colour"),)
     measures: ClassVar[tuple[str, ...]] = ("spread", "share")
+    forks = True
     shown: ClassVar[tuple[str, ...]] = measures
     Params = FlatParams
     params: FlatParams

@@ -37,6 +37,7 @@ class LBP(Detector):
     """
 
     name = "lbp"
+    forks = True
     Params = LBPParams
     params: LBPParams
 

@@ -69,6 +69,7 @@ class Own(Detector):
     """
 
     name = "own"
+    forks = True
     Params = OwnParams
     params: OwnParams
 

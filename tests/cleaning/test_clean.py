@@ -380,3 +380,31 @@ def test_few_good_faces_are_flagged(shared_data: Path, registry: Registry, tmp_p
     result = clean(tmp_path / "faces", skip=["face"], registry=registry)
     assert len(good) > 150
     assert result.summary["keep"] / len(good) >= 0.97
+
+
+@pytest.mark.data
+def test_real_faces_have_the_decisions_of_before(
+    shared_data: Path, registry: Registry, tmp_path: Path
+) -> None:
+    before = {
+        "blur": "9001",
+        "bright": "9607",
+        "bright;no_face;flat;mono": "3760",
+        "bright;no_face;mono": "2787",
+        "dark": "4246",
+        "dark;no_face": "10538 8343",
+        "mono": "1716 375 5078 6874 8927",
+        "near_duplicate": "710",
+        "no_face": "3295 336 4354 591 6539 6582 8008 9045 9889",
+    }
+    (tmp_path / "faces").mkdir()
+    every = sorted((shared_data / "mlds_faces" / "faces").glob("*.jpg"))
+    for path in every[::12]:
+        (tmp_path / "faces" / path.name).write_bytes(path.read_bytes())
+    table = clean(tmp_path / "faces", workers=2, registry=registry).manifest
+    flagged = table[table["reasons"] != ""]
+    found = {
+        reasons: " ".join(name.removesuffix(".jpg") for name in names)
+        for reasons, names in flagged.groupby("reasons")["name"]
+    }
+    assert len(table) == 1000 and found == before

@@ -15,12 +15,19 @@ import numpy as np
 import pytest
 
 from animekit.cleaning import measure as measuring
-from animekit.cleaning._threads import lazy
+from animekit.cleaning._workers import lazy
 from animekit.cleaning.cache import MeasureCache
 from animekit.cleaning.check import Check, Measures, Picture, Reason
 from animekit.cleaning.measure import FILES_A_TASK, Table, key_of, measure
 from animekit.data.survey import File, survey
-from animekit.errors import DataError, NotFoundError, PluginError, Stopped, UnusableError
+from animekit.errors import (
+    DataError,
+    DeviceError,
+    NotFoundError,
+    PluginError,
+    Stopped,
+    UnusableError,
+)
 from tests.support import fill, picture
 
 
@@ -243,6 +250,90 @@ def test_workers_take_short_turns_at_the_interpreter(tmp_path: Path) -> None:
     table = look(files(tmp_path / "data", 2), tmp_path / "cache", Turns())
     assert (table.frame()["red.red"] < 0.001).all()
     assert sys.getswitchinterval() == before >= 0.001
+
+
+# Processes
+
+
+class Forked(Red):
+    """Says in which process it looks."""
+
+    name = "forked"
+    forks = True
+    measures: ClassVar[tuple[str, ...]] = ("red", "process")
+
+    def measure(self, picture: Picture) -> Measures:
+        return {"red": float(picture.pixels[..., 0].mean()), "process": os.getpid()}
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of so many files that processes look at them, where there can be any."""
+    if sys.platform != "linux":
+        pytest.skip("processes are forked on Linux alone")
+    monkeypatch.setattr(measuring, "FEWEST_FORKED", 60)
+    return files(tmp_path / "data", 60)
+
+
+def test_many_files_are_looked_at_in_processes_with_the_measures_of_threads(
+    many: Path, tmp_path: Path
+) -> None:
+    apart = look(many, tmp_path / "a", Forked(), workers=2).frame()
+    here = look(many, tmp_path / "b", Forked(), workers=1).frame()
+    assert os.getpid() not in set(apart.pop("forked.process"))
+    assert set(here.pop("forked.process")) == {os.getpid()}
+    assert apart.equals(here)
+
+
+def test_processes_know_what_was_measured_before(many: Path, tmp_path: Path) -> None:
+    look(many, tmp_path / "cache", Forked(), workers=1)
+    for path in sorted(many.iterdir()):
+        path.rename(many / f"new{path.name}")
+    (many / "new007.png").write_bytes(picture(200))
+    table = look(many, tmp_path / "cache", Forked(), workers=2)
+    assert table.decoded == 1
+    other = table.frame()["forked.process"] != os.getpid()
+    assert other[other].index.tolist() == [7]
+
+
+def test_a_check_that_says_nothing_of_processes_stays_in_this_one(
+    many: Path, tmp_path: Path
+) -> None:
+    check = Red()
+    look(many, tmp_path / "cache", check, Forked(), workers=2)
+    assert len(check.seen) == 60
+
+
+def test_what_fails_in_a_process_fails_as_it_would_here(many: Path, tmp_path: Path) -> None:
+    class Broken(Forked):
+        def measure(self, picture: Picture) -> Measures:
+            raise ZeroDivisionError("no")
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        look(many, tmp_path / "cache", Broken(), workers=2)
+    assert any("check forked measured" in note for note in caught.value.__notes__)
+
+
+def test_a_process_that_is_killed_ends_it_with_one_line(many: Path, tmp_path: Path) -> None:
+    class Killed(Forked):
+        def measure(self, picture: Picture) -> Measures:
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise AssertionError
+
+    with pytest.raises(DeviceError, match="ended from outside") as caught:
+        look(many, tmp_path / "cache", Killed(), workers=2)
+    assert "--workers 1" in str(caught.value.hint)
+
+
+def test_processes_leave_signals_to_the_one_that_began_them(many: Path, tmp_path: Path) -> None:
+    class Signalled(Forked):
+        def measure(self, picture: Picture) -> Measures:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            return super().measure(picture)
+
+    frame = look(many, tmp_path / "cache", Signalled(), workers=2).frame()
+    assert frame["forked.red"].tolist() == [float(index) for index in range(60)]
 
 
 # Remembering

@@ -75,7 +75,7 @@ WORK = [
         "--workers",
         "--threads",
         metavar="auto|N",
-        help="Pictures looked at at a time, each in a thread.",
+        help="Pictures looked at at a time, in processes or threads.",
         panel="Work",
     ),
     option("shard", str, metavar="I/N", help="Look at one part of N only.", panel="Work"),
