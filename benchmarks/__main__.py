@@ -4,6 +4,7 @@
     python -m benchmarks --quick                        # does it run at all: a minute
     python -m benchmarks --only loading,metrics --json
     python -m benchmarks --faces data/faces --cascade lbpcascade_animeface.xml
+    python -m benchmarks --only steps --keep            # one section; the others stay as they were
 
 It prints one table of ratios as Markdown, and writes it with a plot of how cost grows with batch,
 size and count. Peers are written in their plain style on the same networks and pictures: the loops
@@ -23,7 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.rows import IDLE, Asked, Point, Row, load, markdown
+from benchmarks.rows import BUSY, IDLE, Asked, Table, kept, load, markdown
 
 UNUSABLE = 4
 OUT = Path("build") / "benchmarks"
@@ -42,6 +43,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--faces", help="folder of faces to clean; drawn ones without")
     parser.add_argument("--cascade", help="the cascade of the course's loop")
     parser.add_argument("--out", "-o", type=Path, default=OUT, help="folder of table and plot")
+    parser.add_argument("--keep", action="store_true", help="keep sections that are not run now")
     parser.add_argument("--json", action="store_true", help="print JSON in place of Markdown")
     parser.add_argument("--strict", action="store_true", help="refuse on a busy machine")
     return parser.parse_args(words)
@@ -53,7 +55,7 @@ def main(words: Sequence[str]) -> int:
     busy = load()
     warning = ""
     if busy is not None and busy > IDLE:
-        warning = f"The machine is busy (load {busy:.1f}): trust ratios a little, rates not at all."
+        warning = f"{BUSY} (load {busy:.1f}): trust ratios a little, rates not at all."
         print(warning, file=sys.stderr)
         if asked.strict:
             print("hint: wait until it is idle, or leave --strict out", file=sys.stderr)
@@ -72,38 +74,31 @@ def main(words: Sequence[str]) -> int:
         torch.set_num_threads(1)  # two that wait for each other take minutes on a busy machine
     rounds = 1 if asked.quick else max(asked.rounds, 1)
     how = Asked(quick=asked.quick, rounds=rounds, faces=asked.faces, cascade=asked.cascade)
-    rows: list[Row] = []
-    points: list[Point] = []
-    notes = [warning] if warning else []
+    table = kept(asked.out, names) if asked.keep else Table()
+    table.notes += [warning] if warning else []
     for name in names:
         began = time.perf_counter()
         with _aside():
-            for found in SECTIONS[name](how):
-                if isinstance(found, Row):
-                    rows.append(found)
-                elif isinstance(found, Point):
-                    points.append(found)
-                else:
-                    notes.append(found)
+            table.take(SECTIONS[name](how))
         print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-    text = markdown(rows, notes, machine())
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "table.md").write_text(text, encoding="utf-8")
-    facts = {
-        "machine": machine(),
-        "load": busy,
-        "rows": [each.facts() for each in rows],
-        "points": [vars(each) for each in points],
-        "notes": notes,
-    }
-    (asked.out / "table.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    if points:
-        from benchmarks.plot import draw
-
-        draw(points, asked.out / "growth.png")
-    print(json.dumps(facts) if asked.json else text)
+        write(table, asked.out, machine(), busy)  # what is there stays if the next one is stopped
+    text = (asked.out / "table.json" if asked.json else asked.out / "table.md").read_text("utf-8")
+    print(text)
     print(f"written to {asked.out}", file=sys.stderr)
     return 0
+
+
+def write(table: Table, folder: Path, machine: str, busy: float | None) -> None:
+    """Write the table as Markdown and JSON, and the plot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = markdown(table.rows, table.notes, machine)
+    (folder / "table.md").write_text(text, encoding="utf-8")
+    facts = {"machine": machine, "load": busy} | table.facts()
+    (folder / "table.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    if table.points:
+        from benchmarks.plot import draw
+
+        draw(table.points, folder / "growth.png")
 
 
 @contextlib.contextmanager

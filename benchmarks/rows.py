@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 Job = Callable[[], object]
 IDLE = 0.5
 """Load of the machine up to which figures can be trusted."""
+BUSY = "The machine is busy"
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,6 @@ class Row:
     low: float | None = None
     high: float | None = None
 
-    def facts(self) -> dict[str, Any]:
-        """Return the row as plain values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Point:
@@ -45,6 +44,7 @@ class Point:
     at: float
     cost: float
     unit: str
+    section: str = "growth"
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,47 @@ class Asked:
     rounds: int = 3
     faces: str | None = None
     cascade: str | None = None
+
+
+@dataclass
+class Table:
+    """What sections have found: rows of ratios, points of the plot, and notes."""
+
+    rows: list[Row] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def take(self, found: Iterable[Row | Point | str]) -> None:
+        """Take in what a section yields."""
+        for each in found:
+            if isinstance(each, Row):
+                self.rows.append(each)
+            elif isinstance(each, Point):
+                self.points.append(each)
+            else:
+                self.notes.append(each)
+
+    def facts(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return {
+            "rows": [asdict(each) for each in self.rows],
+            "points": [asdict(each) for each in self.points],
+            "notes": self.notes,
+        }
+
+
+def kept(folder: Path, anew: Sequence[str]) -> Table:
+    """Return what a folder's table has of sections that are not measured anew."""
+    path = folder / "table.json"
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    rows = [Row(**each) for each in facts.get("rows", ())]
+    points = [Point(**each) for each in facts.get("points", ())]
+    notes = [each for each in facts.get("notes", ()) if not each.startswith((*anew, BUSY))]
+    return Table(
+        [each for each in rows if each.section not in anew],
+        [each for each in points if each.section not in anew],
+        notes,
+    )
 
 
 def in_turns(jobs: Mapping[str, Job], rounds: int) -> dict[str, list[float]]:

@@ -140,7 +140,8 @@ def _share(asked: Asked) -> Found:
             job = {"ours": lambda loader=loader, numbers=numbers: loader.batch(next(numbers))}
             seconds = median(in_turns(job, 20 if asked.quick else 200)["ours"])
         yield Row("loading", f"share of a step, {count:,} pictures", "%", 100 * seconds / step)
-        yield Point("count", "a batch of 64 from the store", count, 1e3 * seconds, "ms")
+        title = "a batch of 64 from the store"
+        yield Point("count", title, count, 1e3 * seconds, "ms", "loading")
 
 
 def holes(folder: Path, count: int) -> Pack:
@@ -158,7 +159,7 @@ def cleaning(asked: Asked) -> Found:
     except AnimekitError as error:
         yield f"cleaning is left out: {error.message}; --cascade names a file"
         return
-    count = 60 if asked.quick else 1_000
+    count = (30 if asked.quick else 1_000) * (asked.rounds + 1)
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         registry = plugins.load()

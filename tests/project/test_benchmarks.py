@@ -24,7 +24,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
         yield "known: something is left out"
 
     def grown(asked: Asked) -> Iterator[Row | Point | str]:
-        yield from (Point("batch", "animekit", at, 2.0 / at, "ms") for at in (8, 16))
+        yield from (Point("batch", "animekit", at, 2.0 / at, "ms", "grown") for at in (8, 16))
 
     monkeypatch.setattr(sections, "SECTIONS", {"known": known, "grown": grown})
     monkeypatch.setattr(command, "load", lambda: 0.1)
@@ -51,6 +51,29 @@ def test_json_alone_is_printed_where_it_is_asked_for(
     found = json.loads(capsys.readouterr().out)
     assert [each["name"] for each in found["rows"]] == ["a loop"]
     assert not (tmp_path / "growth.png").exists()
+
+
+def test_a_section_that_is_run_alone_keeps_the_others(two: None, tmp_path: Path) -> None:
+    place = ["-o", str(tmp_path)]
+    assert command.main(place) == 0
+    whole = (tmp_path / "table.json").read_text("utf-8")
+    assert command.main(["--only", "known", "--keep", *place]) == 0
+    assert (tmp_path / "table.json").read_text("utf-8") == whole
+    assert command.main(["--only", "grown", *place]) == 0
+    assert json.loads((tmp_path / "table.json").read_text("utf-8"))["rows"] == []
+
+
+def test_what_was_found_before_a_section_fails_is_written(
+    two: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(asked: Asked) -> Iterator[Row | Point | str]:
+        yield "never seen"
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(sections.SECTIONS, "broken", broken)
+    with pytest.raises(ZeroDivisionError):
+        command.main(["-o", str(tmp_path)])
+    assert "known: a loop" in (tmp_path / "table.md").read_text("utf-8")
 
 
 def test_a_busy_machine_is_said_and_refused_where_that_is_asked_for(
