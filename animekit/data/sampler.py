@@ -11,6 +11,7 @@ from torch import Tensor
 from animekit.data.batch import Batch
 from animekit.data.pack import Pack
 from animekit.data.spec import ImageSpec
+from animekit.data.store.ahead import Ahead
 from animekit.data.store.parts import PartedImages, gathered, plain
 from animekit.errors import DataError
 from animekit.images.pixels import mirror, to_float
@@ -174,6 +175,8 @@ class Loader:
         self._pixels = plain(pack.images)
         parts = self._pixels.parts if isinstance(self._pixels, PartedImages) else [self._pixels]
         self._windows = [_windows(part, self.size) for part in parts] if crop else None
+        self._ahead = Ahead(self._pixels)
+        self._drawn: dict[int, np.ndarray] = {}  # the images of one step, the next one
 
     def _sampler(self, batch: int) -> Sampler:
         if self.pack.weights is not None:
@@ -197,17 +200,19 @@ class Loader:
     def batch(self, step: int, own: np.ndarray | None = None) -> Batch:
         """Return the batch of a step, or its rows `own` alone; steps count from 1.
 
-        Images are [N, 3, H, W] in [-1, 1], labels and mask [N, L] or None.
+        Images are [N, 3, H, W] in [-1, 1], labels and mask [N, L] or None. The disk is asked for
+        the images of the step after it, whose order is known.
         """
-        chosen = self.sampler.indices(step).numpy()
-        if self.rows is not None:
-            chosen = self.rows[chosen]
+        if step not in self._drawn:
+            self._ask(step, own)
+        chosen = self._chosen(step)
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "augment", step))
         flips = (torch.rand(len(chosen), generator=generator) < 0.5).numpy()
         places = self._places(len(chosen), generator)
         if own is not None:
             chosen, flips, places = chosen[own], flips[own], places[:, own]
         pixels = self._gather(chosen, places)
+        self._ask(step + 1, own)
         if self.flip:
             pixels[flips] = mirror(pixels[flips])
         return Batch(
@@ -215,6 +220,17 @@ class Loader:
             labels=self._rows(self.pack.labels, chosen),
             mask=self._rows(self.pack.mask, chosen),
         )
+
+    def _chosen(self, step: int) -> np.ndarray:
+        """Return the images of a step, int64 [N]; those of the last step asked for are kept."""
+        if step not in self._drawn:
+            rows = self.sampler.indices(step).numpy()
+            self._drawn = {step: rows if self.rows is None else self.rows[rows]}
+        return self._drawn[step]
+
+    def _ask(self, step: int, own: np.ndarray | None) -> None:
+        chosen = self._chosen(step)
+        self._ahead.ask(chosen if own is None else chosen[own])
 
     def _places(self, count: int, generator: torch.Generator) -> np.ndarray:
         """Return where windows are cut out, top and left: int64 [2, count]."""

@@ -7,8 +7,10 @@ a pair that is near in the hash must also be near in colour, on a thumbnail of 8
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from math import comb
 
 import cv2
 import numpy as np
@@ -19,8 +21,13 @@ LOW = 8
 THUMB = 8
 BLOCK = 1 << 20
 """Pairs that are looked at in one go: 8 MB for each array of them."""
-BANDED = 6
-"""Bits up to which bands are faster than all pairs, with 100,000 hashes of faces."""
+AGREE = range(4)
+"""How many bands of two near hashes may be asked to agree; none: all pairs are looked at."""
+SORTING, GATHERING, CROWDED = 40, 10, 10
+"""What a place in a sorted list costs, and a pair that is looked up in it, beside one of all pairs;
+how much oftener faces agree than chance has it."""
+TABLES = 64
+"""Sorted lists that are kept at a time: 12 MB each for a million items."""
 
 
 def _cosines() -> np.ndarray:
@@ -45,91 +52,121 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
 
 
-def near_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
-    """Return all pairs of hashes that differ in at most `distance` bits.
-
-    The hashes are uint64 [N], the pairs (i < j) int64 [M, 2], sorted. Of `distance` + 1 bands of
-    the bits, two near hashes agree in at least one: only pairs that do are counted bit by bit.
-    Equal hashes are one until the end.
-    """
-    values, which = np.unique(np.asarray(hashes, np.uint64), return_inverse=True)
-    members = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
-    found = [np.empty((0, 2), np.int64)]
-    for equal in members:
-        if len(equal) > 1:
-            first, second = np.triu_indices(len(equal), 1)
-            found.append(np.stack([equal[first], equal[second]], axis=1))
-    for one, other in _near_values(values, distance):
-        found.append(_product(members[one], members[other]))
-    pairs = np.sort(np.concatenate(found), axis=1)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+Alike = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Says of pairs of items, int64 [M] and int64 [M], which are alike: bool [M]."""
 
 
-def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return np.stack([np.repeat(first, len(second)), np.tile(second, len(first))], axis=1)
-
-
-def _near_values(values: np.ndarray, distance: int) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of different values that are near, each once."""
-    if distance > BANDED:
-        for place, value in enumerate(values):
-            near = np.bitwise_count(values[place + 1 :] ^ value) <= distance
-            yield from ((place, place + 1 + int(other)) for other in np.flatnonzero(near))
-        return
-    edges = np.linspace(0, BITS, distance + 2).astype(int)
-    earlier_bands: list[np.ndarray] = []
-    for low, high in pairwise(edges.tolist()):
-        keys = _band(values, low, high)
-        for first, second in _equal_pairs(keys):
-            near = np.bitwise_count(values[first] ^ values[second]) <= distance
-            first, second = first[near], second[near]
-            for earlier in earlier_bands:  # a pair that one of them found is not found again
-                new = earlier[first] != earlier[second]
-                first, second = first[new], second[new]
-            yield from zip(first.tolist(), second.tolist(), strict=True)
-        earlier_bands.append(keys)
-
-
-def _band(values: np.ndarray, low: int, high: int) -> np.ndarray:
-    mask = np.uint64((1 << (high - low)) - 1)
-    return (values >> np.uint64(low)) & mask
-
-
-def _equal_pairs(keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the pairs of places with equal keys, in blocks of bounded size."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    ends = np.searchsorted(ordered, ordered, side="right")
-    later = ends - np.arange(len(keys)) - 1  # places behind each one that hold the same key
-    start = 0
-    total = np.cumsum(later)
-    while start < len(keys):
-        spent = total[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(total, spent + BLOCK, side="right")))
-        counts = later[start:stop]
-        first = np.repeat(np.arange(start, stop), counts)
-        offsets = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
-        yield order[first], order[first + 1 + offsets]
-        start = stop
-
-
-def stars(pairs: np.ndarray, rank: Mapping[int, int] | Sequence[int]) -> dict[int, int]:
+def replaced(hashes: np.ndarray, distance: int, alike: Alike | None = None) -> dict[int, int]:
     """Return for each item that is to go the one that is kept in its place.
 
-    `rank` orders the items, the best first. The best one keeps its place and takes those near it
+    The hashes are uint64 [N], those of the best items first. Two items are near if they differ in
+    at most `distance` bits and are `alike`. The best one keeps its place and takes those near it
     that are still free, then the next best one that is left does. So everything that goes is near
-    what is kept for it, however long a chain of neighbours is: `a - b - c` in a row, with `a` the
-    best, loses `b` and keeps `c`.
+    what is kept for it, however long a chain of neighbours is: of `a - b - c` in a row, with `a`
+    the best, `b` goes and `c` stays.
 
-    >>> stars(np.array([[0, 1], [1, 2]]), rank=[0, 1, 2])
+    Who was taken takes nobody: a thousand copies of a picture are a thousand pairs, not half a
+    million.
+
+    >>> replaced(np.array([0b000, 0b001, 0b011], np.uint64), 1)
     {1: 0}
     """
-    neighbours: dict[int, list[int]] = {}
-    for first, second in np.asarray(pairs).tolist():
-        neighbours.setdefault(first, []).append(second)
-        neighbours.setdefault(second, []).append(first)
+    tables = _tables(hashes, distance)
+    later = sum((table.later for table in tables), np.zeros(len(hashes), np.int64))
+    free = np.ones(len(hashes), bool)
     goes: dict[int, int] = {}
-    for item in sorted(neighbours, key=lambda item: rank[item]):
-        if item not in goes:  # no better neighbour has stayed: that would have taken it
-            goes |= {other: item for other in neighbours[item] if other not in goes}
+    for items in _turns(free, later):
+        found = [table.near(hashes, distance, items) for table in tables]
+        first, second = np.concatenate(found, axis=1)
+        first, second = first[free[second]], second[free[second]]
+        if alike is not None:
+            first, second = np.stack([first, second])[:, alike(first, second)]
+        order = np.argsort(first, kind="stable")
+        for kept, item in zip(first[order].tolist(), second[order].tolist(), strict=True):
+            if free[kept] and free[item]:
+                goes[item] = kept
+                free[item] = False
     return dict(sorted(goes.items()))
+
+
+def _turns(free: np.ndarray, later: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the items that are free when their turn comes, for about BLOCK pairs at a time."""
+    start = 0
+    while start < len(free):
+        items = start + np.flatnonzero(free[start : start + BLOCK])
+        pairs = np.cumsum(later[items])
+        some = max(1, int(np.searchsorted(pairs, BLOCK, side="right")))
+        yield items[:some]
+        start = int(items[some - 1]) + 1 if some < len(items) else start + BLOCK
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Items in the order of some of their bits, so that those with the same ones are together.
+
+    `order` int32 [N] are the items, `place` where each of them is, and `later` how many with the
+    same bits are behind it: worse ones, since the sort is stable.
+    """
+
+    order: np.ndarray
+    place: np.ndarray
+    later: np.ndarray
+
+    @classmethod
+    def of(cls, bits: np.ndarray) -> _Table:
+        """Sort items by bits uint64 [N]."""
+        order = np.argsort(bits, kind="stable").astype(np.int32)
+        ordered, places = bits[order], np.arange(len(bits), dtype=np.int32)
+        place, later = np.empty_like(order), np.empty_like(order)
+        place[order] = places
+        later[order] = np.searchsorted(ordered, ordered, side="right") - places - 1
+        return cls(order, place, later)
+
+    def near(self, hashes: np.ndarray, distance: int, items: np.ndarray) -> np.ndarray:
+        """Return items and those near them that come later with the same bits, int64 [2, M]."""
+        counts = self.later[items]
+        first = np.repeat(items, counts)
+        within = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+        second = self.order[np.repeat(self.place[items], counts) + 1 + within]
+        near = np.bitwise_count(hashes[first] ^ hashes[second]) <= distance
+        return np.stack([first[near], second[near]])
+
+
+class _Whole:
+    """All items with all others, for a distance at which no bits need to be the same."""
+
+    def __init__(self, count: int) -> None:
+        self.later = np.arange(count - 1, -1, -1)
+
+    def near(self, hashes: np.ndarray, distance: int, items: np.ndarray) -> np.ndarray:
+        """Return items and those near them that come later, int64 [2, M]."""
+        start = int(items[0]) + 1 if len(items) else 0
+        near = np.bitwise_count(hashes[items, None] ^ hashes[None, start:]) <= distance
+        first, second = np.nonzero(near)
+        first, second = items[first], second + start
+        return np.stack([first, second])[:, second > first]
+
+
+def _tables(hashes: np.ndarray, distance: int) -> Sequence[_Table | _Whole]:
+    """Return tables of which at least one has any two near hashes side by side.
+
+    Of `distance` + a bands of the bits, two near hashes agree in at least a. Each table is of the
+    bits of a bands; more of them look at fewer pairs, and take more sorting.
+    """
+    few = (agree for agree in AGREE if comb(distance + agree, agree) <= TABLES)
+    agree = min(few, key=lambda agree: _cost(len(hashes), distance, agree))
+    if agree == 0:
+        return [_Whole(len(hashes))]
+    edges = np.linspace(0, BITS, distance + agree + 1).astype(int).tolist()
+    bands = [((1 << high) - (1 << low)) for low, high in pairwise(edges)]
+    chosen = combinations(bands, agree)
+    return [_Table.of(hashes & np.uint64(sum(bands))) for bands in chosen]
+
+
+def _cost(count: int, distance: int, agree: int) -> float:
+    """Return about what a search takes, in pairs of all pairs."""
+    pairs = count**2 / 2
+    if agree:
+        pairs *= GATHERING * min(CROWDED / 2 ** (BITS * agree / (distance + agree)), 1)
+        pairs += SORTING * count
+    return comb(distance + agree, agree) * pairs

@@ -13,7 +13,7 @@ from pydantic import Field
 from animekit.cleaning.check import Check, Finding, Measures, Picture, Reason
 from animekit.config import Params
 from animekit.hookspecs import hookimpl
-from animekit_plugins.checks._phash import THUMB, near_pairs, perceptual_hash, stars, thumbnail
+from animekit_plugins.checks._phash import THUMB, perceptual_hash, replaced, thumbnail
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,43 +77,47 @@ class Duplicate(Check):
         """Return the pictures that go, each with its group and the one that is kept."""
         distance, colour = self.params.distance, self.params.colour
         self.thresholds = {} if distance is None else {"distance": distance, "colour": colour}
-        readable = table[table["width"] > 0]
-        if readable.empty:
-            return []
-        rank = self._rank(readable)
-        goes = _exact(readable, rank)
+        rows = self._ordered(table, np.flatnonzero(table["width"].to_numpy() > 0))
+        goes = _exact(table["pixels"], rows)
         bits: dict[int, int] = {}
         if distance is not None:
-            pairs = self._near(readable.drop(index=list(goes)))
-            bits = _bits(readable, near := stars(pairs, rank))
+            copies = np.fromiter(goes, np.int64, len(goes))
+            near = self._near(table, rows[~np.isin(rows, copies)])
+            bits = _bits(table["phash"], near)
             goes |= near
         return self._findings(table, goes, bits)
 
-    def _rank(self, table: pd.DataFrame) -> dict[int, int]:
-        """Return the place of each row in the order in which pictures are kept."""
-        wanted = table["flagged"].map({"reject": 2, "review": 1}).fillna(0)
+    def _ordered(self, table: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+        """Return rows in the order in which pictures are kept, the best first."""
+        kept = table.iloc[rows]
+        wanted = kept["flagged"].map({"reject": 2, "review": 1}).fillna(0)
         keys = [wanted]
         if self.params.keep == "best":
-            lossless = table["format"].isin(LOSSLESS)
+            lossless = kept["format"].isin(LOSSLESS)
             # the noise of a codec looks like a step of detail
-            detail = table["detail"] + lossless
-            keys += [-table["width"] * table["height"], -detail, ~lossless]
-        order = np.lexsort([table.index, *reversed(keys)])
-        return dict(zip(table.index[order].tolist(), range(len(table)), strict=True))
+            detail = kept["detail"] + lossless
+            keys += [-kept["width"] * kept["height"], -detail, ~lossless]
+        return rows[np.lexsort([rows, *reversed(keys)])]
 
-    def _near(self, table: pd.DataFrame) -> np.ndarray:
-        table = table[table["contrast"] >= FLAT]
-        rows = table.index.to_numpy()
-        hashes = np.array([int(text, 16) for text in table["phash"]], np.uint64)
-        pairs = near_pairs(hashes, self.params.distance or 0)
-        thumbs = np.frombuffer(b"".join(map(base64.b64decode, table["thumb"])), np.uint8)
-        thumbs = thumbs.reshape(len(table), THUMB * THUMB * 3)
-        alike = [np.zeros(0, bool)]
-        for start in range(0, len(pairs), PAIRS):
-            first, second = pairs[start : start + PAIRS].T
-            difference = thumbs[first].astype(np.float32) - thumbs[second]
-            alike.append(np.square(difference).mean(axis=1) <= self.params.colour**2)
-        return rows[pairs[np.concatenate(alike)]]
+    def _near(self, table: pd.DataFrame, rows: np.ndarray) -> dict[int, int]:
+        """Return for each row that is near a better one the one that is kept."""
+        rows = rows[table["contrast"].to_numpy()[rows] >= FLAT]
+        hashes = np.fromiter((int(text, 16) for text in table["phash"].iloc[rows]), np.uint64)
+        thumbs = np.empty((len(rows), THUMB * THUMB * 3), np.uint8)
+        for place, text in enumerate(table["thumb"].iloc[rows]):
+            thumbs[place] = np.frombuffer(base64.b64decode(text), np.uint8)
+
+        def alike(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+            found = np.empty(len(first), bool)
+            for start in range(0, len(first), PAIRS):
+                part = slice(start, start + PAIRS)
+                difference = thumbs[first[part]].astype(np.float32) - thumbs[second[part]]
+                found[part] = np.square(difference).mean(axis=1) <= self.params.colour**2
+            return found
+
+        near = replaced(hashes, self.params.distance or 0, alike)
+        pairs = {int(rows[item]): int(rows[kept]) for item, kept in near.items()}
+        return dict(sorted(pairs.items()))
 
     def _findings(
         self, table: pd.DataFrame, goes: dict[int, int], bits: dict[int, int]
@@ -138,21 +142,19 @@ class Duplicate(Check):
         return found
 
 
-def _exact(table: pd.DataFrame, rank: dict[int, int]) -> dict[int, int]:
-    """Return for each row whose pixels are those of another one the best of these."""
-    groups: dict[str, list[int]] = {}
-    for row, pixels in zip(table.index.tolist(), table["pixels"], strict=True):
-        groups.setdefault(pixels, []).append(row)
-    goes: dict[int, int] = {}
-    for rows in groups.values():
-        best = min(rows, key=rank.__getitem__)
-        goes |= {row: best for row in rows if row != best}
-    return goes
+def _exact(pixels: pd.Series[str], rows: np.ndarray) -> dict[int, int]:
+    """Return for each row whose pixels are those of another one the best of these.
+
+    The rows are in the order in which pictures are kept.
+    """
+    codes = pixels.iloc[rows].factorize()[0]
+    first = rows[np.unique(codes, return_index=True)[1][codes]]
+    goes = rows != first
+    return dict(zip(rows[goes].tolist(), first[goes].tolist(), strict=True))
 
 
-def _bits(table: pd.DataFrame, goes: dict[int, int]) -> dict[int, int]:
+def _bits(hashes: pd.Series[str], goes: dict[int, int]) -> dict[int, int]:
     """Return by how many bits each row differs from the one that is kept."""
-    hashes = table["phash"]
     return {
         row: (int(hashes[row], 16) ^ int(hashes[kept], 16)).bit_count()
         for row, kept in goes.items()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from animekit.cleaning.check import Picture
 from animekit_plugins.checks import _phash
-from animekit_plugins.checks._phash import near_pairs, perceptual_hash, stars, thumbnail
+from animekit_plugins.checks._phash import perceptual_hash, replaced, thumbnail
 
 # imagehash.phash 4.3.2 of the pictures below
 GOLDEN = {"clouds": "a089f4e7adc9ce42", "rings": "a323646fa7789c64"}
@@ -68,46 +68,76 @@ def crowded(count: int, seed: int) -> np.ndarray:
     return random.permutation(np.concatenate([hashes, hashes, near]))
 
 
+def by_hand(hashes: np.ndarray, bits: int) -> dict[int, int]:
+    """Return who goes for whom, by a look at all pairs."""
+    goes: dict[int, int] = {}
+    for item, value in enumerate(hashes):
+        if item not in goes:
+            near = np.flatnonzero(np.bitwise_count(hashes ^ value) <= bits)
+            goes |= {int(each): item for each in near if each > item and each not in goes}
+    return dict(sorted(goes.items()))
+
+
+@pytest.mark.parametrize("agree", [0, 1, 2, 3])
 @pytest.mark.parametrize("bits", [0, 1, 4, 6, 7, 10, 16])
-def test_exactly_the_near_pairs_are_found(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_search_finds_what_a_look_at_all_pairs_finds(
+    bits: int, agree: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_phash, "BLOCK", 1000)
-    hashes = crowded(600, seed=bits)
-    first, second = np.triu_indices(len(hashes), 1)
-    near = np.bitwise_count(hashes[first] ^ hashes[second]) <= bits
-    expected = np.stack([first[near], second[near]], axis=1)
-    assert len(expected) > 200
-    assert np.array_equal(near_pairs(hashes, bits), expected)
+    monkeypatch.setattr(_phash, "AGREE", [agree])
+    monkeypatch.setattr(_phash, "TABLES", 1 << 20)
+    hashes = crowded(300 if bits < 16 else 60, seed=bits)
+    expected = by_hand(hashes, bits)
+    assert len(expected) > len(hashes) / 4
+    assert replaced(hashes, bits) == expected
 
 
-def test_no_hash_and_one_hash_have_no_pairs() -> None:
+def test_few_hashes_are_held_against_all_and_many_by_bands() -> None:
+    assert isinstance(_phash._tables(np.arange(100, dtype=np.uint64), 4)[0], _phash._Whole)
+    for count, tables in ((5_000, 5), (20_000, 15)):  # one band of five, two of six
+        assert len(_phash._tables(np.arange(count, dtype=np.uint64), 4)) == tables
+
+
+def test_no_hash_and_one_hash_have_nothing_near() -> None:
     for count in (0, 1):
-        pairs = near_pairs(np.zeros(count, np.uint64), 4)
-        assert pairs.shape == (0, 2)
+        assert replaced(np.zeros(count, np.uint64), 4) == {}
+
+
+def test_many_copies_are_looked_at_once_and_not_all_with_all() -> None:
+    hashes = np.full(20_000, 77, np.uint64)
+    seen = []
+
+    def alike(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        seen.append(len(first))
+        return np.ones(len(first), bool)
+
+    assert replaced(hashes, 4, alike) == dict.fromkeys(range(1, 20_000), 0)
+    assert sum(seen) < 100 * len(hashes)
 
 
 def test_a_chain_of_neighbours_does_not_go_as_one() -> None:
-    chain = np.array([[0, 1], [1, 2], [2, 3], [3, 4]])
-    assert stars(chain, rank=[0, 1, 2, 3, 4]) == {1: 0, 3: 2}
-    assert stars(chain, rank=[4, 3, 0, 1, 2]) == {1: 2, 3: 2}
+    chain = np.array([0b0000, 0b0001, 0b0011, 0b0111, 0b1111], np.uint64)
+    assert replaced(chain, 1) == {1: 0, 3: 2}
+    best_in_the_middle = chain[[2, 3, 4, 0, 1]]
+    assert replaced(best_in_the_middle, 1) == {1: 0, 4: 0}
 
 
-def test_the_best_picture_of_a_star_is_kept_whatever_the_order_of_the_pairs() -> None:
-    star = np.array([[0, 1], [0, 2], [0, 3]])
-    assert stars(star, rank=[3, 2, 1, 0]) == {0: 3}
-    assert stars(star[::-1], rank=[0, 3, 2, 1]) == {1: 0, 2: 0, 3: 0}
+def test_pairs_that_are_not_alike_stay() -> None:
+    def alike(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return (first % 2) == (second % 2)
+
+    assert replaced(np.zeros(5, np.uint64), 4, alike) == {2: 0, 3: 1, 4: 0}
 
 
 def test_everything_that_goes_is_near_what_is_kept_for_it() -> None:
     hashes = crowded(300, seed=3)
-    pairs = near_pairs(hashes, 10)
-    goes = stars(pairs, rank=list(np.random.default_rng(1).permutation(len(hashes))))
+    goes = replaced(hashes, 10)
     assert goes
-    known = set(map(tuple, pairs.tolist()))
     for item, kept in goes.items():
         assert kept not in goes
-        assert (min(item, kept), max(item, kept)) in known
-    left = set(range(len(hashes))) - set(goes)
-    assert not [pair for pair in known if set(pair) <= left]
+        assert int(hashes[item] ^ hashes[kept]).bit_count() <= 10
+    left = hashes[[item for item in range(len(hashes)) if item not in goes]]
+    assert (np.bitwise_count(left[:, None] ^ left) > 10).sum() == len(left) * (len(left) - 1)
 
 
 def test_a_picture_is_hashed_by_what_it_shows_and_not_by_its_size() -> None:
