@@ -89,10 +89,11 @@ def find_jury(
     prompts: Path | PromptFile | Sequence[str] | None = None,
     classifier: str | None = None,
 ) -> Jury:
-    """Return who can judge here; prompts are in the words of the classifier, if one is named.
+    """Return who can judge here.
 
-    Raises the error of what was named and is not there, and that of prompts that cannot be read;
-    NotFoundError where neither a cascade nor a detector is.
+    Prompts are in the words of the classifier, those of the course without one. Raises the error of
+    what was named and is not there, and that of prompts that cannot be read; NotFoundError where
+    neither a cascade nor a detector is.
     """
     notes: list[str] = []
     counting, absent = None, None

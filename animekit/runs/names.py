@@ -110,7 +110,7 @@ def find_run(where: str, runs: Path) -> Path:
 
 
 def near_run(where: str, known: Iterable[str]) -> str:
-    """Return ' Did you mean "RUN"?' for a run whose name holds the word, or looks like it.
+    """Return ' Did you mean "RUN"?' for a name that holds the word, or is like it.
 
     >>> near_run("gan", ["0001-gan-faces64", "0002-gan-art64"])
     ' Did you mean "0002-gan-art64"?'
