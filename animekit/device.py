@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib
 import os
 import platform
 import re
@@ -281,7 +280,8 @@ def memory_words(device: torch.device) -> str:
         return f"tensors take {size(torch.mps.driver_allocated_memory())}{free}"
     if platform.system() == "Windows":
         return f"what was taken is not known{free}"
-    resource = importlib.import_module("resource")
+    import resource  # which Windows does not have
+
     unit = 1 if platform.system() == "Darwin" else 1024
     taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return f"this process took {size(taken)} at most{free}"

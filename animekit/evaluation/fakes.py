@@ -258,9 +258,11 @@ def contender(
     registry: Registry,
     request: EvaluateRequest | None = None,
     progress: Progress | None = None,
+    words: str | None = None,
 ) -> Contender:
     """Return what is evaluated: a run, a checkpoint, weights, or a set of images.
 
+    `words` are the labels that images are to have, as --labels says them; by default their own.
     None means the newest run that has a checkpoint, else the bundled weights.
     """
     asked = request if request is not None else EvaluateRequest()
@@ -271,7 +273,8 @@ def contender(
     if isinstance(where, Loaded):
         return ModelContender(where, truncation=asked.truncation)
     if where is not None and not isinstance(where, Run) and _is_images(str(where)):
-        return SetContender(open_images(str(where), asked.size, registry, asked.tags, progress))
+        images = open_images(str(where), asked.size, registry, asked.tags, progress, labels=words)
+        return SetContender(images)
     assert where is None or isinstance(where, (str, Path, Run))
     if where is not None and not isinstance(where, Run):
         _refuse_picture(Path(where))

@@ -11,6 +11,7 @@ from animekit.data.places import is_here
 from animekit.errors import NotFoundError, UnusableError, UsageError
 from animekit.evaluation.fakes import Contender, ModelContender, contender
 from animekit.evaluation.image_set import ImageSet, Oddity, open_images
+from animekit.evaluation.metric import MetricContext
 from animekit.evaluation.number_names import number_names, refuse_shared
 from animekit.evaluation.reals import RealImages, RealReference, RealSide
 from animekit.evaluation.reference import Reference, bundled, named, of_data
@@ -22,6 +23,8 @@ from animekit.evaluation.translators.plan import (
     translator_outline,
 )
 from animekit.gates import parse_gate
+from animekit.labels.plan import COLOURS, key_of
+from animekit.labels.tags import NAMES
 from animekit.plugins import BUILT_IN, Registry
 from animekit.runs.names import meanings
 from animekit.runs.options import options_of
@@ -157,19 +160,31 @@ def outline(
     metrics = metric_requests(request, registry)
     first, *others = contestants
     newest = replace(request, checkpoint="best")  # a step of the first says nothing of others
+    words = _words_read(metrics, registry)
     contenders = (
-        contender(first, registry, request, reading),
-        *(contender(each, registry, newest, reading) for each in others),
+        contender(first, registry, request, reading, words),
+        *(contender(each, registry, newest, reading, words) for each in others),
     )
     if len({each.size for each in contenders}) > 1:
         seen = ", ".join(f"{each.name} {each.size} px" for each in contenders)
         raise UnusableError(f"images of different sizes cannot be compared: {seen}", "--size 64")
     if request.min_faces is not None and FACES not in metrics:
         raise UsageError("--min-faces needs the metric faces", "add --faces")
-    real = find_real(ref, contenders[0], request.ref_tags)
+    real = find_real(ref, contenders[0], request.ref_tags, words)
     names = _names(metrics, contenders[0].size, request, registry)
     odd = tuple(filter(None, map(_of_two_meanings, contestants)))
     return EvaluateOutline(request, registry, contenders, real, metrics, names, odd)
+
+
+def _words_read(metrics: Mapping[str, MetricRequest], registry: Registry) -> str | None:
+    """Return the words that metrics read of pictures, as --labels has them; None for colours."""
+    context = MetricContext(registry=registry)
+    asked = [each.metric(0, context).reads for each in metrics.values() if each.cls.conditional]
+    read = {key_of(word.removeprefix("no ")) for columns in asked for word in columns}
+    others = sorted(read.difference(NAMES))
+    if not others:
+        return None
+    return ",".join([*(w for w in COLOURS if not read.isdisjoint(NAMES[COLOURS[w]])), *others])
 
 
 def _of_two_meanings(word: Any) -> Oddity | None:
@@ -233,18 +248,18 @@ def _nothing(metrics: Mapping[str, MetricRequest], left: Mapping[str, Oddity]) -
 
 
 def find_real(
-    ref: Any, first: Contender, tags: Path | None = None
+    ref: Any, first: Contender, tags: Path | None = None, words: str | None = None
 ) -> ImageSet | Reference | RealPlace:
     """Return the real images or their place: named, else what was trained on.
 
-    Where the data of bundled weights are not here, their bundled reference is used. Raises
-    NotFoundError that says what was looked for.
+    Where the data of bundled weights are not here, their bundled reference is used. Labels are
+    those of the run, else `words`. Raises NotFoundError that says what was looked for.
     """
     if isinstance(ref, (ImageSet, Reference)):
         return ref
     run = first.run if isinstance(first, ModelContender) else None
     options = options_of(run)
-    labels = options.get("labels")
+    labels = options.get("labels") or words
     if ref is not None:
         if str(ref).endswith(".safetensors") or str(ref) in bundled():
             return named(str(ref))

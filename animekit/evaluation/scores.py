@@ -13,7 +13,7 @@ from torch import Tensor
 from animekit.errors import UnusableError
 from animekit.images.pixels import to_float, to_uint8
 from animekit.models.abilities import Diverges, Encodes, Reconstructs
-from animekit.models.sampling import device_of
+from animekit.models.sampling import device_of, refuse_nan
 
 CHUNK = 64  # images that pass through a network at once
 SSIM_MOST = 1_000  # images whose SSIM is computed: it takes longer than the model
@@ -83,8 +83,6 @@ def measure(
             if progress is not None:
                 progress((part[-1] + 1) / count)
     mse = squares / count
-    if not math.isfinite(mse):
-        raise UnusableError("the model makes NaN: its weights are spoilt", "use another checkpoint")
     return Scores(
         n=count,
         mse=mse,
@@ -111,7 +109,7 @@ def codes_of(model: object, images: np.ndarray) -> np.ndarray:
     encoding = as_encoding(model)
     with torch.inference_mode():
         parts = [
-            encoding.encode(_on_device(model, images[part])).flatten(1).float().cpu()
+            refuse_nan(encoding.encode(_on_device(model, images[part]))).flatten(1).float().cpu()
             for part in _parts(np.arange(len(images)))
         ]
     return torch.cat(parts).numpy()
@@ -128,7 +126,7 @@ def _on_device(model: object, images: np.ndarray) -> Tensor:
 
 def _pair(model: Reconstructs, images: np.ndarray) -> tuple[Tensor, Tensor]:
     real = _on_device(model, images)
-    return real, model.reconstruct(real).float()
+    return real, refuse_nan(model.reconstruct(real)).float()
 
 
 def copies_of(model: Reconstructs, images: np.ndarray) -> np.ndarray:

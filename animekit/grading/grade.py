@@ -42,6 +42,7 @@ def grade(
     write_limit: int = 2_000,
     cascade: Path | str | None = None,
     detector: str | None = None,
+    classifier: str | None = None,
     registry: Registry | None = None,
     progress: StageProgress | None = None,
 ) -> Grading:
@@ -50,11 +51,11 @@ def grade(
     The LBP cascade counts faces on the whole picture at the course's setting, `min_faces` of them
     pass; without a cascade the `detector` decides, which looks at each image alone. The layout is
     found; variety hints at mode collapse; `prompts` (a testing text, or lines) are held against
-    what the tagger reads in pictures of cgan. With `run`, `run_gan.sh` and `run_cgan.sh PROMPTS` of
-    each submission are executed twice in copies, for `time_limit` seconds and `write_limit` MB at
-    most, and what they write is compared and graded: that is no sandbox. What is wrong with one
-    submission is a remark there, and the others are graded all the same. Raises NotFoundError
-    where the only place is not there or holds nothing.
+    what the tagger (`classifier`, a run or weights) reads in pictures of cgan. With `run`,
+    `run_gan.sh` and `run_cgan.sh PROMPTS` of each submission are executed twice in copies, for
+    `time_limit` seconds and `write_limit` MB at most, and what they write is compared and graded:
+    that is no sandbox. What is wrong with one submission is a remark there, and the others are
+    graded all the same. Raises NotFoundError where the only place is not there or holds nothing.
     """
     told: StageProgress = progress if progress is not None else lambda words, share: None
     request = GradeRequest(
@@ -66,10 +67,17 @@ def grade(
         write_limit,
         cascade,
         detector,
+        classifier,
     )
     submissions = _with_prompted(plan_grade(request), request)
     registry = registry if registry is not None else plugins.load()
-    jury = find_jury(registry, cascade=cascade, detector=detector, prompts=request.prompts)
+    jury = find_jury(
+        registry,
+        cascade=cascade,
+        detector=detector,
+        prompts=request.prompts,
+        classifier=classifier,
+    )
     grades = []
     for done, submission in enumerate(submissions):
         told(submission.name, done / len(submissions))

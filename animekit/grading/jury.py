@@ -20,9 +20,11 @@ from animekit.cleaning.cascade import (
 from animekit.cleaning.detector import Detector, boxes_of
 from animekit.errors import AnimekitError, NotFoundError
 from animekit.labels.lines import Prompt, PromptFile, parse_prompts
+from animekit.labels.vocabulary import COURSE, Vocabulary
 from animekit.models import tagger
 from animekit.models.tagger import Classifier
 from animekit.plugins import Registry
+from animekit.runs.classifier import load_classifier
 
 DETECTOR = "own"
 SETTING = f"grey, equalised, scale {SCALE}, neighbours {NEIGHBOURS}, smallest {SMALLEST} px"
@@ -85,11 +87,13 @@ def find_jury(
     cascade: Path | str | None = None,
     detector: str | None = None,
     prompts: Path | PromptFile | Sequence[str] | None = None,
+    classifier: str | None = None,
 ) -> Jury:
     """Return who can judge here.
 
-    Raises the error of what was named and is not there, and that of prompts that cannot be read;
-    NotFoundError where neither a cascade nor a detector is.
+    Prompts are in the words of the classifier, those of the course without one. Raises the error of
+    what was named and is not there, and that of prompts that cannot be read; NotFoundError where
+    neither a cascade nor a detector is.
     """
     notes: list[str] = []
     counting, absent = None, None
@@ -109,13 +113,16 @@ def find_jury(
         )
     elif counting is not None and counting.note:
         notes.append(counting.note)
-    asked = () if prompts is None else parse_prompts(prompts)
-    classifier = None
-    if asked and (lacking := tagger.missing()) is not None:
+    reader, vocabulary = None, COURSE
+    if classifier is not None:
+        reader = load_classifier(registry, classifier)
+        vocabulary = Vocabulary(reader.labels, reader.groups)
+    asked = () if prompts is None else parse_prompts(prompts, vocabulary)
+    if asked and reader is None and (lacking := tagger.missing()) is not None:
         notes.append(f"{lacking.message}: nobody reads the prompts")
-    elif asked:
-        classifier = tagger.load(registry)
-    return Jury(registry, counting, judge, asked, classifier, notes)
+    elif asked and reader is None:
+        reader = tagger.load(registry)
+    return Jury(registry, counting, judge, asked, reader, notes)
 
 
 def _detector(registry: Registry, name: str | None) -> Detector | None:

@@ -1,18 +1,19 @@
-"""Reading: the hair and eyes that the tagger sees, beside what each prompt asked for."""
+"""Reading: what the tagger sees, hair and eyes mostly, beside what each prompt asked for."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any
 
 import numpy as np
 
+from animekit.evaluation.image_set import LabelTable
 from animekit.images.pixels import resize
 from animekit.labels.lines import Prompt
-from animekit.labels.tags import HAIR
-from animekit.models.tagger import ATTRIBUTES, Classifier
+from animekit.models.tagger import Classifier
 
 SIDE = 64  # px that the tagger sees
 
@@ -42,7 +43,7 @@ class PromptRow:
 
     def seen(self) -> str:
         """Return what was read and how often, as in "blue hair red eyes (4), ..."."""
-        words = (" ".join(f"{value} {name}" for name, value in one.items()) for one in self.read)
+        words = (" ".join(starmap(_said, one.items())) for one in self.read)
         return ", ".join(f"{text} ({count})" for text, count in Counter(words).most_common())
 
     def facts(self) -> dict[str, Any]:
@@ -88,29 +89,41 @@ class PromptReading:
         }
 
 
+def _said(name: str, value: str) -> str:
+    """Return what was read of an attribute in words.
+
+    >>> _said("hair", "blue"), _said("smile", "yes"), _said("smile", "no")
+    ('blue hair', 'smile', 'no smile')
+    """
+    return {"yes": name, "no": f"no {name}"}.get(value, f"{value} {name}")
+
+
 def read_prompts_of(
     cells: Sequence[np.ndarray], prompts: Sequence[Prompt], classifier: Classifier
 ) -> PromptReading:
     """Read images uint8 [H, W, 3] of prompts: as many each as fill them, or one.
 
-    There must be at least as many images as prompts. An image that was asked for two colours is
-    right with either.
+    There must be at least as many images as prompts, whose labels are those of the classifier. An
+    image that was asked for two colours is right with either.
     """
+    known = classifier.attributes
     each = len(cells) // len(prompts) if len(cells) % len(prompts) == 0 else 1
     images = np.stack([resize(cell, SIDE) for cell in cells]).transpose(0, 3, 1, 2)
     read = classifier.read(np.ascontiguousarray(images))
     rows = []
     for index, prompt in enumerate(prompts):
         places = range(index * each, (index + 1) * each)
-        wanted = dict(zip(ATTRIBUTES, np.split(prompt.labels, [len(HAIR)]), strict=True))
+        table = LabelTable(classifier.labels, prompt.labels[None], prompt.mask[None])
+        asked = table.columns(classifier.columns)
+        wanted = {} if asked is None else classifier.split(asked)
         rows.append(
             PromptRow(
                 prompt.id,
                 prompt.text,
                 tuple(place + 1 for place in places),
-                tuple({n: ATTRIBUTES[n][read[n][place]] for n in ATTRIBUTES} for place in places),
+                tuple({name: known[name][read[name][place]] for name in known} for place in places),
                 {
-                    name: sum(int(labels[read[name][place]] > 0) for place in places)
+                    name: sum(int(labels[0, read[name][place]] > 0) for place in places)
                     for name, labels in wanted.items()
                     if labels.any()
                 },

@@ -30,6 +30,7 @@ class GradeRequest:
     write_limit: int = 2_000
     cascade: Path | str | None = None
     detector: str | None = None
+    classifier: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -43,6 +44,8 @@ class GradeRequest:
             )
         if not 1 <= self.write_limit <= 1_000_000:
             raise UsageError(f"{self.write_limit} MB to write", "--write-limit 1 to 1000000")
+        if self.classifier is not None and self.prompts is None:
+            raise UsageError("--classifier reads what prompts asked for", "--prompts FILE")
         if self.run:
             refuse_without_bash()
             if self.prompts is not None and not isinstance(self.prompts, Path):

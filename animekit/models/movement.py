@@ -13,7 +13,7 @@ from torch import Tensor
 from animekit.errors import UnusableError
 from animekit.images.pixels import to_float, to_uint8
 from animekit.models.abilities import Translates
-from animekit.models.sampling import device_of
+from animekit.models.sampling import device_of, refuse_nan
 
 PIXELS = 1 << 18  # of pictures that pass at once: four of 256 px, 64 of 64 px
 MOST_AT_ONCE = 64
@@ -65,7 +65,7 @@ def passed(
             rows = slice(start, start + step)
             real = to_float(torch.from_numpy(np.ascontiguousarray(images[rows])))
             real = real.contiguous().to(device_of(model))
-            made = _finite(model.translate(real, _of(target, rows, real)))
+            made = refuse_nan(model.translate(real, _of(target, rows, real))).float()
             home = _home(model, real, made, target, source, rows) if back else None
             for name, value in _measured(real, made, home).items():
                 parts.setdefault(name, []).append(value)
@@ -103,12 +103,14 @@ def _home(
     ways = model.directions
     try:
         if len(ways) == 2 and target in ways:  # the half that is done is not done again
-            return _finite(model.translate(made, ways[1 - ways.index(target)]))
+            return refuse_nan(model.translate(made, ways[1 - ways.index(target)])).float()
         if not ways:
             return (
-                None if source is None else _finite(model.translate(made, _of(source, rows, made)))
+                None
+                if source is None
+                else refuse_nan(model.translate(made, _of(source, rows, made))).float()
             )
-        return _finite(model.cycle(real, target))
+        return refuse_nan(model.cycle(real, target)).float()
     except UnusableError as error:
         if error.code == "model.nan":
             raise
@@ -119,16 +121,6 @@ def _of(target: Any, rows: slice, images: Tensor) -> Any:
     if isinstance(target, str):
         return target
     return torch.from_numpy(np.ascontiguousarray(target[rows], np.float32)).to(images.device)
-
-
-def _finite(made: Tensor) -> Tensor:
-    if not bool(torch.isfinite(made).all()):
-        raise UnusableError(
-            "the model makes NaN: its weights are spoilt",
-            "use another checkpoint",
-            code="model.nan",
-        )
-    return made.float()
 
 
 def structures(before: np.ndarray, after: np.ndarray) -> np.ndarray:

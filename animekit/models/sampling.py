@@ -118,6 +118,14 @@ def device_of(model: object) -> torch.device:
     return torch.device("cpu") if parameter is None else parameter.device
 
 
+def refuse_nan(made: Tensor, beside: str = "", hint: str = "use another checkpoint") -> Tensor:
+    """Return what a model made; UnusableError where not all of it is finite."""
+    if not bool(torch.isfinite(made).all()):
+        problem = f"the model makes NaN: its weights are spoilt{beside}"
+        raise UnusableError(problem, hint, code="model.nan")
+    return made
+
+
 def own_truncation(model: object) -> float:
     """Return what z is multiplied by where nobody says: the model's own wish, or 1."""
     return float(getattr(model, "default_truncation", 1.0))
@@ -160,9 +168,7 @@ def _sample(
         images = model.sample(torch.from_numpy(z).to(device), given)
     if not isinstance(images, Tensor) or images.ndim != 4 or len(images) != len(z):
         raise broken(model, "sample", images, f"{len(z)} images [N, C, H, W] in [-1, 1]")
-    if not bool(torch.isfinite(images).all()):
-        raise UnusableError("the model makes NaN: its weights are spoilt", "use another checkpoint")
-    return to_uint8(images)
+    return to_uint8(refuse_nan(images))
 
 
 def _load(path: Path, shape: Sequence[int]) -> np.ndarray:

@@ -19,6 +19,7 @@ from animekit.errors import (
 )
 from animekit.files import weights_dir
 from animekit.foreign import parse_json, read_json
+from animekit.images.formats import FORMATS, sniff
 from animekit.plugins import Registry
 from animekit.text import clipped
 
@@ -141,6 +142,14 @@ def _refuse_others(path: Path, start: bytes, length: int) -> None:
     size = int.from_bytes(start[:8], "little")
     if length >= 8 and size <= min(length - 8, HEADER_LIMIT):
         return
+    hint = "give a .safetensors file"
+    kind = sniff(start)
+    if kind in FORMATS:
+        raise CheckpointError(
+            f"{path} is a picture ({kind}), and no weights",
+            "animekit generate --reproduce PICTURE draws one of animekit again",
+            code="path.picture",
+        )
     text = start.lstrip()
     if text.startswith(b"<"):
         problem = "it is a web page"
@@ -154,7 +163,6 @@ def _refuse_others(path: Path, start: bytes, length: int) -> None:
         problem = f"its header should be {size:,} bytes, the file has {length:,}"
     else:
         problem = f"its header of {size:,} bytes is over the limit of {HEADER_LIMIT:,}"
-    hint = "give a .safetensors file"
     if "pickled" in problem:
         hint += f"; animekit models import {path} converts one of CycleGAN or StarGAN"
     raise CheckpointError(f"{path} is not a sound safetensors file: {problem}", hint)

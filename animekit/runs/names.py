@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ RUNS = Path("runs")
 TRASH = "trash"
 """The folder in the folder of runs: a folder a removal in it, and the runs of it in that."""
 LONGEST = 20  # digits of a number that may be a run's
+SHOWN = 8  # runs that a hint names
 
 
 class Meaning(NamedTuple):
@@ -101,7 +103,26 @@ def find_run(where: str, runs: Path) -> Path:
             code="run.not_found",
         )
     raise NotFoundError(
-        f'no run "{where}" in {runs}.{did_you_mean(where, known)}',
-        "known runs: " + " ".join(known) if known else "train one: animekit train wgangp",
+        f'no run "{where}" in {runs}.{near_run(where, known)}',
+        known_runs(known),
         code="run.not_found",
     )
+
+
+def near_run(where: str, known: Iterable[str]) -> str:
+    """Return ' Did you mean "RUN"?' for a name that holds the word, or is like it.
+
+    >>> near_run("gan", ["0001-gan-faces64", "0002-gan-art64"])
+    ' Did you mean "0002-gan-art64"?'
+    """
+    holding = [name for name in known if where and where in name]
+    return f' Did you mean "{holding[-1]}"?' if holding else did_you_mean(where, known)
+
+
+def known_runs(known: Iterable[str]) -> str:
+    """Return a hint that names the newest runs, and counts the older ones."""
+    names = list(known)
+    if not names:
+        return "train one: animekit train wgangp"
+    older = f" and {len(names) - SHOWN:,} older" if len(names) > SHOWN else ""
+    return f"known runs: {' '.join(names[-SHOWN:])}{older}"

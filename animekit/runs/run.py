@@ -28,9 +28,9 @@ from animekit.runs.checkpoint import (
     steps_of,
     verify,
 )
-from animekit.runs.names import RUNS, find_run, folder_of, list_runs, meanings
+from animekit.runs.names import RUNS, find_run, folder_of, list_runs, meanings, near_run
 from animekit.runs.reports import Reports, read_reports
-from animekit.text import Printed, number
+from animekit.text import Printed, did_you_mean, number
 
 if TYPE_CHECKING:  # and torch with it: a list of runs needs none
     from animekit.models.base import Model
@@ -310,13 +310,16 @@ def _locate(where: str | Path | Run, checkpoint: str | int) -> Located:
         run = Run(owner) if (owner / "config.json").is_file() else None
         return run, path, f"using checkpoint {path}"
     try:
-        return _of_run(Run(where), checkpoint, beside)
+        run = Run(where)
     except NotFoundError as error:
+        runs = [path.name for path in list_runs(RUNS)]
+        meant = did_you_mean(str(where), known) or near_run(str(where), runs)
         raise NotFoundError(
-            f'no run, checkpoint, file or bundled weights "{where}"',
+            f'no run, checkpoint, file or bundled weights "{where}"{meant and "." + meant}',
             f"bundled: {' '.join(known)}; {error.hint}",
             code="model.not_found",
         ) from None
+    return _of_run(run, checkpoint, beside)
 
 
 def _of_run(run: Run, checkpoint: str | int, words: str = "") -> tuple[Run, Path, str]:

@@ -15,6 +15,7 @@ from animekit.device import Arithmetic, autocast
 from animekit.errors import UnusableError
 from animekit.images.pixels import to_float, to_uint8
 from animekit.models.abilities import Translates
+from animekit.models.sampling import refuse_nan
 from animekit.translation.tiling import SMALLEST, translate_tiled
 
 # pixels that pass at once: one picture of 256, four of 128. More gained nothing on a CPU
@@ -105,14 +106,11 @@ class Translator:
             to = target
             if isinstance(to, Tensor) and len(to) != len(images):
                 to = to[:1].expand(len(images), -1)  # tiles of one picture: the same labels for all
-            made: Tensor = call(images.to(self.device), to)
-            if not bool(torch.isfinite(made).all()):
-                raise UnusableError(
-                    "the model makes NaN: its weights are spoilt, or its norms saw a flat picture",
-                    "try --precision fp32, or another checkpoint",
-                    code="model.nan",
-                )
-            return made.float()
+            return refuse_nan(
+                call(images.to(self.device), to),
+                ", or its norms saw a flat picture",
+                "try --precision fp32, or another checkpoint",
+            ).float()
 
         with torch.inference_mode(), self._arithmetic():
             if self.in_tiles(tall, wide):

@@ -10,7 +10,7 @@ import torch
 
 from animekit.data.spec import ImageSpec
 from animekit.errors import UnusableError
-from animekit.evaluation.scores import codes_of, measure
+from animekit.evaluation.scores import codes_of, copies_of, measure
 
 
 class Grey(torch.nn.Module):
@@ -63,3 +63,16 @@ def test_a_model_without_codes_has_no_map() -> None:
     with pytest.raises(UnusableError, match="codeless has no codes"):
         codes_of(Codeless(), images)
     assert codes_of(Grey(), images).tolist() == [[-1, -1]] * 3
+
+
+def test_nan_is_refused_in_pictures_and_codes_as_it_is_in_scores() -> None:
+    class Spoilt(Grey):
+        def reconstruct(self, images: torch.Tensor) -> torch.Tensor:
+            return images * float("nan")
+
+        encode = reconstruct
+
+    images = np.zeros((3, 32, 32, 3), np.uint8)
+    for asked in (measure, copies_of, codes_of):
+        with pytest.raises(UnusableError, match="makes NaN"):
+            asked(Spoilt(), images)

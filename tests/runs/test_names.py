@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from animekit.errors import NotFoundError
+from animekit.errors import CheckpointError, NotFoundError
 from animekit.evaluation.fakes import ModelContender, SetContender, contender
 from animekit.evaluation.plan import outline
 from animekit.evaluation.reconstruct import ReconstructRequest, open_model
@@ -88,3 +89,38 @@ def test_without_a_run_the_first_words_say_what_is_measured_against_what(
     assert found.words.startswith("no run here, using the bundled weights faces64 (step")
     assert "against the reference mlds_extra64 (statistics of 5,000 real images)" in found.words
     assert "not data/faces (--ref data/faces)" in found.words
+
+
+def test_a_word_that_names_nothing_brings_what_is_like_it(tiny: Callable[..., Run]) -> None:
+    run = tiny(steps=1)
+    model = run.config["model"]
+    with pytest.raises(NotFoundError, match=f'weights "{model}". Did you mean "{run.id}"'):
+        load_model(model)
+    with pytest.raises(NotFoundError, match='weights "face64". Did you mean "faces64"'):
+        load_model("face64")
+    with pytest.raises(NotFoundError, match=f'no run "{model}" in runs. Did you mean "{run.id}"'):
+        Run(model)
+
+
+def test_a_hint_names_the_newest_runs_and_counts_the_others() -> None:
+    for number in range(1, 13):
+        folder = Path(f"runs/{number:04d}-gan-faces64")
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+    with pytest.raises(NotFoundError) as caught:
+        load_model("nothing")
+    assert "0012-gan-faces64 and 4 older" in (caught.value.hint or "")
+    assert "0004" not in (caught.value.hint or "")
+
+
+def test_a_run_without_the_checkpoint_is_no_missing_run(tiny: Callable[..., Run]) -> None:
+    run = tiny(steps=1)
+    with pytest.raises(NotFoundError, match=f"run {run.id} has no checkpoint 7"):
+        load_model("1", checkpoint=7)
+
+
+def test_a_picture_is_no_weights() -> None:
+    Image.new("RGB", (64, 64)).save("faces.png")
+    with pytest.raises(CheckpointError, match=r"faces.png is a picture \(PNG\)") as caught:
+        load_model("faces.png")
+    assert "--reproduce" in (caught.value.hint or "")

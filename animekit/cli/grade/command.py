@@ -23,6 +23,7 @@ OWN = [
     PICTURES,
     option("min_faces", int, metavar="N", help="Exit 5 with fewer faces.", default=20),
     option("prompts", Path, metavar="FILE", help="Testing text that pictures of cgan follow."),
+    option("classifier", str, metavar="MODEL", help="The tagger that reads: a run or weights."),
     option("cascade", Path, metavar="FILE", help="The LBP cascade, else the one of models pull."),
     option("detector", str, metavar="NAME", help="Who looks at each image alone.", default="own"),
     option(
