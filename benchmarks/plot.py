@@ -29,7 +29,10 @@ def draw(points: Sequence[Point], path: Path) -> None:
             line = sorted((p.at, p.cost) for p in own if p.curve == curve)
             panel.plot(*zip(*line, strict=True), marker="o", label=curve)
         panel.set_xscale("log", base=10 if axis == "count" else 2)
-        panel.set_ylim(bottom=0)
+        if axis == "size":
+            panel.set_yscale("log")
+        else:
+            panel.set_ylim(bottom=0)
         panel.set_title(TITLES[axis], fontsize=10)
         panel.set_xlabel(axis)
         panel.set_ylabel(own[0].unit)

@@ -1,6 +1,7 @@
 """Time `animekit clean` beside the course's own loop over the same pictures, in one process.
 
     python benchmarks/speed/clean.py data/faces --cascade lbpcascade_animeface.xml [--num 2000]
+    python benchmarks/speed/clean.py data/faces --parts      # where the time of a picture goes
 
 The course's loop reads a picture with OpenCV, equalises its grey and calls `detectMultiScale` with
 an LBP cascade (scale 1.1, 5 neighbours, faces from 24 pixels on): one question a picture. Ours
@@ -26,8 +27,13 @@ import cv2
 import numpy as np
 
 from animekit import plugins
+from animekit.cleaning._workers import one_torch_thread
 from animekit.cleaning.cascade import Cascade, find_cascade
+from animekit.cleaning.check import Context, Picture
 from animekit.cleaning.clean import clean
+from animekit.cleaning.measure import FILES_A_TASK
+from animekit.cleaning.request import CleanRequest
+from animekit.images.decode import read_image_file
 from animekit.images.formats import EXTENSIONS
 from animekit.plugins import Registry
 
@@ -64,6 +70,32 @@ def ours(folder: Path, workers: int, registry: Registry, skip: list[str]) -> Non
         assert result.summary["measured"] > 0.9 * result.summary["files"]  # less copies
 
 
+def parts_of(folder: Path, paths: list[Path], registry: Registry) -> dict[str, float]:
+    """Return milliseconds of a core a picture for each part of the work, on one thread."""
+    context = Context(folder, registry)
+    checks = [check for check in CleanRequest(folder).choose(context) if check.measures]
+    spent = dict.fromkeys(("read", "hash of the file", "decode", "grey and small"), 0.0)
+
+    def timed(name: str, work: Callable[[], object]) -> None:
+        began = time.thread_time()
+        work()
+        spent[name] = spent.get(name, 0.0) + (time.thread_time() - began) / len(paths) * 1e3
+
+    with one_torch_thread():
+        for start in range(0, len(paths), FILES_A_TASK):
+            some = paths[start : start + FILES_A_TASK]
+            data: list[bytes] = []
+            timed("read", lambda some=some, to=data: to.extend(map(read_image_file, some)))
+            pictures = [Picture(path.name, each) for path, each in zip(some, data, strict=True)]
+            timed("hash of the file", lambda pictures=pictures: [p.sha256 for p in pictures])
+            timed("decode", lambda pictures=pictures: [p.error for p in pictures])
+            pictures = [picture for picture in pictures if picture.error is None]
+            timed("grey and small", lambda pictures=pictures: [p.sharpness for p in pictures])
+            for check in checks:
+                timed(f"check {check.name}", lambda c=check, p=pictures: c.measure_many(p))
+    return spent
+
+
 def copies(paths: list[Path], rounds: int, folder: Path) -> list[list[Path]]:
     """Copy pictures into a folder for each round, in turns."""
     parts: list[list[Path]] = [[] for _ in range(rounds)]
@@ -98,13 +130,21 @@ def main() -> None:
     parser.add_argument("--cascade", type=Path)
     parser.add_argument("--num", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--parts", action="store_true", help="time the parts of our own work")
     parser.add_argument("--skip", nargs="*", default=[], help="checks to leave out")
     options = parser.parse_args()
-    cascade = Cascade(find_cascade(options.cascade))
     found = (path for path in options.folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
     paths = sorted(found)
     chosen = np.random.default_rng(0).permutation(len(paths))[: options.num]
     registry = plugins.load()
+    if options.parts:
+        some = [paths[index] for index in chosen]
+        parts_of(options.folder, some[:64], registry)  # imports, weights
+        spent = parts_of(options.folder, some, registry)
+        for name, each in (spent | {"all of it": sum(spent.values())}).items():
+            print(f"{name:26s} {each:8.3f} ms CPU {100 * each / sum(spent.values()):6.1f} %")
+        return
+    cascade = Cascade(find_cascade(options.cascade))
     print(f"course's cascade: {cascade.backend}")
     with tempfile.TemporaryDirectory() as folder:
         parts = copies([paths[index] for index in chosen], options.rounds, Path(folder))
