@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import struct
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,8 @@ FORMAT = 1
 """Raise it when the lines or the facts of a file change: older files are not read."""
 LINE_BITS, END_BITS = 24, 44
 MOST_LINE, MOST_END = (1 << LINE_BITS) - 1, (1 << END_BITS) - 1
+_STATE = struct.Struct("<qq32s")
+"""Size, time and hash of a file in 48 bytes, a fifth of what they take as numbers and text."""
 
 
 class MeasureCache:
@@ -37,8 +40,8 @@ class MeasureCache:
 
     def __init__(self, folder: Path, others: Iterable[Path] = ()) -> None:
         self.folder = folder
-        self._hashes: dict[str, tuple[int, int, str]] = {}
-        self._lines: dict[str, int] = {}
+        self._states: dict[str, bytes] = {}
+        self._lines: dict[bytes, int] = {}
         self._readers: list[IO[bytes]] = []
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
@@ -56,28 +59,31 @@ class MeasureCache:
                 kind = line[:1]
                 if kind == b"F":
                     name, size, mtime, sha256 = _parse(line[1:])
-                    self._hashes[name] = (size, mtime, sha256)
+                    self._states[name] = _STATE.pack(size, mtime, bytes.fromhex(sha256))
                 elif kind == b"M" and line.endswith(b"}\n"):
                     place = _place(len(self._readers) - 1, end, len(line) - 65)
-                    self._keep(line[1:65].decode("ascii"), place)
+                    self._keep(bytes.fromhex(line[1:65].decode("ascii")), place)
                 elif kind == b"V" and int(line[1:]) != FORMAT:
                     return
-            except (AnimekitError, ValueError, TypeError):
+            except (AnimekitError, ValueError, TypeError, struct.error):
                 continue
 
-    def _keep(self, sha256: str, place: int) -> None:
+    def _keep(self, digest: bytes, place: int) -> None:
         # a longer line knows of more checks: two processes may have asked for different ones
-        if place & MOST_LINE >= self._lines.get(sha256, 0) & MOST_LINE:
-            self._lines[sha256] = place
+        if place & MOST_LINE >= self._lines.get(digest, 0) & MOST_LINE:
+            self._lines[digest] = place
 
     def sha256(self, file: File) -> str | None:
         """Return the hash of a file that has not changed since it was last read."""
-        size, mtime, sha256 = self._hashes.get(file.name, (-1, -1, ""))
-        return sha256 if (size, mtime) == (file.bytes, file.mtime_ns) else None
+        state = self._states.get(file.name)
+        if state is None:
+            return None
+        size, mtime, digest = _STATE.unpack(state)
+        return str(digest.hex()) if (size, mtime) == (file.bytes, file.mtime_ns) else None
 
     def get(self, sha256: str) -> dict[str, Measures]:
         """Return what is known of a content: the measures by the key of their check."""
-        place = self._lines.get(sha256)
+        place = self._lines.get(bytes.fromhex(sha256))
         if place is None:
             return {}
         size, end = place & MOST_LINE, place >> LINE_BITS & MOST_END
@@ -105,7 +111,8 @@ class MeasureCache:
         end = 0
         for file, sha256, known in entries:
             if self.sha256(file) != sha256:
-                self._hashes[file.name] = (file.bytes, file.mtime_ns, sha256)
+                digest = bytes.fromhex(sha256)
+                self._states[file.name] = _STATE.pack(file.bytes, file.mtime_ns, digest)
                 entry = [file.name, file.bytes, file.mtime_ns, sha256]
                 lines.append(b"F" + _json(entry))
                 end += len(lines[-1])
@@ -116,7 +123,7 @@ class MeasureCache:
         if lines:
             start = self._append(b"".join(lines))
             for sha256, (end, size) in places.items():
-                self._lines[sha256] = _place(self._own, start + end, size)
+                self._lines[bytes.fromhex(sha256)] = _place(self._own, start + end, size)
 
     def _append(self, data: bytes) -> int:
         """Write bytes behind all others; return where they begin."""

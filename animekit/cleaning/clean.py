@@ -157,10 +157,9 @@ def _look(request: CleanRequest, registry: Registry, progress: Progress | None) 
         context.warnings.append(_skipped_words(found))
     if request.parts is not None and table.decoded:
         context.warnings.append(f"{table.decoded:,} pictures were in no part: measured now")
-    frame = table.frame()
-    table.columns.clear()  # the frame has them: a million pictures have a gigabyte of numbers
-    findings = judge(chosen, frame)
-    manifest = make_manifest(chosen, frame, findings)
+    del cache  # what it knows of each picture is in the table
+    findings = judge(table)
+    manifest = make_manifest(table, findings)
     summary = {
         "schema": "animekit.clean/1",
         "path": str(path),
@@ -176,7 +175,7 @@ def _look(request: CleanRequest, registry: Registry, progress: Progress | None) 
         index, count = request.shard
         root = root / f"shards-{count}" / f"{index:04d}"
     folder = write_new(root, manifest, summary)
-    return Cleaning(folder, manifest, frame, findings, summary, context.warnings)
+    return Cleaning(folder, manifest, table, findings, summary, context.warnings)
 
 
 def _draw(request: CleanRequest, result: Cleaning) -> None:

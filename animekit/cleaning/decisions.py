@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animekit.cleaning.check import FOREIGN, TIERS, UNOPENED, Check, Finding, Reason
-from animekit.cleaning.measure import BARE
+from animekit.cleaning.measure import BARE, Table
 from animekit.cleaning.result import Cleaning, write_new, write_result
 from animekit.data.manifest import (
     COLUMNS,
@@ -44,10 +44,11 @@ DISAGREE = (
 """What an edited manifest and the folder may not agree on, and the words for it."""
 
 
-def judge(checks: Sequence[Check], table: pd.DataFrame) -> list[Finding]:
+def judge(table: Table) -> list[Finding]:
     """Return the findings of all checks, by row, the most severe first."""
     findings: list[Finding] = []
-    flagged = [""] * len(table)
+    flagged = [""] * len(table.files)
+    bare = table.frame(BARE)
 
     def take(found: list[Finding]) -> None:
         findings.extend(found)
@@ -57,17 +58,17 @@ def judge(checks: Sequence[Check], table: pd.DataFrame) -> list[Finding]:
                 flagged[finding.row] = tier
 
     for last in (False, True):
-        for check in checks:
+        for check in table.checks:
             if check.last is last:
-                view = table[list(BARE)].assign(flagged=flagged)
+                view = bare.assign(flagged=flagged)
                 for measure in check.measures:
-                    view[measure] = table[f"{check.name}.{measure}"]
+                    view[measure] = table.columns[f"{check.name}.{measure}"].series()
                 found = check.judge(view)
                 if not isinstance(found, list) or not all(isinstance(f, Finding) for f in found):
                     raise broken(check, "judge", found, "a list of findings")
                 take(found)
         if not last:
-            damaged = table[table["error"] != ""][["error", "error_kind"]]
+            damaged = bare[bare["error"] != ""][["error", "error_kind"]]
             unread = [
                 Finding(r, WHOLE.get(k, UNREADABLE), note=n) for r, n, k in damaged.itertuples()
             ]
@@ -79,12 +80,12 @@ def _severity(tier: str) -> int:
     return TIERS.index(tier) if tier in TIERS else len(TIERS)
 
 
-def make_manifest(
-    checks: Sequence[Check], table: pd.DataFrame, findings: list[Finding]
-) -> pd.DataFrame:
+def make_manifest(measured: Table, findings: list[Finding]) -> pd.DataFrame:
     """Return the manifest: a row for each file, with all of its columns."""
     import pandas as pd
 
+    shown, counted = _shown(measured.checks), _counting(measured.checks)
+    table = measured.frame([*BARE, *shown, *counted])
     names = table["name"].tolist()
     by_row: dict[int, list[Finding]] = {}
     for finding in findings:
@@ -94,7 +95,7 @@ def make_manifest(
     texts: dict[str, list[str]] = {name: [] for name in COLUMNS if name not in BARE}
     # column by column, and never a dict a row: a million of those are gigabytes
     for row, (scores, faces) in enumerate(
-        zip(_scores(checks, table), _faces(checks, table), strict=True)
+        zip(_scores(table[shown]), _faces(table[counted]), strict=True)
     ):
         found = by_row.get(row, [])
         tier = found[0].reason.tier if found else ""
@@ -118,19 +119,28 @@ def make_manifest(
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
-def _faces(checks: Sequence[Check], table: pd.DataFrame) -> list[str]:
+def _counting(checks: Sequence[Check]) -> list[str]:
+    """Return the column that counts faces, if a check does."""
+    return [f"{check.name}.faces" for check in checks if "faces" in check.measures][:1]
+
+
+def _shown(checks: Sequence[Check]) -> list[str]:
+    """Return the columns that the manifest shows for every picture."""
+    return [f"{check.name}.{measure}" for check in checks for measure in check.shown]
+
+
+def _faces(table: pd.DataFrame) -> list[str]:
     """Return the number of faces that a check counted, as text; "" where none did."""
-    columns = [f"{check.name}.faces" for check in checks if "faces" in check.measures]
-    if not columns:
+    if table.columns.empty:
         return [""] * len(table)
-    return ["" if count != count else f"{count:.0f}" for count in table[columns[0]].astype(float)]
+    counts = table.iloc[:, 0].astype(float)
+    return ["" if count != count else f"{count:.0f}" for count in counts]
 
 
-def _scores(checks: Sequence[Check], table: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the measures that are shown, by name, for each row."""
-    shown = [f"{check.name}.{measure}" for check in checks for measure in check.shown]
-    columns = [table[name].tolist() for name in shown]
-    keys = [name.rpartition(".")[2] for name in shown]
+def _scores(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the measures of each row that are there, by name."""
+    columns = [table[name].tolist() for name in table]
+    keys = [name.rpartition(".")[2] for name in table]
     for values in zip(*columns, strict=True) if columns else [()] * len(table):
         pairs = zip(keys, values, strict=True)
         yield {key: value for key, value in pairs if value is not None and value == value}
@@ -182,7 +192,6 @@ def adopt(folder: Path, manifest: Path, out: Path | None = None) -> Cleaning:
     The newest manifest of the folder stays where it is; another file is copied to a new numbered
     folder, so that `train` finds it.
     """
-    import pandas as pd
 
     found = survey(folder)
     table = read_manifest(manifest)
@@ -206,7 +215,7 @@ def adopt(folder: Path, manifest: Path, out: Path | None = None) -> Cleaning:
         summary["from"] = str(source)
         place = write_new(clean_folder(folder) if out is None else out, table, summary)
     warnings = [f"{summary[key]:,} {words}" for key, words in DISAGREE if summary[key]]
-    return Cleaning(place, table, pd.DataFrame(), [], summary, warnings)
+    return Cleaning(place, table, None, [], summary, warnings)
 
 
 def counts(table: pd.DataFrame) -> dict[str, int]:

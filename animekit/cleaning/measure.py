@@ -7,7 +7,7 @@ the interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from animekit.cleaning._workers import WorkerPool, one_torch_thread, short_turns
 from animekit.cleaning.cache import MeasureCache
@@ -45,6 +47,78 @@ BARE = ("name", "bytes", "sha256", *FACTS)
 """Columns of a table of measures that are not from a check."""
 
 
+class Column:
+    """Values of one measure for each row, as small as they are.
+
+    Numbers are numbers, and texts of one length bytes; other values are what they are. A row that
+    was not put has no value.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._values = np.zeros(0)
+        self._known = np.zeros(count, bool)
+
+    def put(self, row: int, value: Any) -> None:
+        """Keep the value of a row."""
+        kind = _kind(value)
+        if not len(self._values):
+            self._values = np.empty(len(self._known), kind)
+        elif kind != self._values.dtype:
+            self._widen(kind)
+        self._values[row] = value
+        self._known[row] = True
+
+    def _widen(self, kind: np.dtype[Any]) -> None:
+        have = self._values.dtype
+        if {have, kind} == {_INT, _FLOAT}:
+            self._values = self._values.astype(_FLOAT)
+        elif have != _OBJECT:
+            values = np.empty(len(self._known), _OBJECT)
+            known = self._values[self._known]
+            values[self._known] = known.astype("U") if have.kind == "S" else known
+            self._values = values
+
+    def series(self) -> pd.Series[Any] | float:
+        """Return all values for pandas, NaN or None where a row has none; NaN without any."""
+        import pandas as pd
+
+        if not self._known.any():
+            # a column of nothing but None would be one of objects, which cannot be compared
+            return float("nan")
+        if self._values.dtype in (_INT, _FLOAT):
+            whole = self._known.all()
+            return pd.Series(self._values if whole else np.where(self._known, self._values, np.nan))
+        if self._values.dtype == _OBJECT:
+            return pd.Series(self._values.tolist())
+        # part by part: as Python's texts all of them would be a third of a gigabyte for a million
+        starts = range(0, len(self._known), BLOCK)
+        parts = [pd.Series(self._texts(start), dtype="str") for start in starts]
+        return pd.concat(parts, ignore_index=True)
+
+    def _texts(self, start: int) -> list[str | None]:
+        part = slice(start, start + BLOCK)
+        pairs = zip(self._values[part].tolist(), self._known[part].tolist(), strict=True)
+        return [text.decode("ascii") if known else None for text, known in pairs]
+
+
+_INT, _FLOAT, _OBJECT = np.dtype(np.int64), np.dtype(np.float64), np.dtype(object)
+SHORT = 16
+"""Characters below which a text is kept as it is: there are few of them, such as formats."""
+BLOCK = 1 << 16
+"""Texts that are made at a time."""
+
+
+def _kind(value: Any) -> np.dtype[Any]:
+    """Return how a value is kept."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
+        return _INT
+    if isinstance(value, float):
+        return _FLOAT
+    if isinstance(value, str) and len(value) >= SHORT and value.isascii() and "\0" not in value:
+        return np.dtype(f"S{len(value)}")
+    return _OBJECT
+
+
 @dataclass
 class MeasuredFile:
     """One file with its hash and its measures by key.
@@ -68,13 +142,13 @@ class Table:
 
     files: Sequence[File]
     checks: Sequence[Check]
-    columns: dict[str, list[Any]] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
     decoded: int = 0
     filled: int = 0
 
     def __post_init__(self) -> None:
         named = [f"{check.name}.{measure}" for check in self.checks for measure in check.measures]
-        self.columns = {name: [None] * len(self.files) for name in ("sha256", *FACTS, *named)}
+        self.columns = {name: Column(len(self.files)) for name in ("sha256", *FACTS, *named)}
         self.keys = {key_of(check): check for check in self.checks if check.measures}
 
     def lacking(self, known: dict[str, Measures]) -> list[Check]:
@@ -90,30 +164,28 @@ class Table:
 
     def put(self, found: MeasuredFile) -> None:
         """Fill in the row of one file."""
-        self.columns["sha256"][found.index] = found.sha256
+        self.columns["sha256"].put(found.index, found.sha256)
         for fact in FACTS:
-            self.columns[fact][found.index] = found.known[FACTS_KEY][fact]
+            self.columns[fact].put(found.index, found.known[FACTS_KEY][fact])
         for key, check in self.keys.items():
             for measure, value in found.known.get(key, {}).items():
-                self.columns[f"{check.name}.{measure}"][found.index] = value
+                if value is not None:
+                    self.columns[f"{check.name}.{measure}"].put(found.index, value)
         self.decoded += found.is_new
         self.filled += 1
 
-    def frame(self) -> pd.DataFrame:
-        """Return the table for judges: one row for each file, numbered from 0."""
+    def frame(self, names: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return columns for judges, all of them by default: a row for each file, from 0."""
         import pandas as pd
 
-        names: dict[str, Any] = {
+        found: dict[str, Any] = {
             # objects: pyarrow, where it is installed, cannot hold a name that is not valid UTF-8
             "name": pd.Series([file.name for file in self.files], dtype=object),
             "bytes": [file.bytes for file in self.files],
         }
-        # a column of nothing but None would be one of objects, which cannot be compared
-        columns = {
-            name: values if any(value is not None for value in values) else float("nan")
-            for name, values in self.columns.items()
-        }
-        return pd.DataFrame(names | columns)
+        chosen = self.columns if names is None else dict.fromkeys(names)
+        found |= {name: self.columns[name].series() for name in chosen if name not in found}
+        return pd.DataFrame(found)
 
 
 def key_of(check: Check) -> str:

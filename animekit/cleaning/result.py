@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from animekit.cleaning.check import Finding
     from animekit.cleaning.crop_list import Cropped
+    from animekit.cleaning.measure import Table
     from animekit.cleaning.sheets import ContactSheet, ReasonGroup
     from animekit.data.dataset import Skipped
     from animekit.plugins import Registry
@@ -46,12 +48,13 @@ class Cleaning(Printed):
     `manifest` has a row for each file, in the order of their names; `table` has the measures of
     the same rows, as in "blur.sharpness" and "face.boxes", and `findings` speak of its row numbers.
     Where the decisions came from a manifest, nothing was looked at: both are empty. `folder` has
-    manifest.csv and summary.json, and what was asked for of sheets and report.
+    manifest.csv and summary.json, and what was asked for of sheets and report. `measured` keeps
+    what `table` is made of when it is asked for.
     """
 
     folder: Path
     manifest: pd.DataFrame
-    table: pd.DataFrame
+    measured: Table | None
     findings: list[Finding]
     summary: dict[str, Any]
     warnings: list[str]
@@ -71,6 +74,13 @@ class Cleaning(Printed):
             rows.append((facts.get("words", name), f"{count:,}", facts.get("tier", "")))
         return [*rows, ("keep", f"{counts['keep']:,}", ""), ("files", f"{counts['files']:,}", "")]
 
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The measures of all files, by check and measure."""
+        import pandas as pd
+
+        return pd.DataFrame() if self.measured is None else self.measured.frame()
+
     @property
     def pictures(self) -> Path:
         """The folder of pictures that was cleaned."""
@@ -79,9 +89,10 @@ class Cleaning(Printed):
     @property
     def boxes(self) -> dict[str, Any]:
         """The faces that a detector has found, by the sha256 of the file."""
-        if "face.boxes" not in self.table:
+        if self.measured is None or "face.boxes" not in self.measured.columns:
             return {}
-        return dict(zip(self.table["sha256"], self.table["face.boxes"], strict=True))
+        found = self.measured.frame(["sha256", "face.boxes"])
+        return dict(zip(found["sha256"], found["face.boxes"], strict=True))
 
     @property
     def refused(self) -> list[Skipped]:

@@ -38,8 +38,8 @@ COLUMNS = (
 )
 """All are text when read back; a manifest that a person made needs only `name` and `decision`."""
 
-MAX_BYTES = 256 << 20
-"""Bytes of a manifest: a million pictures have so many."""
+MAX_BYTES = 1 << 30
+"""Bytes of a manifest: four million pictures have so many."""
 MAX_LINE = 1_000_000
 
 _CODE = "manifest"

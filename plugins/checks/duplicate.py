@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ LOSSLESS = ("PNG", "BMP")
 FLAT = 4.0
 """Contrast in levels below which a perceptual hash is noise: only exact copies are looked for."""
 PAIRS = 1 << 16
+"""Pairs and texts that are looked at in one go."""
 
 
 class DuplicateParams(Params):
@@ -89,7 +91,7 @@ class Duplicate(Check):
 
     def _ordered(self, table: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
         """Return rows in the order in which pictures are kept, the best first."""
-        kept = table.iloc[rows]
+        kept = table[["flagged", "format", "detail", "width", "height"]].iloc[rows]
         wanted = kept["flagged"].map({"reject": 2, "review": 1}).fillna(0)
         keys = [wanted]
         if self.params.keep == "best":
@@ -102,17 +104,20 @@ class Duplicate(Check):
     def _near(self, table: pd.DataFrame, rows: np.ndarray) -> dict[int, int]:
         """Return for each row that is near a better one the one that is kept."""
         rows = rows[table["contrast"].to_numpy()[rows] >= FLAT]
-        hashes = np.fromiter((int(text, 16) for text in table["phash"].iloc[rows]), np.uint64)
-        thumbs = np.empty((len(rows), THUMB * THUMB * 3), np.uint8)
-        for place, text in enumerate(table["thumb"].iloc[rows]):
-            thumbs[place] = np.frombuffer(base64.b64decode(text), np.uint8)
+        texts, small = table["phash"], table["thumb"]
+        hashes = np.fromiter((int(text, 16) for text in _each(texts, rows)), np.uint64, len(rows))
 
         def alike(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+            items, places = np.unique([first, second], return_inverse=True)
+            data = b"".join(map(base64.b64decode, _each(small, rows[items])))
+            thumbs = np.frombuffer(data, np.uint8).reshape(len(items), THUMB * THUMB * 3)
             found = np.empty(len(first), bool)
             for start in range(0, len(first), PAIRS):
-                part = slice(start, start + PAIRS)
-                difference = thumbs[first[part]].astype(np.float32) - thumbs[second[part]]
-                found[part] = np.square(difference).mean(axis=1) <= self.params.colour**2
+                one, other = places[:, start : start + PAIRS]
+                difference = thumbs[one].astype(np.float32) - thumbs[other]
+                found[start : start + PAIRS] = (
+                    np.square(difference).mean(axis=1) <= self.params.colour**2
+                )
             return found
 
         near = replaced(hashes, self.params.distance or 0, alike)
@@ -140,6 +145,12 @@ class Duplicate(Check):
             score, limit = float(bits.get(row, 0)), float(self.params.distance or 0)
             found.append(Finding(row, reason, score, limit, note, group, kept))
         return found
+
+
+def _each(texts: pd.Series[str], rows: np.ndarray) -> Iterator[str]:
+    """Yield the texts of rows, some at a time: pandas copies what it takes."""
+    for start in range(0, len(rows), PAIRS):
+        yield from texts.iloc[rows[start : start + PAIRS]]
 
 
 def _exact(pixels: pd.Series[str], rows: np.ndarray) -> dict[int, int]:

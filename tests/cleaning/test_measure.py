@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -9,16 +10,17 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from animekit.cleaning import measure as measuring
 from animekit.cleaning._workers import lazy
 from animekit.cleaning.cache import MeasureCache
 from animekit.cleaning.check import Check, Measures, Picture, Reason
-from animekit.cleaning.measure import FILES_A_TASK, Table, key_of, measure
+from animekit.cleaning.measure import FILES_A_TASK, Column, Table, key_of, measure
 from animekit.data.survey import File, survey
 from animekit.errors import (
     DataError,
@@ -465,3 +467,39 @@ def test_pictures_of_two_threads_do_not_wait_for_each_other() -> None:
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda name: Meeting(name, b"").met, ["a", "b"]))
     assert sorted(found) == [0, 1]
+
+
+LONG, LONGER = "a" * 32, "b" * 40
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 2, 3],
+        [1, None, 3],
+        [1, 2.5, None],
+        [2.5, None, 1],
+        [True, False, True],
+        [1 << 70, 2, 3],
+        [LONG, LONG[::-1], LONG],
+        [LONG, None, LONG],
+        [LONG, LONGER, None],
+        [LONG, "ä" * 32, "short"],
+        [LONG, "a\0" * 16, 5],
+        ["", LONG, "JPEG"],
+        [5, LONG, None],
+        [[[1.5, 2.0]], None, []],
+        [None, None, None],
+    ],
+    ids=str,
+)
+def test_a_column_gives_back_what_was_put_as_pandas_would_have_it(values: list[Any]) -> None:
+    column = Column(len(values))
+    for row in (1, 2, 0):
+        if values[row] is not None:
+            column.put(row, values[row])
+    found, plain = column.series(), pd.Series(values)
+    if not isinstance(found, pd.Series):
+        assert plain.isna().all() and math.isnan(found)
+    else:
+        pd.testing.assert_series_equal(found, plain)
