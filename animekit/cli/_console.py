@@ -128,8 +128,14 @@ class Screen:
         if not webbrowser.open(first.absolute().as_uri()):
             self.warn(f"no browser was found to open {first}", "open")
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Write a table: aligned for people, a tab-separated record a line if plain."""
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, spare: Sequence[str] = ()
+    ) -> None:
+        """Write a table: aligned for people, a tab-separated record a line if plain.
+
+        On a screen too narrow for it the columns `spare` are left out, one after the other, and
+        then cells are broken: nothing is cut.
+        """
         if self.quiet or self.as_json:
             return
         cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
@@ -140,11 +146,20 @@ class Screen:
         if not is_terminal(sys.stdout):
             self.out.print("\n".join(align([list(columns), *cells])))
             return
+        from rich.cells import cell_len
         from rich.table import Table
 
-        table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+        kept = list(range(len(columns)))
+        for name in spare:
+            if sum(widths[at] + 2 for at in kept) > self.out.width:
+                kept.remove(columns.index(name))
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for at in kept:  # the first column says which row it is: it stays in one piece
+            whole = at == 0 and widths[0] <= self.out.width // 2
+            table.add_column(columns[at], no_wrap=whole, overflow="fold")
         for row in cells:
-            table.add_row(*row)
+            table.add_row(*(row[at] for at in kept))
         self.out.print(table, soft_wrap=False)
 
     def json_line(self, value: Mapping[str, Any]) -> None:

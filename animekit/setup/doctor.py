@@ -194,7 +194,7 @@ def _device() -> Iterator[Examined]:
         hint = "there is an NVIDIA driver that this torch does not see: install torch with CUDA"
     yield Examined("device", ok=True, detail=detail, hint=hint)
     words = "the hardware multiplies it" if precision == "bf16" else "it has no bfloat16"
-    yield Examined("precision", ok=True, detail=f"{precision} by default: {words}")
+    yield Examined("precision", ok=True, detail=f"--precision auto is {precision}: {words}")
 
 
 def _threads() -> Iterator[Examined]:

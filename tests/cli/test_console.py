@@ -384,3 +384,27 @@ def test_what_is_below_a_gate_is_opened_all_the_same(opened: list[str]) -> None:
     missed = call("grade", "grey.png", "-o", "grades", "--open")
     assert missed.exit_code == 5, missed.stderr
     assert opened == [Path("grades/index.html").absolute().as_uri()]
+
+
+def test_a_narrow_screen_loses_spare_columns_and_cuts_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("animekit.cli._console.is_terminal", lambda stream: True)
+    screen = Screen()
+    head = ("id", "state", "swd_avg", "data", "size")
+    row = ("0001-relativistic-faces64", "interrupted", "215 (39.6)", "faces", "1.06 MB")
+
+    def written(width: int) -> str:
+        screen.out = Console(
+            file=io.StringIO(), force_terminal=True, width=width, color_system=None
+        )
+        screen.table(head, [row], spare=("size", "data"))
+        return screen.out.file.getvalue()  # type: ignore[attr-defined]
+
+    assert all(cell in written(90) for cell in row)
+    assert all(cell in written(60) for cell in row[:3])
+    assert "1.06 MB" not in written(60)
+    narrow = written(50)
+    assert row[0] in narrow
+    assert "…" not in narrow
+    assert "".join(line[27:38].strip() for line in narrow.splitlines()[1:]).startswith("interrup")

@@ -49,6 +49,7 @@ def ls(
                 )
                 for each in found
             ],
+            spare=("size", "data", "method", "age"),  # the id says most of it
         )
         if any(best.real is not None for each in found for best in each.best.values()):
             screen.note("in brackets: what real images get against other real ones")
