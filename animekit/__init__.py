@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from animekit.cleaning.crop import crop
     from animekit.comparison.compare import compare
     from animekit.demonstration import demo
+    from animekit.engines.launch import launch
     from animekit.errors import AnimekitError
     from animekit.evaluation.evaluate import evaluate
     from animekit.evaluation.make_reference import make_reference
@@ -59,6 +60,7 @@ _HOMES = {
     "generate": "animekit.generation.generate",
     "grade": "animekit.grading.grade",
     "interpolate": "animekit.generation.generate",
+    "launch": "animekit.engines.launch",
     "like": "animekit.generation.recipe",
     "make_reference": "animekit.evaluation.make_reference",
     "merge": "animekit.cleaning.clean",
@@ -95,6 +97,7 @@ __all__ = [
     "generate",
     "grade",
     "interpolate",
+    "launch",
     "like",
     "make_reference",
     "merge",

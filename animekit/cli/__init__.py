@@ -15,6 +15,7 @@ import typer
 from animekit.cli import _failures, config, data, demo, doctor, export, models, play, plugins
 from animekit.cli._commands import Group
 from animekit.cli._console import Screen
+from animekit.cli._crew import FLAG, count_of, shared
 from animekit.cli._options import Session
 from animekit.cli.ablate import command as ablate
 from animekit.cli.clean import command as clean
@@ -28,8 +29,8 @@ from animekit.cli.report import command as report
 from animekit.cli.runs import command as runs
 from animekit.cli.train import command as train
 from animekit.cli.transfer import command as transfer
-from animekit.engines.processes import is_first_to_fail, place
-from animekit.errors import AnimekitError, Stopped
+from animekit.engines.processes import LOST, is_first_to_fail, place, take_place
+from animekit.errors import AnimekitError, Stopped, UsageError
 
 COMMANDS = (
     demo,
@@ -55,6 +56,7 @@ COMMANDS = (
 )  # in the order of the help
 LONG = 20.0  # seconds of a command, from which on a person asks what took so long
 TOGETHER = ("clean", "evaluate", "generate", "train", "transfer")  # what processes share
+ON_THIS_MACHINE = ("evaluate", "generate", "train", "transfer")  # what --processes starts
 TELL_THEMSELVES = ("train", "demo")  # while they work, what other programs take
 COMPLETION = "_ANIMEKIT_COMPLETE"
 """Set by the shell function that Typer installs, which asks what may follow."""
@@ -72,24 +74,33 @@ class Root(Group):
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
+        wrong: UsageError | None = None
+        try:
+            take_place()
+        except UsageError as error:
+            wrong, os.environ["WORLD_SIZE"] = error, "1"  # so that one can say it
         with terminal_as_asked(words):
             plugins_dir = hoist(words, "--plugins-dir") or hoist(typed(), "--plugins-dir")
             screen = Screen(as_json="--json" in words, plain="--plain" in words)
             session = Session(screen, Path(plugins_dir) if plugins_dir else None)
             rest["standalone_mode"] = False
-            command = next((word for word in words if not word.startswith("-")), "")
-            if command not in TOGETHER and not place().is_main:
-                sys.exit(0)  # the first of several processes does it alone
-            sys.exit(self.answer(session, words, prog_name="animekit", **rest))
+            sys.exit(self.answer(session, words, wrong, prog_name="animekit", **rest))
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands in the order in which a newcomer meets them."""
         return [module.__name__.split(".")[2] for module in COMMANDS]  # animekit.cli.NAME
 
-    def answer(self, session: Session, words: list[str], **rest: Any) -> int:
-        """Run the command, write its JSON answer or its error, and return the exit code."""
+    def answer(
+        self, session: Session, words: list[str], wrong: UsageError | None = None, **rest: Any
+    ) -> int:
+        """Run the command, write its JSON answer or its error, and return the exit code.
+
+        `wrong` is what is wrong before it begins.
+        """
         data, error, began = None, None, time.monotonic()
         try:
+            if (code := elsewhere(session, words, wrong)) is not None:
+                return code
             data = super().main(words, obj=session, **rest)
             if isinstance(data, int):  # --help and --version write for themselves; 130 is Ctrl-C
                 if data != Stopped.exit_code:
@@ -104,14 +115,51 @@ class Root(Group):
             error = _failures.known(caught, session.args)
             if COMPLETION in os.environ and error is not None:
                 return error.exit_code  # words in the middle of a line that is being typed
+            speaks = says_why(error)
             if error is None:
-                session.screen.bug(caught, _failures.culprit(caught))
+                if speaks:
+                    session.screen.bug(caught, _failures.culprit(caught))
                 error = AnimekitError(f"{type(caught).__name__}: {caught}", code="bug")
-            elif is_first_to_fail():  # of several processes one says why all of them end
+            elif speaks:
                 session.screen.error(error, caught)
                 data = error.data
         session.screen.finish(session.command, session.args, data, error)
         return error.exit_code if error else 0
+
+
+def elsewhere(session: Session, words: list[str], wrong: UsageError | None) -> int | None:
+    """Return the exit code of a command that other processes do, else None.
+
+    Raises what is `wrong` before any begins.
+    """
+    if wrong is not None:
+        raise wrong
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command not in TOGETHER and not place().is_main:
+        return 0  # the first of several processes does it alone
+    if command in ON_THIS_MACHINE and not {"-h", "--help"} & set(words):
+        count = count_of(hoist(words, FLAG))
+        return shared(session.screen, take_part, words, count) if count > 1 else None
+    return None
+
+
+def take_part(words: Sequence[str]) -> int:
+    """Run the command line as one of several processes; return its exit code."""
+    try:
+        app(list(words))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def says_why(error: AnimekitError | None) -> bool:
+    """Say whether it is for this one of several processes to say why all end.
+
+    It is for the first one that fails; that they were stopped is told by the one that speaks.
+    """
+    if isinstance(error, Stopped) and not place().is_main:
+        return False
+    return is_first_to_fail(is_lost=error is not None and error.code == LOST)
 
 
 def tell_slowness(session: Session, seconds: float) -> None:

@@ -12,6 +12,8 @@ from animekit.errors import UsageError
 
 GENERAL = "General"
 """The panel of what many commands share: the last one of every help."""
+HAVE_WORKED = {"no_color", "processes"}
+"""Options that have done their work before a command is called: see cli/__init__.py."""
 OWN_SEEDS = "seeds"
 """What `generate --interpolate` means without a value: the seeds of --seeds."""
 Valued = Mapping[str, tuple[str, str]]

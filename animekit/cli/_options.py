@@ -17,7 +17,7 @@ import typer
 from typer.main import get_command
 
 from animekit.cli import _complete
-from animekit.cli._commands import GENERAL, Command, Renamed
+from animekit.cli._commands import GENERAL, HAVE_WORKED, Command, Renamed
 from animekit.cli._console import Screen, is_terminal
 from animekit.errors import PluginError, UsageError
 
@@ -54,8 +54,8 @@ def option(
 def argument(name: str, *, help: str, required: bool = False) -> Parameter:
     """Return one argument as a parameter of a function, text or None."""
     info = typer.Argument(... if required else None, metavar=name.upper(), help=help)
-    annotation = str if required else str | None
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=info, annotation=annotation)
+    kind = str if required else str | None
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=info, annotation=kind)
 
 
 def checkpoint_of(word: str) -> str | int:
@@ -247,7 +247,7 @@ def share(
         session.command = name
         session.args = {k: value for k, value in values.items() if value not in (None, False, [])}
         session.plugins_dir = values.pop("plugins_dir") or session.plugins_dir
-        values.pop("no_color")  # it has done its work: see terminal_as_asked
+        values = {k: v for k, v in values.items() if k not in HAVE_WORKED}
         screen = session.screen = Screen(
             as_json=values.pop("json"),
             **{key: values.pop(key) for key in ("quiet", "verbose", "plain")},

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from animekit.engines.engine import LocalEngine
-from animekit.engines.processes import Rank, place
+from animekit.engines.processes import LOST, Rank, place, take_place
 from animekit.errors import ConfigError, DeviceError
 from animekit.text import install_hint
 
@@ -45,6 +45,7 @@ class ManyEngine(LocalEngine):
                 install_hint("distributed"),
                 code="distributed.missing",
             ) from None
+        take_place()
         with self._talking():
             self._accelerator = accelerate.Accelerator(
                 cpu=device.type == "cpu",
@@ -131,7 +132,7 @@ class ManyEngine(LocalEngine):
             raise DeviceError(
                 f"{self.place} lost the others: {_reason(error)}",
                 "its checkpoints are whole; start them again with --resume RUN",
-                code="distributed.lost",
+                code=LOST,
             ) from error
 
 
@@ -161,5 +162,12 @@ def start(device: torch.device, **options: Any) -> LocalEngine:
     here = place()
     if here.world == 1:
         return LocalEngine(device, **options)
-    own = torch.device("cuda", here.local) if device.type == "cuda" else device
-    return ManyEngine(own, here, **options)
+    if device.type != "cuda":
+        return ManyEngine(device, here, **options)
+    cards = torch.cuda.device_count()
+    if here.local >= cards:
+        raise ConfigError(
+            f"{here} needs a GPU of its own, and this machine has {cards}",
+            f"start {cards} on each machine, or add --device cpu",
+        )
+    return ManyEngine(torch.device("cuda", here.local), here, **options)

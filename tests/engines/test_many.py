@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from animekit import plugins
+from animekit.engines import many
 from animekit.engines.engine import LocalEngine
+from animekit.engines.many import start
 from animekit.errors import ConfigError
 from animekit.testing.tiny import tiny_stepper
 
@@ -82,3 +84,21 @@ def test_a_batch_that_does_not_fall_into_equal_parts_is_refused() -> None:
 def test_a_memory_of_past_fakes_does_not_go_with_parts() -> None:
     with pytest.raises(ConfigError, match="memory of past fakes"):
         trained("gan", alone(), accumulate=2, replay_size=8)
+
+
+def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "2", "WORLD_SIZE": "3", "LOCAL_RANK": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ConfigError, match="process 3 of 3 needs a GPU of its own, and .* has 2"):
+        start(torch.device("cuda", 0))
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    made: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(many, "ManyEngine", lambda device, place: made.append((device, place.rank)))
+    start(torch.device("cuda", 0))
+    assert made == [(torch.device("cuda", 1), 5)]

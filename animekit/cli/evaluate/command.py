@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from animekit.cli._crew import PROCESSES
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
@@ -51,7 +52,7 @@ RENAMED = {"--vs": "--compare", "--trunc": "--truncation"}
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    own = [*OWN, *CHANCE, *SETTINGS, *CONSENT, OPEN]
+    own = [*OWN, *CHANCE, PROCESSES, *SETTINGS, *CONSENT, OPEN]
     flags = PluginFlags("metric", METRICS)
     command(app, "evaluate", evaluate, *own, flags=flags, renamed=RENAMED)
 

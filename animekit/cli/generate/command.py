@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from animekit.cli._commands import OWN_SEEDS, Command
+from animekit.cli._crew import PROCESSES
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
@@ -136,7 +137,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
     parts = [("What", ASKED), ("Directions", MOVES), ("Interpolation", PATH), ("Output", OUTPUT)]
     panels = [each for panel, options in parts for each in in_panel(panel, options)]
-    options = [*OWN, *panels, *CHANCE, *CONSENT, OPEN]
+    options = [*OWN, *panels, *CHANCE, PROCESSES, *CONSENT, OPEN]
     command(app, "generate", generate, *options, cls=GenerateCommand, renamed=RENAMED)
 
 

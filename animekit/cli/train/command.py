@@ -11,6 +11,7 @@ import typer
 
 from animekit.cli import _complete
 from animekit.cli._commands import Command, Group
+from animekit.cli._crew import PROCESSES
 from animekit.cli._options import (
     CHANCE,
     CONSENT,
@@ -133,7 +134,7 @@ def model_command(model: type[Model], session: Session) -> Command:
     return make_command(
         "train",
         body,
-        [*options(model, presets), *CHANCE, *SETTINGS, *CONSENT],
+        [*options(model, presets), *CHANCE, PROCESSES, *SETTINGS, *CONSENT],
         LOGGERS,
         LOGGERS.summaries(session),
         cls=ModelCommand,
@@ -166,7 +167,7 @@ def options(model: type[Model] | None, presets: Sequence[str] = ()) -> list[Para
         option("out", Path, "--out", "-o", metavar="DIR", help="Folder of runs.", panel="Output"),
         option("preview", bool, help="Show sample grids in the terminal.", panel="Output"),
     ]
-    taken = {each.name for each in (*own, *CHANCE, *SETTINGS, *CONSENT, *EVERYWHERE)}
+    taken = {each.name for each in (*own, *CHANCE, PROCESSES, *SETTINGS, *CONSENT, *EVERYWHERE)}
     panels = {name: panel for panel, names in PANELS.items() for name in names}
     training = options_of(TrainOptions, taken, panel="Advanced", panels=panels, metavars=METAVARS)
     parameters = [] if model is None else options_of(model.Params, taken, panel="Model")
@@ -209,7 +210,7 @@ def typed_command(name: str) -> Command:
     return make_command(
         "train",
         lambda common, **given: None,
-        [*options(None), *CHANCE, *SETTINGS, *CONSENT],
+        [*options(None), *CHANCE, PROCESSES, *SETTINGS, *CONSENT],
         cls=TypedCommand,
         title=name,
     )

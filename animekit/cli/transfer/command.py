@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from animekit.cli._crew import PROCESSES
 from animekit.cli._options import CHANCE, CONSENT, OPEN, Common, argument, command, option
 
 INPUT = Parameter(
@@ -100,7 +101,7 @@ RENAMED = {"--known": "--source-attr"}
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the root."""
-    command(app, "transfer", transfer, *OWN, *CHANCE, *CONSENT, OPEN, renamed=RENAMED)
+    command(app, "transfer", transfer, *OWN, *CHANCE, PROCESSES, *CONSENT, OPEN, renamed=RENAMED)
 
 
 def transfer(common: Common, **options: Any) -> Any:
