@@ -248,16 +248,15 @@ def _run(
     """Yield what the workers found, in the order in which they finish."""
     starts = iter(range(0, len(unknown), FILES_A_TASK))
     waiting: set[Future[list[MeasuredFile]]] = set()
-    forked = (
-        workers > 1
-        and len(unknown) >= FEWEST_FORKED
-        and all(check.forks for check in table.keys.values())
-    )
-    pool = WorkerPool(
-        workers,
-        lambda start: _look(folder, unknown[start : start + FILES_A_TASK], table, cache),
-        forked=forked,
-    )
+
+    def look(start: int) -> list[MeasuredFile]:
+        return _look(folder, unknown[start : start + FILES_A_TASK], table, cache)
+
+    if workers == 1:  # a thread of its own would only wait for this one at times
+        yield from map(look, starts)
+        return
+    forked = len(unknown) >= FEWEST_FORKED and all(each.forks for each in table.keys.values())
+    pool = WorkerPool(workers, look, forked=forked)
     try:
         waiting |= {pool.submit(start) for start in islice(starts, workers * (1 + TASKS_AHEAD))}
         while waiting:
