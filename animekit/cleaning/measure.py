@@ -75,7 +75,7 @@ class Column:
             self._values = values
 
     def series(self) -> pd.Series[Any] | float:
-        """Return all values for pandas, NaN or None where a row has none; NaN without any."""
+        """Return all values for pandas; NaN or None is none, NaN alone none at all."""
         import pandas as pd
 
         if not self._known.any():
