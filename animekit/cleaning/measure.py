@@ -47,7 +47,7 @@ BARE = ("name", "bytes", "sha256", *FACTS)
 """Columns of a table of measures that are not from a check."""
 
 
-class Column:
+class MeasureColumn:
     """Values of one measure for each row, as small as they are.
 
     Numbers are numbers, and texts of one length bytes; other values are what they are. A row that
@@ -142,13 +142,13 @@ class Table:
 
     files: Sequence[File]
     checks: Sequence[Check]
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, MeasureColumn] = field(default_factory=dict)
     decoded: int = 0
     filled: int = 0
 
     def __post_init__(self) -> None:
         named = [f"{check.name}.{measure}" for check in self.checks for measure in check.measures]
-        self.columns = {name: Column(len(self.files)) for name in ("sha256", *FACTS, *named)}
+        self.columns = {name: MeasureColumn(len(self.files)) for name in ("sha256", *FACTS, *named)}
         self.keys = {key_of(check): check for check in self.checks if check.measures}
 
     def lacking(self, known: dict[str, Measures]) -> list[Check]:

@@ -52,15 +52,18 @@ class Files(_Plain):
         self.others: list[str] = []
         self.skipped: list[Skipped] = []
         self.notes = []
-        for name, path in sorted(self._walk()):
-            _sort(self, name, partial(head_of, path))
+        for name in sorted(self._walk()):
+            _sort(self, name, partial(self._head, name))
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file; raises ImageError."""
         return read_image_file(self.top / name, name)
 
-    def _walk(self) -> Iterator[tuple[str, Path]]:
-        """Yield regular files. Links are followed, but no folder is entered twice."""
+    def _head(self, name: str) -> bytes:
+        return head_of(self.top / name)
+
+    def _walk(self) -> Iterator[str]:
+        """Yield the names of regular files. Links are followed, no folder is entered twice."""
         entered = {os.path.realpath(self.top)}
         waiting = [("", self.top)]
         while waiting:
@@ -71,13 +74,13 @@ class Files(_Plain):
                 self._skip(prefix or ".", f"cannot be opened: {error.strerror}")
                 continue
             for entry in entries:
-                name, path = prefix + entry.name, Path(entry.path)
+                name = prefix + entry.name
                 kind = "hidden" if entry.name.startswith(".") else self._kind(name, entry)
                 if kind == "file":
-                    yield name, path
-                elif kind == "folder" and (real := os.path.realpath(path)) not in entered:
+                    yield name
+                elif kind == "folder" and (real := os.path.realpath(entry.path)) not in entered:
                     entered.add(real)
-                    waiting.append((f"{name}/", path))
+                    waiting.append((f"{name}/", Path(entry.path)))
 
     def _kind(self, name: str, entry: os.DirEntry[str]) -> str:
         try:

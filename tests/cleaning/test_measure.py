@@ -20,7 +20,7 @@ from animekit.cleaning import measure as measuring
 from animekit.cleaning._workers import lazy
 from animekit.cleaning.cache import MeasureCache
 from animekit.cleaning.check import Check, Measures, Picture, Reason
-from animekit.cleaning.measure import FILES_A_TASK, Column, Table, key_of, measure
+from animekit.cleaning.measure import FILES_A_TASK, MeasureColumn, Table, key_of, measure
 from animekit.data.survey import File, survey
 from animekit.errors import (
     DataError,
@@ -494,7 +494,7 @@ LONG, LONGER = "a" * 32, "b" * 40
     ids=str,
 )
 def test_a_column_gives_back_what_was_put_as_pandas_would_have_it(values: list[Any]) -> None:
-    column = Column(len(values))
+    column = MeasureColumn(len(values))
     for row in (1, 2, 0):
         if values[row] is not None:
             column.put(row, values[row])

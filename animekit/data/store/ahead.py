@@ -11,7 +11,7 @@ from animekit.data.store.parts import PartedImages, Pixels
 
 
 class Ahead:
-    """Asks for rows of mapped pixels, which come into memory meanwhile.
+    """Asks for rows of mapped pixels, to be in memory when they are wanted.
 
     A row that is touched without it makes the process wait for the disk, which then reads up to
     megabytes around each picture of 12 kB. Where the system takes no such advice, and where the
