@@ -314,13 +314,12 @@ class RealReference:
 
 def _check_fits(each: Contender, reference: Reference) -> None:
     """Refuse images of another size than those of a reference, and too few of them."""
-    have = reference
+    have, hint = reference, "give real images: --ref DIR"
     if have.size != each.size:
         problem = f"has images of {each.size} px, reference {have.name} of {have.size} px"
+        hint += f", or write the reference again with --size {each.size}"
     elif each.limit is not None and each.limit < have.count:
         problem = f"has {each.limit:,} images, reference {have.name} needs {have.count:,}"
     else:
         return
-    raise UnusableError(
-        f"{each.name} {problem}", "give real images: --ref DIR", code="metric.count"
-    )
+    raise UnusableError(f"{each.name} {problem}", hint, code="metric.count")

@@ -132,10 +132,15 @@ def test_a_reference_is_written_and_used(place: Path, pictures: Path) -> None:
     made = call("evaluate", "--swd", "--ms-ssim", "--ref", pictures, "--size", "32",
                 "--save-ref", "discs32.safetensors")  # fmt: skip
     assert made.exit_code == 0, made.output
-    assert "discs32.safetensors" in made.stdout
+    assert "discs32.safetensors  n 12 of 32 px" in made.stdout
     used = call("evaluate", "--swd", "--ms-ssim", "--ref", "discs32.safetensors", "--repeats", "1")
     assert used.exit_code == 0, used.output
     assert "real: discs32 (its statistics)" in used.stdout
+    other = call("evaluate", pictures, "--swd", "--ref", "discs32.safetensors", "--size", "16")
+    assert "with --size 16" in other.stderr
+    planned = call("evaluate", "--swd", "--ref", pictures, "--save-ref", "new.safetensors", "-n")
+    assert "would write  new.safetensors" in planned.stdout
+    assert not Path("new.safetensors").exists()
     again = call("evaluate", "--swd", "--ref", pictures, "--save-ref", "discs32.safetensors")
     assert again.exit_code == 2
     assert "is there already" in again.stderr

@@ -414,6 +414,10 @@ def test_two_models_on_the_same_noise_and_prompts_make_one_sheet() -> None:
         "pink hair green eyes",
     ]
     assert {each["seed"] for each in data["images"]} == {0} and len(data["images"]) == 6
+    assert list(answer("1", "--beside", "2", "--seeds", "0")["data"]["recipe"]["rows"]) == list(
+        data["recipe"]["rows"]
+    )
+    assert all(name.startswith("000") for name in data["recipe"]["rows"])
     assert data["images"][1]["attrs"]["hair"] == "black"
     assert any("without labels" in note for note in data["recipe"]["notes"])
     refused = call("0001", "--beside", "0002", "--noise", "z.npy")

@@ -172,6 +172,9 @@ def _save_reference(
     path: Path = options["save_ref"]
     if path.exists() and not common.yes:
         raise UsageError(f"{path} is there already", "name another file, or add --yes")
+    if common.dry_run:
+        common.screen.say(f"would write  {path}, the statistics of {options['ref']}")
+        return {"would_write": [str(path)]}
     with sharing(common.screen) as progress:
         made = make_reference(
             options["ref"],
@@ -185,5 +188,5 @@ def _save_reference(
         common.screen.warn(f"{name} is left out: {why}")
     if not crew.join():
         return {}
-    common.screen.made(made.save(path), "reference", f"n {made.count:,}")
+    common.screen.made(made.save(path), "reference", f"n {made.count:,} of {made.size} px")
     return {"reference": str(path), "n": made.count, "metrics": list(made.metrics)}

@@ -17,6 +17,7 @@ from animekit.generation.recipe import read_recipe
 from animekit.generation.reproduce import reproduce
 from animekit.generation.request import GenerateRequest
 from animekit.models import sampling
+from animekit.runs.names import meanings
 
 
 def run(common: Common, options: GenerateOptions) -> dict[str, Any]:
@@ -46,7 +47,8 @@ def _beside(common: Common, options: GenerateOptions, request: GenerateRequest) 
     common.screen.note(first.origin)
     runs: dict[str, Any] = {first.name if first.run is None else first.run.id: first}
     for where in options.beside or ():
-        name = Path(where).name
+        run = next((each.run for each in meanings(where)), None)
+        name = Path(where).name if run is None else run.name
         runs[name if name not in runs else f"{name} ({len(runs) + 1})"] = where
     what = f"one sheet of {', '.join(runs)}"
     if common.dry_run:
