@@ -97,6 +97,11 @@ def count(rows: int) -> int:
     return rows * _share.world if _share is not None else rows
 
 
+def stride() -> int:
+    """Return how many shares a batch falls into, of which one is here."""
+    return 1 if _share is None else _share.stride
+
+
 def rows(values: Tensor) -> Tensor:
     """Return the rows [N, ...] of all processes in their order, with their graph."""
     if _share is None or _share.world == 1:

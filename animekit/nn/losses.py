@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from animekit.engines import whole
+from animekit.engines.parts import at_once
 
 Discriminator = Callable[[Tensor], Tensor]
 
@@ -192,7 +193,8 @@ def dragan_penalty(discriminator: Discriminator, real: Tensor, *, scale: float =
     image takes a random share of it.
     """
     share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
-    noise = scale * whole.rows(real).std() * torch.rand_like(real)
+    (spread,) = at_once([real], lambda rows: [rows[0].std().expand(len(rows[0]))])
+    noise = scale * spread[0] * torch.rand_like(real)
     return (gradient_norm(discriminator, real + share * noise) - 1).square().mean()
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from animekit.data.spec import ImageSpec
 from animekit.engines import whole
+from animekit.engines.parts import at_once
 from animekit.nn.layers import full_precision
 
 
@@ -19,6 +20,7 @@ class ImagePool(nn.Module):
 
     images: Tensor
     filled: Tensor
+    sees_all = True  # of a batch at once
 
     def __init__(self, size: int, spec: ImageSpec) -> None:
         super().__init__()
@@ -36,7 +38,12 @@ class ImagePool(nn.Module):
         """
         if not self.size:
             return images
-        images = whole.rows(images)  # so that each process keeps the same ones
+        (found,) = at_once([images], self._exchange)
+        return found
+
+    @torch.no_grad()
+    def _exchange(self, rows: list[Tensor]) -> list[Tensor]:
+        (images,) = rows
         count, device = len(images), images.device
         with whole.together():
             old = torch.randint(self.size, (count,), device=device)
@@ -50,7 +57,7 @@ class ImagePool(nn.Module):
             found.append(torch.where(swapped, _to_image(kept).to(image.dtype), image))
             self.images[place] = torch.where(swapped | ~full, _to_bytes(image), kept)
             self.filled += (~full).to(torch.int64)
-        return whole.own(torch.stack(found))
+        return [torch.stack(found)]
 
 
 def _to_bytes(image: Tensor) -> Tensor:
@@ -72,6 +79,7 @@ class Replay(nn.Module):
     images: Tensor
     labels: Tensor
     filled: Tensor
+    sees_all = True  # of a batch at once
 
     def __init__(self, size: int, share: float, spec: ImageSpec) -> None:
         super().__init__()
@@ -88,23 +96,26 @@ class Replay(nn.Module):
         were given. Fakes of no labels are kept without.
         """
         here = self.exchanged(len(images))
-        given = whole.rows(images[:here])  # so that each process keeps the same ones
-        told = None if labels is None else whole.rows(labels[:here])
+        told = [] if labels is None else [labels[:here]]
+        shown, *first = at_once([images[:here], *told], self._exchange)
+        asked = None if labels is None else torch.cat([first[0], labels[here:]])
+        return torch.cat([shown, images[here:]]), asked
+
+    @torch.no_grad()
+    def _exchange(self, values: list[Tensor]) -> list[Tensor]:
+        given, *told = values
         with whole.together():
-            rows = (torch.rand(len(given), device=images.device) * self.filled).long()
+            rows = (torch.rand(len(given), device=given.device) * self.filled).long()
         rows = rows.minimum((self.filled - 1).clamp(min=0))  # a product may be rounded up
         there, old = self.filled > 0, self.images[rows] / 127.5 - 1
-        shown = whole.own(torch.where(there, old.to(images.dtype), given))
-        asked = labels
-        if labels is not None and told is not None:
-            first = torch.where(there, self.labels[rows].to(labels.dtype), told)
-            asked = torch.cat([whole.own(first), labels[here:]])
-        self._keep(given, told)
-        return torch.cat([shown, images[here:]]), asked
+        shown = [torch.where(there, old.to(given.dtype), given)]
+        shown += [torch.where(there, self.labels[rows].to(each.dtype), each) for each in told]
+        self._keep(given, told[0] if told else None)
+        return shown
 
     def exchanged(self, count: int) -> int:
         """Return how many of a batch of so many fakes come out of the memory."""
-        return min(round(self.share * count), self.size)
+        return min(round(self.share * count), self.size // whole.stride())
 
     def _keep(self, images: Tensor, labels: Tensor | None) -> None:
         count = len(images)
@@ -116,8 +127,3 @@ class Replay(nn.Module):
         if labels is not None:
             self.labels[places] = labels.to(self.labels.dtype)
         self.filled += torch.where(growing, count, 0)
-
-
-def remembers(module: nn.Module) -> bool:
-    """Say whether a network keeps earlier fakes."""
-    return any(isinstance(each, (ImagePool, Replay)) and each.size for each in module.modules())

@@ -15,12 +15,11 @@ from animekit.data.sampler import Loader
 from animekit.engines.engine import LocalEngine
 from animekit.engines.parts import Parts, rows_of, shares_of
 from animekit.engines.whole import shared
-from animekit.errors import CheckpointError, ConfigError
+from animekit.errors import CheckpointError
 from animekit.models.abilities import Generates
 from animekit.models.base import Losses, Model, Phase
 from animekit.models.blueprint import mismatches
 from animekit.nn.convolutions import choose_kernels
-from animekit.nn.memory import remembers
 from animekit.plugins import broken
 from animekit.seeds import derive_seed
 from animekit.training.ema import Average
@@ -65,11 +64,6 @@ class Stepper:
         self.model = engine.setup(choose_kernels(model) if engine.products else model).train()
         self.shares = shares_of(engine, batch_size, accumulate)
         self.rows, self.batch_size = rows_of(self.shares, batch_size), batch_size
-        if accumulate > 1 and remembers(model):
-            raise ConfigError(
-                "a memory of past fakes sees whole batches, and accumulate cuts them",
-                "set replay_size or pool_size to 0, or leave accumulate at 1",
-            )
         self.phases = model.phases()
         if not self.phases or not all(isinstance(each, Phase) for each in self.phases):
             raise broken(model, "phases", self.phases, "a list of phases")

@@ -13,6 +13,7 @@ import torch
 from animekit.data.places import Data
 from animekit.device import OtherWork, is_out_of_memory, memory_words, threads, tuned
 from animekit.engines.processes import place
+from animekit.engines.wishes import Wishes
 from animekit.errors import CheckpointError, DeviceError, DivergedError, Stopped, Terminated
 from animekit.files import Progress
 from animekit.models import weights
@@ -33,7 +34,7 @@ from animekit.training.scoring import Scoring, stopped_by
 from animekit.training.watch import Alarm
 
 ROLLBACKS = 3
-ROLLBACKS = 3
+KINDS = (None, Stopped, Terminated)  # what signals ask for, the strongest last
 LOOK = 20.0  # seconds of training after which it is known what other programs take
 GRID = 8  # a sample grid has 8 x 8 images
 
@@ -118,7 +119,7 @@ class Trainer:
             job.warnings += runs_of.passed_over(run, self.folder)
         self.stepper = job.stepper()
         self.reporter = (Reporter if job.engine.is_main else Mute)(run, loggers)
-        self.signals = stack.enter_context(StopSignals())
+        self.signals, self.wishes = stack.enter_context(StopSignals()), Wishes(job.engine)
         self.scoring = Scoring(job, registry, self.reporter)
         self.best: float | None = None
         self.rollbacks, self.seconds = 0, 0.0
@@ -226,17 +227,16 @@ class Trainer:
         return alarm
 
     def _stopped(self) -> type[Stopped] | None:
-        """Return the signal that any process received."""
-        kinds = (None, Stopped, Terminated)
-        return kinds[int(*self.job.engine.agree([kinds.index(self.signals.received)]))]
+        """Return the signal that any process received, as it was last heard."""
+        return KINDS[self.signal]
 
     def _finished(self) -> bool:
-        total = self.options.total_steps()
-        if total is not None and self.stepper.done >= total:
-            return True
-        minutes = self.options.minutes
+        """Say whether this step is the last; hear of signals and of time that is over."""
+        step, total, minutes = self.stepper.done, self.options.total_steps(), self.options.minutes
         late = minutes is not None and self._elapsed() >= 60 * minutes
-        return minutes is not None and self.job.engine.agree([late]) == [1]
+        over, signal = self.wishes.heard(step, (late, KINDS.index(self.signals.received)))
+        self.signal = int(signal)
+        return (total is not None and step >= total) or over > 0
 
     def _elapsed(self) -> float:
         return self.seconds + time.monotonic() - self._since

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from animekit.data.batch import Batch
-from animekit.engines import whole
+from animekit.engines.parts import shuffled
 from animekit.models import formulas
 from animekit.models.adversarial import UpdateRule
 from animekit.models.conditional import ToldModel, ToldParams, labels_of
@@ -78,8 +78,7 @@ class MismatchModel(ToldModel):
         one = torch.cat(changed, 1)
         if self.params.mismatch_labels == "one":
             return one
-        order = torch.randperm(whole.count(len(labels)), device=labels.device)
-        others = whole.own(whole.rows(labels)[order])
+        (others,) = shuffled(labels)
         right = ((others == labels) | (mask == 0)).all(1, keepdim=True)
         return torch.where(right, one, others)
 

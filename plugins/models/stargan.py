@@ -14,7 +14,7 @@ from torch.optim import Adam, Optimizer
 from animekit import config
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
-from animekit.engines import whole
+from animekit.engines.parts import shuffled
 from animekit.errors import ConfigError, UnusableError
 from animekit.hookspecs import hookimpl
 from animekit.labels.vocabulary import Vocabulary
@@ -135,8 +135,7 @@ class StarGAN(Model):
     def prepare(self, batch: Batch, due: Sequence[str]) -> None:
         """Ask each image for the labels of another one of the batch, and translate it."""
         source, known = self._labels(batch)
-        order = torch.randperm(whole.count(len(source)), device=source.device)
-        target, asked = (whole.own(whole.rows(each)[order]) for each in (source, known))
+        target, asked = shuffled(source, known)
         if self.params.unasked:
             groups = torch.tensor(self.spec.groups, device=source.device)
             open_ = torch.rand(len(source), len(groups), device=source.device) < self.params.unasked

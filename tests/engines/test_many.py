@@ -23,10 +23,10 @@ State = dict[str, Tensor]
 BATCH, STEPS = 8, 3
 
 
-def trained(model: str, engine: LocalEngine, **changes: Any) -> State:
+def trained(model: str, engine: LocalEngine, batch: int = BATCH, **changes: Any) -> State:
     """Return the weights, buffers and averages of a tiny model after some steps."""
     cls = plugins.load().get("model", model)
-    stepper = tiny_stepper(cls, engine=engine, batch=BATCH, **changes)
+    stepper = tiny_stepper(cls, engine=engine, batch=batch, **changes)
     for _ in range(STEPS):
         stepper.step()
     assert stepper.healthy() and stepper.report()
@@ -81,9 +81,34 @@ def test_a_batch_that_does_not_fall_into_equal_parts_is_refused() -> None:
     assert caught.value.hint == "--batch-size 9"
 
 
-def test_a_memory_of_past_fakes_does_not_go_with_parts() -> None:
-    with pytest.raises(ConfigError, match="memory of past fakes"):
-        trained("gan", alone(), accumulate=2, replay_size=8)
+NO_NORM = {"g_norm": "none", "d_norm": "none"}
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "accumulate", "world"),
+    [
+        ("gan", {"replay_size": 6, **NO_NORM}, 4, 2),
+        # each part is shared between processes, too
+        ("cwgan", {"replay_size": 8, "batch": 16, **NO_NORM}, 2, 4),
+        ("cyclegan", {"pool_size": 3}, 4, 4),
+        ("lsgan", {"dragan_weight": 1.0, **NO_NORM}, 2, 2),
+        ("stargan", {}, 2, 2),
+    ],
+)
+def test_what_looks_at_a_whole_batch_does_in_any_parts_and_processes(
+    model: str, changes: dict[str, Any], accumulate: int, world: int, tmp_path: Path
+) -> None:
+    one, parts = (trained(model, alone(), accumulate=n, **changes) for n in (1, accumulate))
+    near = 1e-9 if model in ("cyclegan", "stargan") else 1e-12
+    assert largest_gap(one, parts) < near
+    kept = [key for key in one if key.endswith("filled")]
+    assert all(one[key] > 0 for key in kept)
+    assert len(kept) == {"gan": 1, "cwgan": 1, "cyclegan": 2}.get(model, 0)
+    found = together(world, tmp_path, partial(trained, model, accumulate=accumulate, **changes))
+    assert all(torch.equal(found[0][key], each[key]) for each in found for key in parts)
+    if world <= accumulate:
+        assert all(torch.equal(parts[key], found[0][key]) for key in parts)
+    assert largest_gap(parts, found[0]) < near
 
 
 def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
