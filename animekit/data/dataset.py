@@ -101,7 +101,10 @@ class Dataset(Component):
         return None
 
     def labels_of(self, index: int) -> np.ndarray | None:
-        """Return the labels of an item, uint8 [L] or None; quicker where no picture is decoded."""
+        """Return the labels of an item, uint8 [L] or None.
+
+        A data set that can tell them without decoding a picture is quicker.
+        """
         return self[index][1]
 
     def header(self, index: int) -> Header | None:
@@ -132,9 +135,9 @@ class Dataset(Component):
         raise NotImplementedError
 
     def pictures(self) -> str:
-        """Return a hex hash of the content and names, whatever the labels are; "" if not known.
+        """Return a hex hash of content and names alone; "" where it is not known.
 
-        Where it is that of a packed store, its pixels are used again.
+        Where it is that of a packed store, whatever its labels are, its pixels are used again.
         """
         return ""
 
@@ -206,7 +209,7 @@ def nothing_at(where: str) -> NotFoundError:
 
 
 def siblings(path: Path) -> str:
-    """Return a did-you-mean for the last part of a path that is not there, or what is there."""
+    """Return what is near a path that is not there: a did-you-mean, or all."""
     parent = path.parent
     while not parent.is_dir() and parent != parent.parent:
         path, parent = parent, parent.parent

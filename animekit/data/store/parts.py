@@ -175,9 +175,9 @@ def open_parts(folder: Path, rows: Sequence[int] | None) -> Pixels:
 
 
 def link_parts(images: Pixels, source: Path, folder: Path) -> list[int] | None:
-    """Give the files of pixels second names in another folder; return how many images each has.
+    """Give the files of pixels second names in another folder.
 
-    None where the disk has no links.
+    Return how many images each has, None where the disk has no links.
     """
     parts = images.parts if isinstance(images, PartedImages) else [images]
     rows = [len(part) for part in parts]
