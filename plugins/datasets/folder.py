@@ -173,7 +173,7 @@ class Folder(Dataset):
         path = newest_manifest(self.path)
         if path is None:
             return self._source.names, ""
-        table = read_manifest(path)
+        table = read_manifest(path, ["decision"])
         known, kept = set(table["name"]), set(kept_names(table))
         names = [name for name in self._source.names if name in kept or name not in known]
         if not names:
