@@ -284,7 +284,7 @@ def _rejected(source: Path) -> Collection[str]:
     path = newest_manifest(source)
     if path is None:
         return ()
-    table = read_manifest(path)
+    table = read_manifest(path, ["reasons"])
     unread = {reason.name for reason in (FOREIGN, UNOPENED)}
     columns = (table[name] for name in ("name", "decision", "reasons"))
     return {

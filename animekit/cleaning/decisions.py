@@ -163,7 +163,7 @@ def keep_decisions(cleaning: Cleaning, previous: Path | None) -> Cleaning:
     if previous is None:
         return cleaning
     try:
-        known = by_hand(read_manifest(previous))
+        known = by_hand(read_manifest(previous, ["sha256", "tier"]))
     except AnimekitError as error:
         words = f"decisions that were made by hand in it are not kept: {error.message}"
         return replace(cleaning, warnings=[*cleaning.warnings, words])

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from animekit.data.dataset import Dataset, Skipped, is_picture
-from animekit.data.store.parts import PartWriter, rows_of_a_part
+from animekit.data.store.parts import PartWriter, Pixels, link_parts, rows_of_a_part
 from animekit.errors import DataError, DeviceError
 from animekit.files import FULL, Progress, cores
 from animekit.images.decode import ImageError
@@ -53,6 +52,34 @@ def workplace(root: Path, prefix: str = TEMPORARY) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class SamePictures:
+    """A whole store of the same pictures, whose pixels serve a store of other labels."""
+
+    folder: Path
+    images: Pixels
+    names: Sequence[str]
+    left_out: Mapping[str, str]
+    """The reasons of items that could not be used, by name."""
+    sha256: str
+
+    def fits(self, dataset: Dataset) -> bool:
+        """Say whether it holds what a data set has, in its order."""
+        names = map(dataset.name_of, range(len(dataset)))
+        return self.names == [name for name in names if name not in self.left_out]
+
+    def items(self, dataset: Dataset) -> Iterator[Item]:
+        """Yield every item in order; its pixels are those of the store."""
+        images = iter(range(len(self.names)))
+        for index in range(len(dataset)):
+            reason = self.left_out.get(dataset.name_of(index))
+            if reason is not None:
+                yield index, None, None, None, reason
+            else:
+                image = self.images[next(images)]
+                yield index, image, dataset.labels_of(index), dataset.mask_of(index), ""
+
+
 def build(
     dataset: Dataset,
     size: int,
@@ -60,29 +87,67 @@ def build(
     folder: Path,
     progress: Progress | None,
     part_bytes: int | None = None,
+    same: SamePictures | None = None,
 ) -> None:
-    """Write the files of a store into a folder; DataError where no image can be used."""
+    """Write the files of a store into a folder; DataError where no image can be used.
+
+    With a store of the same pictures, its files of pixels are linked and nothing is decoded.
+    """
+    linked = None if same is None else link_parts(same.images, same.folder, folder)
+    if same is not None and linked is not None:
+        names, skipped = _write_rest(dataset, size, folder, same.items(dataset), None)
+        rows, sha256 = linked, same.sha256
+    else:
+        most = rows_of_a_part(len(dataset), size * size * 3, part_bytes)
+        with PartWriter(folder, size, most) as file:
+            items = _decoded(dataset, size, progress)
+            names, skipped = _write_rest(dataset, size, folder, items, file)
+        rows, sha256 = file.rows, file.sha256
+    spec = dataset.spec(size)
+    manifest = {
+        "version": VERSION,
+        "shape": [names, size, size, 3],
+        "spec": asdict(spec),
+        "labelled": bool(spec.labels),
+        "resize": "centre square, area down, bicubic up",
+        "fingerprint": fingerprint,
+        "pictures": dataset.pictures(),
+        "sha256": sha256,
+        "sealed": True,
+        "meta_bytes": (folder / "meta.csv").stat().st_size,
+        "found": len(dataset) + len(dataset.skipped),
+        "skipped": [asdict(item) for item in skipped],
+    }
+    if len(rows) > 1:
+        manifest["parts"] = rows
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+
+
+def _write_rest(
+    dataset: Dataset, size: int, folder: Path, items: Iterator[Item], file: PartWriter | None
+) -> tuple[int, list[Skipped]]:
+    """Write pixels, if there is a file for them, labels and names.
+
+    Return how many images were used, and what was left out.
+    """
     spec = dataset.spec(size)
     total, width = len(dataset), len(spec.labels)
     skipped = list(dataset.skipped)
     names: list[str] = []
     labels, mask = np.zeros((2, total, width), np.uint8)
-    digest = hashlib.sha256()
-    rows = rows_of_a_part(total, size * size * 3, part_bytes)
-    with PartWriter(folder, size, rows) as file:
-        for index, image, label, known, reason in _decoded(dataset, size, progress):
-            name = dataset.name_of(index)
-            if image is None:
-                skipped.append(Skipped(name, reason))
-                continue
-            if width and label is not None:
-                if np.shape(label) != (width,):
-                    raise broken(dataset, "__getitem__", label, f"{width} labels, as in its spec")
-                labels[len(names)] = label
-                mask[len(names)] = 1 if known is None else known
-            names.append(name)
+    for index, image, label, known, reason in items:
+        name = dataset.name_of(index)
+        if image is None:
+            skipped.append(Skipped(name, reason))
+            continue
+        if width and label is not None:
+            if np.shape(label) != (width,):
+                raise broken(dataset, "__getitem__", label, f"{width} labels, as in its spec")
+            labels[len(names)] = label
+            mask[len(names)] = 1 if known is None else known
+        names.append(name)
+        if file is not None:
             file.write(image)
-            digest.update(image.data)
     if not names:
         raise _nothing(dataset, skipped)
     if width:
@@ -92,22 +157,7 @@ def build(
         writer = csv.writer(text)
         writer.writerow(["index", "name"])
         writer.writerows(enumerate(names))
-    manifest = {
-        "version": VERSION,
-        "shape": [len(names), size, size, 3],
-        "spec": asdict(spec),
-        "labelled": bool(width),
-        "resize": "centre square, area down, bicubic up",
-        "fingerprint": fingerprint,
-        "sha256": digest.hexdigest(),
-        "sealed": True,
-        "meta_bytes": (folder / "meta.csv").stat().st_size,
-        "found": total + len(dataset.skipped),
-        "skipped": [asdict(item) for item in skipped],
-    }
-    if len(file.rows) > 1:
-        manifest["parts"] = file.rows
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+    return len(names), skipped
 
 
 def _decoded(dataset: Dataset, size: int, progress: Progress | None) -> Iterator[Item]:

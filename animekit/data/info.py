@@ -225,6 +225,6 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
     path = newest_manifest(folder)
     if path is None:
         return None
-    decisions = read_manifest(path)["decision"].value_counts()
+    decisions = read_manifest(path, ["decision"])["decision"].value_counts()
     counts = {name: int(decisions.get(name, 0)) for name in DECISIONS}
     return {"path": str(path), "number": path.parent.name, **counts}

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animekit.data.dataset import Dataset, Skipped, nothing_at, open_one
+from animekit.data.dataset import Dataset, Skipped, nothing_at
 from animekit.data.places import PLUS, DataPlace, exists, places_of, refuse_pair
+from animekit.data.relabelled import open_one
 from animekit.data.spec import ImageSpec
 from animekit.errors import DataError, UsageError
 from animekit.images.decode import Header
@@ -112,6 +113,11 @@ class Joined(Dataset):
         image, labels = self.sets[number].render(place, size)
         return image, self._in_all(number, labels)
 
+    def labels_of(self, index: int) -> np.ndarray | None:
+        """Return the labels of an image among those of all sets, uint8 [L] or None."""
+        number, place = self._at(index)
+        return self._in_all(number, self.sets[number].labels_of(place))
+
     def mask_of(self, index: int) -> np.ndarray | None:
         """Return uint8 [L], 1 where the image's own set knows the attribute."""
         number, place = self._at(index)
@@ -145,6 +151,13 @@ class Joined(Dataset):
         """Return a hex hash of all content and labels, in the order of the sets."""
         text = ",".join(["joined", *(each.fingerprint() for each in self.sets)])
         return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+    def pictures(self) -> str:
+        """Return a hex hash of the pictures of all sets, in their order."""
+        found = [each.pictures() for each in self.sets]
+        if not all(found):
+            return ""
+        return hashlib.blake2b(",".join(found).encode(), digest_size=32).hexdigest()
 
     def unlabelled(self) -> list[str]:
         """Say of each set how many of its images have no label, where some have none."""

@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from animekit.data.building import TEMPORARY, VERSION, build, open_text, workplace
+from animekit.data.building import (
+    TEMPORARY,
+    VERSION,
+    SamePictures,
+    build,
+    open_text,
+    workplace,
+)
 from animekit.data.dataset import Dataset, Skipped
 from animekit.data.seal import check_seal, is_sealed, seal
 from animekit.data.spec import ImageSpec
@@ -103,7 +110,8 @@ def pack(
     damaged store is built anew, with a word in its notes; files that were not touched are taken for
     whole, unless `verify` has them read. Pixels of more than 20 GB lie in parts of 2 GB, or all in
     parts of `part_bytes`. Of several processes that want the same one, one builds it and the others
-    wait. Raises DataError where no image can be used.
+    wait. Where only the labels are others than those of a store beside it, its pixels are linked
+    and nothing is decoded. Raises DataError where no image can be used.
     """
     how = _How(dataset, size, dataset.fingerprint(), progress, part_bytes)
     return _weighed(_packed(how, folder or cache_dir() / "packs", verify=verify), dataset)
@@ -179,7 +187,11 @@ def _made(how: _How, target: Path, damaged: int = 0) -> Pack:
 def _make(how: _How, target: Path, prefix: str) -> Pack:
     """Build a store and put it in its place; a whole one that came first stays."""
     with workplace(target.parent, prefix) as temporary:
-        build(how.dataset, how.size, how.fingerprint, temporary, how.progress, how.part_bytes)
+        same = _same_pictures(how, target.parent) if how.part_bytes is None else None
+        build(
+            *(how.dataset, how.size, how.fingerprint, temporary, how.progress, how.part_bytes),
+            same=same,
+        )
         seal(temporary)
         try:
             temporary.rename(target)
@@ -192,6 +204,22 @@ def _make(how: _How, target: Path, prefix: str) -> Pack:
                 shutil.rmtree(target)
                 temporary.rename(target)
     return _open(target)
+
+
+def _same_pictures(how: _How, root: Path) -> SamePictures | None:
+    """Return a whole store of the same pictures at this size, whatever its labels are."""
+    pictures = how.dataset.pictures()
+    for folder in sorted(root.iterdir()) if pictures else ():
+        with suppress(Exception):  # of any kind, as above
+            if _manifest(folder).get("pictures") != pictures or not is_sealed(folder):
+                continue
+            found = _open(folder)
+            left = {item.name: item.reason for item in found.skipped}
+            same = SamePictures(folder, found.images, found.names, left, found.pixels)
+            if found.spec.size == how.size and same.fits(how.dataset):
+                check_seal(folder, full=True)
+                return same
+    return None
 
 
 def _sound(target: Path, how: _How, *, verify: bool) -> Pack:

@@ -2,6 +2,7 @@
 
     python benchmarks/speed/scale.py                              # 1,000, 10,000 and 100,000
     python benchmarks/speed/scale.py --counts 1000000 --only pack,load --form parquet
+    python benchmarks/speed/scale.py --counts 1000000 --only pack,load --form parquet --step 0.24
 
 Pictures are 1,000 drawn faces of 64 px as JPEG, again and again under new names, in a folder or in
 one Parquet file; each job is a process of its own, which says its peak of memory, and the seconds
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -19,13 +21,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-DISTINCT, SIZE, BATCH, STEPS = 1000, 64, 64, 300
+DISTINCT, SIZE, BATCH, STEPS, TIMED = 1000, 64, 64, 300, 100
 JOBS = ("pack", "load", "clean", "evaluate")
 FORMS = ("folder", "parquet")
 
@@ -95,20 +97,38 @@ def pack_all(where: Path, top: Path) -> str:
     return f"{len(store):,} packed"
 
 
-def load_all(where: Path, top: Path) -> str:
-    """Gather batches of a pack that is there; say how long one takes."""
+def load_all(where: Path, top: Path, step: float = 0.0) -> str:
+    """Gather batches of a pack that is there; say how long one takes.
+
+    With a `step`, so many seconds are computed between two, and nothing is in memory at first.
+    """
     from animekit.data.pack import _open
     from animekit.data.sampler import Loader
 
     [folder] = [path for path in (top / "packs").iterdir() if path.name != "locks"]
+    if step:
+        forget(sorted(folder.glob("images*.npy")))
     loader = Loader(_open(folder), BATCH, 0, flip=True, crop=0)
     loader.batch(1)  # the order of the first epoch
+    matrix = np.random.default_rng(0).random((512, 512), np.float32)
     seconds = []
-    for step in range(2, STEPS):
+    for number in range(2, TIMED if step else STEPS):
+        until = time.perf_counter() + step
+        while time.perf_counter() < until:
+            matrix @ matrix
         began = time.perf_counter()
-        loader.batch(step)
+        loader.batch(number)
         seconds.append(time.perf_counter() - began)
-    return f"{1e3 * float(np.median(seconds)):.3f} ms a batch of {BATCH}"
+    mean, middle = 1e3 * float(np.mean(seconds)), 1e3 * float(np.median(seconds))
+    return f"{middle:.3f} ms a batch of {BATCH}, mean {mean:.3f}"
+
+
+def forget(paths: list[Path]) -> None:
+    """Put files out of memory; needs an operating system that takes such advice."""
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def clean_all(where: Path, top: Path) -> str:
@@ -150,16 +170,19 @@ def here(job: str, form: str, count: int, where: Path, top: Path) -> Row:
 MAC = sys.platform == "darwin"
 
 
-def measure(job: str, form: str, count: int, where: Path, top: Path) -> Row:
+def measure(job: str, form: str, count: int, where: Path, top: Path, step: float) -> Row:
     """Do one job in a process of its own."""
     words = [sys.executable, __file__, "--here", job, form, str(count), str(where), str(top)]
+    words += ["--step", str(step)]
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return Row(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def rows(counts: list[int], jobs: list[str], form: str, top: Path | None) -> Iterator[Row]:
+def rows(
+    counts: list[int], jobs: list[str], form: str, top: Path | None, step: float
+) -> Iterator[Row]:
     """Yield a row for each count and job."""
     for count in counts:
         with tempfile.TemporaryDirectory(dir=top) as folder:
@@ -167,7 +190,7 @@ def rows(counts: list[int], jobs: list[str], form: str, top: Path | None) -> Ite
             where = make(form, count, place)
             for job in jobs:
                 if job != "clean" or form == "folder":
-                    yield measure(job, form, count, where, place)
+                    yield measure(job, form, count, where, place, step)
 
 
 def shown(row: Row) -> str:
@@ -185,14 +208,16 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(JOBS))
     parser.add_argument("--form", choices=FORMS, default="folder")
     parser.add_argument("--place", type=Path, help="a folder on a disk with room")
+    parser.add_argument("--step", type=float, default=0.0, help="seconds between two batches")
     parser.add_argument("--here", nargs=5, help=argparse.SUPPRESS)
     asked: Any = parser.parse_args()
     if asked.here:
         job, form, count, where, top = asked.here
+        WORK["load"] = partial(load_all, step=asked.step)
         print(json.dumps(asdict(here(job, form, int(count), Path(where), Path(top)))))
         return
     counts = [int(word) for word in asked.counts.split(",")]
-    for row in rows(counts, asked.only.split(","), asked.form, asked.place):
+    for row in rows(counts, asked.only.split(","), asked.form, asked.place, asked.step):
         print(shown(row), flush=True)
 
 

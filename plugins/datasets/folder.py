@@ -69,6 +69,7 @@ class Folder(Dataset):
         super().__init__(where, params, tags)
         self.plan = plan
         self.path = Path(where)
+        self._pictures = ""  # their hash, once they were read for the fingerprint
         self._source: Container = source_of(where)
         self.skipped = self._source.skipped
         if not self._source.names:
@@ -106,8 +107,12 @@ class Folder(Dataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
         name = self._names[index]
-        image = decode(self._source.read(name), name)
-        return image, self._labels.rows[name][0] if name in self._labels.rows else None
+        return decode(self._source.read(name), name), self.labels_of(index)
+
+    def labels_of(self, index: int) -> np.ndarray | None:
+        """Return the labels of an image, uint8 [L] or None, without reading it."""
+        name = self._names[index]
+        return self._labels.rows[name][0] if name in self._labels.rows else None
 
     def mask_of(self, index: int) -> np.ndarray | None:
         """Return uint8 [L], 1 where a label is known; None where all or none are."""
@@ -144,6 +149,7 @@ class Folder(Dataset):
             key = name.encode("utf-8", "surrogateescape")
             digest.update(len(key).to_bytes(8, "little") + key)
             digest.update(hashlib.blake2b(content, digest_size=32).digest())
+        self._pictures = digest.hexdigest()
         for name, (labels, mask) in self._labels.rows.items():
             digest.update(name.encode("utf-8", "surrogateescape") + bytes(labels) + bytes(mask))
         vocabulary = (self._labels.names, self._labels.groups) if self._labels.names else None
@@ -151,6 +157,12 @@ class Folder(Dataset):
         left = [item for item in self.skipped if is_hashed(item)]
         digest.update(repr((vocabulary, left)).encode())
         return digest.hexdigest()
+
+    def pictures(self) -> str:
+        """Return a hex hash of the names and bytes of the images."""
+        if not self._pictures:
+            self.fingerprint()
+        return self._pictures
 
     def _empty(self) -> DataError:
         folder = self.where if self.path.is_dir() else ""
@@ -161,7 +173,7 @@ class Folder(Dataset):
         path = newest_manifest(self.path)
         if path is None:
             return self._source.names, ""
-        table = read_manifest(path)
+        table = read_manifest(path, ["decision"])
         known, kept = set(table["name"]), set(kept_names(table))
         names = [name for name in self._source.names if name in kept or name not in known]
         if not names:

@@ -97,6 +97,15 @@ class Synthetic(Dataset):
         seed, number = self.params.seed, self._number(index)
         return picture_of(seed, number, size), face_of(seed, number).labels
 
+    def labels_of(self, index: int) -> np.ndarray:
+        """Return the labels of a face, uint8 [L], without drawing it."""
+        labels: np.ndarray = face_of(self.params.seed, self._number(index)).labels
+        return labels
+
+    def pictures(self) -> str:
+        """Return the fingerprint: the same faces have the same labels."""
+        return self.fingerprint()
+
     def name_of(self, index: int) -> str:
         """Return the seed and the number of the face."""
         return f"synthetic-{self.params.seed}-{self._number(index)}"

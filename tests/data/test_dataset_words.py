@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from animekit.data.dataset import Relabelled
 from animekit.data.joined import open_dataset
 from animekit.data.pack import pack
+from animekit.data.relabelled import Relabelled
 from animekit.errors import ConfigError
 from animekit.labels.plan import LabelPlan
 from animekit.testing.tiny import tiny_dataset

@@ -6,7 +6,9 @@ part alone, and no reader sees a difference: rows are gathered from the parts th
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -46,12 +48,13 @@ def _part(number: int) -> str:
 class PartWriter:
     """Writes images one after the other, into as many files as they need.
 
-    `rows` says how many each file has, once all are written.
+    `rows` says how many each file has, and `sha256` is that of all pixels, once all are written.
     """
 
     def __init__(self, folder: Path, side: int, rows: int) -> None:
         self.folder, self.side, self.most = folder, side, rows
         self.rows: list[int] = []
+        self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> PartWriter:
@@ -75,7 +78,13 @@ class PartWriter:
             self._file.write(self._header(0))
             self.rows.append(0)
         self._file.write(image.data)
+        self._digest.update(image.data)
         self.rows[-1] += 1
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all pixels that were written."""
+        return self._digest.hexdigest()
 
     def _path(self, number: int) -> Path:
         return self.folder / _part(number)
@@ -163,6 +172,23 @@ def open_parts(folder: Path, rows: Sequence[int] | None) -> Pixels:
     if [len(part) for part in parts] != list(rows) or len({part.shape[1:] for part in parts}) != 1:
         raise ValueError("the manifest does not fit the parts")
     return parts[0] if len(parts) == 1 else PartedImages(parts)
+
+
+def link_parts(images: Pixels, source: Path, folder: Path) -> list[int] | None:
+    """Give the files of pixels second names in another folder.
+
+    Return how many images each has, None where the disk has no links.
+    """
+    parts = images.parts if isinstance(images, PartedImages) else [images]
+    rows = [len(part) for part in parts]
+    try:
+        for name in file_names(rows):
+            os.link(source / name, folder / name)
+    except (OSError, NotImplementedError):
+        for name in file_names(rows):
+            (folder / name).unlink(missing_ok=True)
+        return None
+    return rows
 
 
 def _opened(path: Path) -> np.ndarray:
