@@ -51,7 +51,7 @@ def train(
     resume: str | bool | Path | None = None,
     loggers: Sequence[Logger] = (),
     registry: Registry | None = None,
-    runs: Path = RUNS,
+    runs: Path | str = RUNS,
     progress: Progress | None = None,
     verify: bool = False,
     tips: str | Sequence[str] | None = None,
@@ -75,7 +75,7 @@ def train(
         preset=preset,
         config=config,
         registry=registry,
-        runs=runs,
+        runs=Path(runs),
         progress=progress,
         verify=verify,
         tips=tips,
@@ -83,13 +83,13 @@ def train(
     )
     with ExitStack() as stack:
         if resume:
-            run = Run.newest(model, runs) if resume is True else Run(resume, runs)
+            run = Run.newest(model, request.runs) if resume is True else Run(resume, request.runs)
             if place().is_main:
                 stack.enter_context(lock(run))
             job = runs_of.resumed_job(run, request)
         else:
             job = new_job(request)
-            run = runs_of.new_run(job, runs)
+            run = runs_of.new_run(job, request.runs)
             if job.engine.is_main:
                 stack.enter_context(lock(run))
         return Trainer(job, run, loggers, stack, request.registry).fit()
