@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
 from animekit import plugins
-from animekit.errors import CheckpointError, UnusableError, UsageError
-from animekit.exporting.formats import Run, need_onnx, write_onnx, write_torchscript
+from animekit.errors import UnusableError, UsageError
+from animekit.exporting.checked import SUFFIXES, ExportedFile, stored_network, write_checked
+from animekit.exporting.formats import need_onnx
 from animekit.exporting.graph import Graph, graphs_of
 from animekit.exporting.page import page_config, page_files, refuse_folder
-from animekit.files import move, refuse_unwritable, sha256_of, write_atomic
+from animekit.files import refuse_unwritable, sha256_of, write_atomic
 from animekit.hub import runtime as runtimes
 from animekit.labels import prompt as reading
 from animekit.models import weights
@@ -31,29 +28,8 @@ if TYPE_CHECKING:
     from animekit.runs.run import Run as RunFolder
 
 FOLDER = Path("exports")
-SUFFIXES = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors"}
-WRITERS: dict[str, Callable[[Graph, Path], Run]] = {
-    "onnx": write_onnx,
-    "torchscript": write_torchscript,
-}
-CLOSE = 1 / 255
-"""Half a level of 256 in [-1, 1]: a difference below it changes no pixel by more than one."""
 PAGE = "index.html"
 AXES = {0: "batch", 2: "height", 3: "width"}
-COUNTS = (1, 5)  # images of a batch with which a file is tried
-
-
-@dataclass(frozen=True)
-class ExportedFile:
-    """A file, and how far it is from the model: the largest difference of any output.
-
-    None for weights alone, which are compared bit for bit.
-    """
-
-    format: str
-    path: Path
-    sha256: str
-    difference: float | None
 
 
 @dataclass(frozen=True)
@@ -138,7 +114,7 @@ def export(
         browser = runtimes.stored() if runtime is None else runtimes.take(Path(runtime))
     plan.description.parent.mkdir(parents=True, exist_ok=True)
     made = [
-        _weights(plan.loaded, path) if graph is None else _graph(graph, path)
+        _weights(plan.loaded, path) if graph is None else write_checked(graph, path)
         for path, graph in plan.targets.items()
     ]
     if plan.web is not None and browser is not None:
@@ -214,45 +190,6 @@ def _targets(
     return found
 
 
-def _graph(graph: Graph, path: Path) -> ExportedFile:
-    """Write one graph under another name, run it, and give it its name if it is the model."""
-    name = next(each for each, ending in SUFFIXES.items() if ending == path.suffix)
-    fresh = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        try:
-            run = WRITERS[name](graph, fresh)
-        except Exception as error:  # an exporter has its own errors for each layer that it lacks
-            first = next(
-                filter(None, map(str.strip, str(error).splitlines())), type(error).__name__
-            )
-            raise UnusableError(
-                f"{graph.model.name} cannot be written as {name}: {first}",
-                "--safetensors holds its weights, for animekit itself",
-                code="export.failed",
-            ) from error
-        difference = max(_differences(graph, run))
-        if not difference <= CLOSE:
-            raise CheckpointError(
-                f"{name} of {graph.model.name} differs from it by {difference:.2g} in [-1, 1]",
-                "--safetensors holds its weights, for animekit itself",
-            )
-        path.unlink(missing_ok=True)
-        move(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
-    return ExportedFile(name, path, sha256_of(path), difference)
-
-
-def _differences(graph: Graph, run: Run) -> Iterator[float]:
-    """Yield the largest difference between a file and its model, batch by batch."""
-    for number, count in enumerate(COUNTS):
-        given = graph.examples(count, seed=number + 1, larger=bool(number))
-        with torch.inference_mode():
-            wanted = graph.network(*given).numpy()
-        found = run(given)
-        yield float(np.abs(found - wanted).max()) if found.shape == wanted.shape else float("inf")
-
-
 def drawing_page(
     loaded: Loaded, graph: Graph, runtime: Path
 ) -> tuple[dict[str, bytes], float | None]:
@@ -260,10 +197,9 @@ def drawing_page(
 
     Raises as `export` does for ONNX; `runtime` is the folder of hub.runtime.
     """
-    with tempfile.TemporaryDirectory(prefix="animekit-") as place:
-        network = _graph(graph, Path(place) / "model.onnx")
-        files = page_files(page_config(loaded, "here"), network=network.path, runtime=runtime)
-    return files, network.difference
+    config = page_config(loaded, "here")
+    network, difference = stored_network(loaded.sha256, graph)
+    return page_files(config, network=network, runtime=runtime), difference
 
 
 def _page(plan: ExportPlan, folder: Path, runtime: Path) -> ExportedFile:

@@ -36,8 +36,6 @@ def need_onnx() -> None:
 
 def write_onnx(graph: Graph, path: Path) -> Run:
     """Write a graph as ONNX, with free axes; return what runs it by onnxruntime."""
-    import onnxruntime
-
     given = graph.examples(2)
     free = tuple(
         {axis: torch.export.Dim.AUTO if axis else torch.export.Dim("batch") for axis in axes}
@@ -56,6 +54,13 @@ def write_onnx(graph: Graph, path: Path) -> Run:
             dynamo=True,
             verbose=False,
         )
+    return run_onnx(graph, path)
+
+
+def run_onnx(graph: Graph, path: Path) -> Run:
+    """Return what runs a graph that was written as ONNX."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -94,7 +94,7 @@ def described(known: Attributes, end: int, weights: np.ndarray | None) -> list[d
 
 
 def page_files(
-    config: dict[str, Any], *, network: Path | None = None, runtime: Path | None = None
+    config: dict[str, Any], *, network: bytes | None = None, runtime: Path | None = None
 ) -> dict[str, bytes]:
     """Return the files of a page by name.
 
@@ -105,7 +105,7 @@ def page_files(
         parts = {LOADER: (runtime / LOADER).read_bytes()}
         for name, file in RUNTIME.items():
             parts[f"{name}.js"] = _embedded(name, (runtime / file).read_bytes())
-        parts["model.js"] = _embedded("model", network.read_bytes())
+        parts["model.js"] = _embedded("model", network)
         parts[LICENCE] = (ASSETS / LICENCE).read_bytes()
     return _rendered("play.html", config, (*FIRST, "page.js"), parts)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 import animekit
 from animekit import plugins
 from animekit.errors import AnimekitError, CheckpointError, ConfigError, UnusableError, UsageError
-from animekit.exporting import export as exporting
+from animekit.exporting import checked
 from animekit.exporting.graph import Graph, graphs_of
 from animekit.models import weights
 from animekit.models.sampling import noise_of_seeds
@@ -134,8 +134,8 @@ def check(name: str, size: int, format: str, registry: Registry) -> None:
         pytest.importorskip("onnxruntime")
     model = tiny_model(registry.get("model", name), size).eval()
     for graph in graphs_of(model):
-        path = Path(f"{name}{graph.direction}{exporting.SUFFIXES[format]}")
-        difference = exporting._graph(graph, path).difference
+        path = Path(f"{name}{graph.direction}{checked.SUFFIXES[format]}")
+        difference = checked.write_checked(graph, path).difference
         assert difference is not None and difference < 1e-4, name
         assert path.is_file()
 
@@ -151,7 +151,7 @@ def test_a_file_that_is_another_model_is_not_kept(
 
         return run
 
-    monkeypatch.setitem(exporting.WRITERS, "torchscript", write)
+    monkeypatch.setitem(checked.WRITERS, "torchscript", write)
     with pytest.raises(
         CheckpointError, match=r"torchscript of relativistic differs from it by 0\.1"
     ):
@@ -165,10 +165,47 @@ def test_what_an_exporter_cannot_do_is_one_line(
     def write(graph: Graph, path: Path) -> Any:
         raise RuntimeError("\n\nno such operator\nat line 3")
 
-    monkeypatch.setitem(exporting.WRITERS, "torchscript", write)
+    monkeypatch.setitem(checked.WRITERS, "torchscript", write)
     with pytest.raises(UnusableError) as caught:
         animekit.export("faces64", "out.pt", registry=registry)
     assert caught.value.message == "relativistic cannot be written as torchscript: no such operator"
+
+
+def test_a_network_of_a_page_is_written_once_and_again_where_it_is_no_longer_the_model(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("ANIMEKIT_HOME", str(tmp_path / "store"))
+    written: list[Path] = []
+    write = checked.WRITERS["onnx"]
+    monkeypatch.setitem(
+        checked.WRITERS, "onnx", lambda graph, path: written.append(path) or write(graph, path)
+    )
+    model = tiny_model(registry.get("model", "gan"), 32).eval()
+    graph = next(graphs_of(model))
+    first, difference = checked.stored_network("a" * 64, graph)
+    assert checked.stored_network("a" * 64, graph) == (first, difference)
+    assert len(written) == 1
+    kept = tmp_path / "store" / "networks" / f"{'a' * 64}.onnx"
+    assert kept.read_bytes() == first
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.mul_(3)
+    changed = next(graphs_of(model))
+    assert checked.stored_network("a" * 64, changed)[0] != first
+    kept.write_bytes(first[:100])
+    assert len(checked.stored_network("a" * 64, changed)[0]) == len(first)
+    assert len(written) == 3
+
+
+def test_a_store_that_cannot_be_written_costs_no_page(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ANIMEKIT_HOME", str(tmp_path / "file"))
+    graph = next(graphs_of(tiny_model(registry.get("model", "gan"), 32).eval()))
+    assert checked.stored_network("a" * 64, graph)[0]
 
 
 def test_chance_inside_a_generator_is_refused(registry: Registry) -> None:

@@ -61,9 +61,8 @@ def test_the_files_of_a_page_name_each_other_and_nothing_else(
 ) -> None:
     for name in (pages.LOADER, *pages.RUNTIME.values()):
         (tmp_path / name).write_bytes(b"runtime")
-    (tmp_path / "model.onnx").write_bytes(b"network")
     config = page_config(loaded, "here")
-    files = page_files(config, network=tmp_path / "model.onnx", runtime=tmp_path)
+    files = page_files(config, network=b"network", runtime=tmp_path)
     index = HtmlPage(re.sub("<input[^>]*>", "", files["index.html"].decode()))
     scripts = [each["src"] for each in index.all("script")]
     assert {f"./{name}" for name in files} - set(scripts) == {"./index.html", f"./{pages.LICENCE}"}
