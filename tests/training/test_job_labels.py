@@ -23,7 +23,8 @@ def test_named_attributes_alone_are_learned_and_the_weights_say_so(model, tmp_pa
     own = {} if model != "tagger" else {"base_channels": 4}
     values = {k: v for k, v in SMALL.items() if model != "tagger" or not k.startswith(("g_", "d_"))}
     values.pop("z_dim") if model == "tagger" else None
-    run = train(model, DATA, runs=str(tmp_path), params={"attributes": "smile, eyes", **own}, **values)
+    where = str(tmp_path)
+    run = train(model, DATA, runs=where, params={"attributes": "smile, eyes", **own}, **values)
     labels, groups = _spec(run)
     assert labels[-1] == "smile" and groups[-1] == 1 and len(groups) == 2
     assert all(name.endswith(" eyes") for name in labels[:-1])
