@@ -41,7 +41,7 @@ class ExportedFile:
 
 
 def write_checked(graph: Graph, path: Path) -> ExportedFile:
-    """Write one graph under another name, run it, and give it its name if it is the model."""
+    """Write one graph, run it, and give it its name if it is the model."""
     name = next(each for each, ending in SUFFIXES.items() if ending == path.suffix)
     fresh = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
@@ -80,7 +80,7 @@ def _differences(graph: Graph, run: Run) -> Iterator[float]:
 
 
 def stored_network(digest: str, graph: Graph) -> tuple[bytes, float | None]:
-    """Return a model as ONNX and how far that is from it, from the store if it is there.
+    """Return a model as ONNX, from the store if it is there, and how far it is off.
 
     `digest` is that of its weights. A stored one is run and held against the model each time, so
     that neither a damaged file nor one of a plugin that was changed since is taken.
