@@ -75,15 +75,15 @@ class WorkerPool(Generic[T]):
 
     def __init__(self, count: int, job: Callable[[int], T], *, forked: bool) -> None:
         self._job = job
-        self._pool: Executor | None = _processes(count, job) if forked else None
-        self.forked = self._pool is not None
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(count, thread_name_prefix="animekit-clean")
+        processes = _processes(count, job) if forked else None
+        self.forked = processes is not None
+        self._pool: Executor = processes or ThreadPoolExecutor(
+            count, thread_name_prefix="animekit-clean"
+        )
         self._given: dict[Future[Any], int] = {}
 
     def submit(self, number: int) -> Future[Any]:
         """Give a number to a worker."""
-        assert self._pool is not None
         if not self.forked:
             return self._pool.submit(self._job, number)
         with warnings.catch_warnings():  # Python 3.12 warns of threads: no check relies on one
@@ -99,7 +99,6 @@ class WorkerPool(Generic[T]):
 
     def close(self) -> None:
         """Let the workers end what they do, and nothing more."""
-        assert self._pool is not None
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

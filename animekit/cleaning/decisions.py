@@ -192,7 +192,6 @@ def adopt(folder: Path, manifest: Path, out: Path | None = None) -> Cleaning:
     The newest manifest of the folder stays where it is; another file is copied to a new numbered
     folder, so that `train` finds it.
     """
-
     found = survey(folder)
     table = read_manifest(manifest)
     source = manifest / FILE if manifest.is_dir() else manifest

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +29,7 @@ from animekit.cli.report import command as report
 from animekit.cli.runs import command as runs
 from animekit.cli.train import command as train
 from animekit.cli.transfer import command as transfer
-from animekit.engines.processes import LOST, is_first_to_fail, place, take_place
+from animekit.engines.processes import LOST, is_first_to_fail, place, take_place, variables
 from animekit.errors import AnimekitError, Stopped, UsageError
 
 COMMANDS = (
@@ -172,22 +172,12 @@ def tell_slowness(session: Session, seconds: float) -> None:
         session.screen.note(warning)
 
 
-@contextmanager
-def terminal_as_asked(words: Sequence[str]) -> Iterator[None]:
+def terminal_as_asked(words: Sequence[str]) -> AbstractContextManager[None]:
     """Make --plain mean TERM=dumb, and --no-color NO_COLOR: all libraries obey."""
     asked = {"TERM": "dumb", "NO_COLOR": "1"} if "--plain" in words else {}
     if "--no-color" in words:
         asked["NO_COLOR"] = "1"
-    before = {name: os.environ.get(name) for name in asked}
-    os.environ.update(asked)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return variables(asked)
 
 
 def typed() -> list[str]:

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any, TypeVar
 
-from animekit.engines.processes import LOST, place, speak_by, threads_of_each
+from animekit.engines.processes import LOST, place, speak_by, threads_of_each, variables
 from animekit.errors import AnimekitError, DeviceError, Stopped, UsageError
 from animekit.files import cores
 
@@ -115,7 +115,7 @@ def gathered(
             for rank in range(processes):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_member, args=(theirs, *task))
-                with _environment(rank, processes, door):
+                with variables(_environment(rank, processes, door)):
                     process.start()
                 theirs.close()
                 members.append(_Watched(rank, process, ours))
@@ -171,10 +171,9 @@ def _hear(member: _Watched, ended: Ended) -> None:
         member.pipe.close()
 
 
-@contextmanager
-def _environment(rank: int, count: int, door: int) -> Iterator[None]:
-    """Let a process that starts in the block know its place, before it loads torch."""
-    told = {
+def _environment(rank: int, count: int, door: int) -> dict[str, object]:
+    """Return what tells a process its place as it starts, before it loads torch."""
+    return {
         "RANK": rank,
         "WORLD_SIZE": count,
         "LOCAL_RANK": rank,
@@ -183,16 +182,6 @@ def _environment(rank: int, count: int, door: int) -> Iterator[None]:
         "MASTER_PORT": door,
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads_of_each(count)),
     }
-    before = {name: os.environ.get(name) for name in told}
-    os.environ |= {name: str(value) for name, value in told.items()}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from animekit.errors import UsageError
@@ -126,6 +127,28 @@ def first_host(hosts: str) -> str:
     """
     found = re.match(r"([^\[,]+)(?:\[([^\],-]+)[^\]]*\]([^,]*))?", hosts)
     return "" if found is None else "".join(part or "" for part in found.groups())
+
+
+@contextmanager
+def variables(values: Mapping[str, object]) -> Iterator[None]:
+    """Set variables of this process within the block, and put back what was there.
+
+    >>> with variables({"ANIMEKIT_EXAMPLE": 3}):
+    ...     os.environ["ANIMEKIT_EXAMPLE"]
+    '3'
+    >>> "ANIMEKIT_EXAMPLE" in os.environ
+    False
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: str(value) for name, value in values.items()})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 _asked: Callable[[bool], bool] | None = None

@@ -118,10 +118,11 @@ def find_jury(
         reader = load_classifier(registry, classifier)
         vocabulary = Vocabulary(reader.labels, reader.groups)
     asked = () if prompts is None else parse_prompts(prompts, vocabulary)
-    if asked and reader is None and (lacking := tagger.missing()) is not None:
-        notes.append(f"{lacking.message}: nobody reads the prompts")
-    elif asked and reader is None:
-        reader = tagger.load(registry)
+    if asked and reader is None:
+        if (lacking := tagger.missing()) is not None:
+            notes.append(f"{lacking.message}: nobody reads the prompts")
+        else:
+            reader = tagger.load(registry)
     return Jury(registry, counting, judge, asked, reader, notes)
 
 

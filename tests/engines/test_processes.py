@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from animekit.engines.many import ManyEngine
-from animekit.engines.processes import Rank, first_host, place, take_place
+from animekit.engines.processes import Rank, first_host, place, take_place, variables
 from animekit.errors import UsageError
 
 from .crew import CPU
@@ -149,3 +149,19 @@ def test_processes_of_mpirun_add_up(tmp_path: Path) -> None:
     for each in crew:
         each.join(60)
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["5.0", "5.0"]
+
+
+def test_variables_are_what_they_were_after_the_block_however_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANIMEKIT_THERE", "before")
+    monkeypatch.delenv("ANIMEKIT_NEW", raising=False)
+
+    def fail() -> None:
+        with variables({"ANIMEKIT_THERE": "within", "ANIMEKIT_NEW": 2}):
+            assert (os.environ["ANIMEKIT_THERE"], os.environ["ANIMEKIT_NEW"]) == ("within", "2")
+            raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        fail()
+    assert os.environ["ANIMEKIT_THERE"] == "before" and "ANIMEKIT_NEW" not in os.environ

@@ -13,32 +13,15 @@ from animekit.grading.reading import read_prompts_of
 from animekit.grading.request import GradeRequest
 from animekit.labels.lines import parse_prompts
 from animekit.labels.vocabulary import Vocabulary
-from animekit.models.tagger import Classifier
 from animekit.plugins import Registry
-
-WORDS = ("Smiling", "long hair", "short hair")
-
-
-class Reader(Classifier):
-    """A reader of a smile and of the length of hair, that sees what it was told."""
-
-    def __init__(self, smiles: list[int], lengths: list[int]) -> None:
-        super().__init__(None, WORDS, (1, 2))  # type: ignore[arg-type]
-        object.__setattr__(self, "seen", {"smiling": smiles, "hair": lengths})
-
-    @property
-    def description(self) -> str:
-        return "reader"
-
-    def read(self, images: np.ndarray, progress: object = None) -> dict[str, np.ndarray]:
-        return {name: np.array(values) for name, values in self.seen.items()}  # type: ignore[attr-defined]
+from tests.readers import WORDS, ToldReader
 
 
 def test_prompts_of_any_words_are_held_against_what_is_read() -> None:
     texts = ["smiling, long hair", "no smiling", "short hair"]
     prompts = parse_prompts(texts, Vocabulary(WORDS, (1, 2)))
     cells = [np.zeros((64, 64, 3), np.uint8)] * 3
-    found = read_prompts_of(cells, prompts, Reader([1, 1, 0], [1, 0, 1]))
+    found = read_prompts_of(cells, prompts, ToldReader([1, 1, 0], [1, 0, 1]))
     assert found.shares() == {"smiling": (1, 2), "hair": (1, 2)}
     assert found.rows[0].seen() == "smiling short hair (1)"
     assert found.rows[2].seen() == "no smiling short hair (1)"

@@ -17,6 +17,7 @@ from animekit.labels.prompt import parse
 from animekit.labels.tags import EYES, HAIR
 from animekit.models.tagger import Classifier
 from animekit_plugins.metrics.cond_acc import ConditionAccuracy, ConditionParams, confusion
+from tests.readers import ToldReader
 
 
 class Told(Classifier):
@@ -106,21 +107,6 @@ def test_another_classifier_must_be_there_and_read_colours() -> None:
         metric.definition(1)
 
 
-class Reader(Classifier):
-    """A reader of a smile and of the length of hair, that sees what it was told."""
-
-    def __init__(self, smiles: list[int], lengths: list[int]) -> None:
-        super().__init__(None, ("Smiling", "long hair", "short hair"), (1, 2))  # type: ignore[arg-type]
-        object.__setattr__(self, "seen", {"smiling": smiles, "hair": lengths})
-
-    @property
-    def description(self) -> str:
-        return "reader"
-
-    def read(self, images: np.ndarray, progress: object = None) -> dict[str, np.ndarray]:
-        return {name: np.array(values) for name, values in self.seen.items()}  # type: ignore[attr-defined]
-
-
 ASKED = LabelTable(
     ("smiling", "hat", "short hair"),
     np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0], [1, 1, 0]], np.uint8),
@@ -132,7 +118,7 @@ def test_a_reader_of_other_words_counts_groups_and_yes_or_no() -> None:
     told: list[str] = []
     context = MetricContext(warn=told.append, asked=ASKED.names)
     metric = ConditionAccuracy(context=context)
-    metric._loaded = Reader([1, 0, 1, 1], [1, 0, 0, 0])
+    metric._loaded = ToldReader([1, 0, 1, 1], [1, 0, 0, 0])
     assert metric.reads == ("no Smiling", "Smiling", "long hair", "short hair")
     labels = ASKED.columns(metric.reads)
     images = np.zeros((4, 3, 8, 8), np.uint8)
@@ -148,7 +134,7 @@ def test_a_reader_of_other_words_counts_groups_and_yes_or_no() -> None:
 
 def test_a_reader_of_none_of_the_words_says_which_it_reads() -> None:
     metric = ConditionAccuracy(context=MetricContext(asked=("hat", "bow")))
-    metric._loaded = Reader([], [])
+    metric._loaded = ToldReader([], [])
     assert LabelTable(("hat",), np.ones((2, 1)), np.ones((2, 1))).columns(metric.reads) is None
     with pytest.raises(UnusableError, match=r"reads smiling, hair, and none of hat, bow") as caught:
         metric.compute(None, np.zeros((2, 3, 8, 8), np.uint8), None)
