@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 
 from animekit.errors import ConfigError, UsageError
 from animekit.foreign import TOML_LIMIT, read_json, read_toml
-from animekit.text import did_you_mean, spelled
+from animekit.text import at_home, did_you_mean, spelled
 
 CALL = "the call"  # where values of a function's caller are from
 P = TypeVar("P", bound="Params")
@@ -334,7 +334,7 @@ def config_layers(
         for key in flat:
             if key not in known and key not in old:
                 raise unknown_key(key, known, layer.origin)
-        layers.append(Layer(layer.origin, flat))
+        layers.append(Layer(layer.origin, {key: at_home(value) for key, value in flat.items()}))
     return layers
 
 

@@ -143,3 +143,14 @@ def test_a_python_call_is_not_said_to_be_typed() -> None:
         ak.train("gan", "synthetic:8", stepz=4)
     with pytest.raises(ConfigError, match=r"swd: patches = x.*\(from the call\)"):
         ak.evaluate("synthetic:8", "synthetic:8", metrics=["swd"], params={"patches": "x"})
+
+
+def test_a_path_in_the_home_folder_is_found_behind_a_sign_and_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    Path("mine.toml").write_bytes(b'data = "~/faces"\r\nsteps = 3\r\n')
+    for words in ("--data=~/faces", "--config=mine.toml"):
+        missing = call("train", "gan", words, "-n")
+        assert f"no images in {tmp_path / 'faces'}" in missing.stderr, words
