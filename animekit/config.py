@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from animekit.errors import ConfigError, UsageError
+from animekit.files import is_file
 from animekit.foreign import TOML_LIMIT, read_json, read_toml
 from animekit.text import at_home, did_you_mean, spelled
 
@@ -285,8 +286,7 @@ def file_layers(path: Path | str | None) -> Iterator[Layer]:
 
     `--config FILE`, else `./animekit.toml`, over `$XDG_CONFIG_HOME/animekit/config.toml`.
     """
-    if user_config().is_file():
-        yield read_file(user_config())
+    yield from map(read_file, filter(is_file, [user_config()]))  # none in a home not ours to read
     if path or Path("animekit.toml").is_file():
         yield read_file(path or "animekit.toml")
 

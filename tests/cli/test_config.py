@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import animekit as ak
+from animekit import config
 from animekit.errors import ConfigError
 from tests.support import answer, call
 
@@ -154,3 +155,14 @@ def test_a_path_in_the_home_folder_is_found_behind_a_sign_and_in_a_file(
     for words in ("--data=~/faces", "--config=mine.toml"):
         missing = call("train", "gan", words, "-n")
         assert f"no images in {tmp_path / 'faces'}" in missing.stderr, words
+
+
+def test_a_home_that_is_not_ours_to_read_has_no_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Closed(type(Path())):  # type: ignore[misc]
+        def is_file(self) -> bool:
+            raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(config, "user_config", lambda: Closed("home/config.toml"))
+    assert list(config.file_layers(None)) == []
