@@ -21,8 +21,9 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from animekit.errors import ConfigError, UsageError
+from animekit.files import is_file
 from animekit.foreign import TOML_LIMIT, read_json, read_toml
-from animekit.text import did_you_mean, spelled
+from animekit.text import at_home, did_you_mean, spelled
 
 CALL = "the call"  # where values of a function's caller are from
 P = TypeVar("P", bound="Params")
@@ -285,8 +286,7 @@ def file_layers(path: Path | str | None) -> Iterator[Layer]:
 
     `--config FILE`, else `./animekit.toml`, over `$XDG_CONFIG_HOME/animekit/config.toml`.
     """
-    if user_config().is_file():
-        yield read_file(user_config())
+    yield from map(read_file, filter(is_file, [user_config()]))  # none in a home not ours to read
     if path or Path("animekit.toml").is_file():
         yield read_file(path or "animekit.toml")
 
@@ -334,7 +334,7 @@ def config_layers(
         for key in flat:
             if key not in known and key not in old:
                 raise unknown_key(key, known, layer.origin)
-        layers.append(Layer(layer.origin, flat))
+        layers.append(Layer(layer.origin, {key: at_home(value) for key, value in flat.items()}))
     return layers
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import html
 import itertools
+import os
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # not the ends of lines, and no tabs
 LONGEST = 200  # letters of a word that may be a slip of the pen
@@ -39,6 +42,27 @@ def clipped(text: str, most: int = 60) -> str:
     """
     shown = printable(text[:most])
     return shown if len(text) <= most and len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def typed(path: object) -> str:
+    """Return a path as it is typed in a shell: quoted, and never taken for an option.
+
+    >>> typed("my faces"), typed("-faces")
+    ("'my faces'", './-faces')
+    """
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def at_home(value: Any) -> Any:
+    """Return a text that begins with ~/ as a path in the home folder, else the value.
+
+    >>> at_home("~/faces") == at_home("~") + "/faces", at_home("a~/b"), at_home(7)
+    (True, 'a~/b', 7)
+    """
+    if isinstance(value, str) and re.match(r"~([/\\]|$)", value):
+        return os.path.expanduser(value)  # noqa: PTH111 - Path.expanduser raises without a home
+    return value
 
 
 def one_name(name: str) -> str:

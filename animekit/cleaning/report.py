@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,6 +12,7 @@ import numpy as np
 
 from animekit.cleaning.sheets import Example, Thumbs, caption, short
 from animekit.images import page
+from animekit.text import typed
 
 if TYPE_CHECKING:
     from animekit.cleaning.result import Cleaning
@@ -77,8 +77,8 @@ def write_report(
         cleaning.folder / FILE,
         "clean.html",
         summary=summary,
-        folder=shlex.quote(str(summary["path"])),
-        manifest=shlex.quote(str(cleaning.folder / "manifest.csv")),
+        folder=typed(summary["path"]),
+        manifest=typed(cleaning.folder / "manifest.csv"),
         warnings=cleaning.warnings,
         sections=[_section(cleaning, group, sheets, pictures) for group in groups],
         checks={

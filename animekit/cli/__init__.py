@@ -31,6 +31,7 @@ from animekit.cli.train import command as train
 from animekit.cli.transfer import command as transfer
 from animekit.engines.processes import LOST, is_first_to_fail, place, take_place, variables
 from animekit.errors import AnimekitError, Stopped, UsageError
+from animekit.text import at_home
 
 COMMANDS = (
     demo,
@@ -70,7 +71,7 @@ class Root(Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **rest: Any
     ) -> None:
         """Run one command line and exit with its code."""
-        words = list(sys.argv[1:] if args is None else args)
+        words = [_at_home(word) for word in (sys.argv[1:] if args is None else args)]
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
@@ -185,6 +186,12 @@ def typed() -> list[str]:
     if COMPLETION not in os.environ:
         return []
     return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()
+
+
+def _at_home(word: str) -> str:
+    """Return --OPTION=~/PATH with the home folder in it, which shells leave as it is."""
+    option, sign, value = word.partition("=")
+    return f"{option}={at_home(value)}" if sign and option.startswith("--") else word
 
 
 def hoist(words: list[str], flag: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import typer
 from animekit.cli._commands import DefaultGroup
 from animekit.cli._data_rows import NAMED, rows_of, show_tags
 from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
+from animekit.text import typed
 
 if TYPE_CHECKING:
     from animekit.hub.catalog import Entry
@@ -224,7 +224,7 @@ def synth(common: Common, out: str, num: int, size: int) -> dict[str, Any]:
         )
     common.screen.made(folder, "folder", f"{num:,} faces of {size}x{size}, seed {seed}")
     common.screen.record(folder / synthesis.TAGS, "tags")
-    common.screen.note(f"Next: animekit train wgangp --data {shlex.quote(out)}")
+    common.screen.note(f"Next: animekit train wgangp --data {typed(out)}")
     return facts
 
 

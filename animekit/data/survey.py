@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from animekit.data.dataset import Skipped, no_images, nothing_at
 from animekit.data.places import is_here, places_of
 from animekit.errors import DataError, UsageError
 from animekit.images.formats import head_of, suffix_of, use_of
+from animekit.text import typed
 
 ARCHIVE = "an archive, and files in it are not looked at: unpack it"
 
@@ -54,13 +54,13 @@ def survey(folder: Path) -> Survey:
         if len(places) > 1 and is_here(str(folder)):
             raise UsageError(
                 f"{folder} is {len(places)} data sets, and each is cleaned by itself",
-                "; ".join(f"animekit clean {shlex.quote(place)}" for place in places),
+                "; ".join(f"animekit clean {typed(place)}" for place in places),
             )
         raise nothing_at(str(folder))
     if not folder.is_dir():
         hint = "give the folder it is in"
         if folder.suffix.lower() in (".zip", ".parquet", ".tar"):
-            hint = f"unpack it first: animekit data pack {shlex.quote(str(folder))} --to folder NEW"
+            hint = f"unpack it first: animekit data pack {typed(folder)} --to folder NEW"
         raise DataError(f"{folder} is not a folder, and only a folder can be cleaned", hint)
     found = Survey(folder)
     others: list[str] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from animekit.runs.names import meanings
 from animekit.runs.options import options_of
 from animekit.runs.run import Loaded, Run, load_model
 from animekit.seeds import derive_seed
-from animekit.text import number
+from animekit.text import number, typed
 
 if TYPE_CHECKING:
     from animekit.plugins import Registry
@@ -308,7 +307,7 @@ def _refuse_picture(path: Path) -> None:
     if is_picture:
         raise UnusableError(
             f"{path} is a picture, and numbers need a model or a folder of images",
-            f"to judge the 25 faces on it: animekit grade {shlex.quote(str(path))}",
+            f"to judge the 25 faces on it: animekit grade {typed(path)}",
             code="path.picture",
         )
 

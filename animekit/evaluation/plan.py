@@ -277,7 +277,7 @@ def find_real(
             return RealPlace(where, tags, labels)
     raise NotFoundError(
         f"no real images to compare {first.name} with: looked for"
-        f" {', '.join([*looked, DEFAULT_DATA])}",
+        f" {', '.join(dict.fromkeys([*looked, DEFAULT_DATA]))}",
         "name them: --ref DIR",
         code="data.not_found",
     )

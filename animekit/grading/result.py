@@ -92,7 +92,9 @@ class Grading(Printed):
             return PartialError(text, "the others are graded", code="grade.partial")
         several = f"{counts['fail']} of {len(self.grades)} fail, such as "
         text = said if len(self.grades) == 1 else several + said
-        hint = f"--min-faces {self.min_faces} is the gate" if self.min_faces else None
+        hint = f"--min-faces {self.min_faces} is the gate"
+        if not any(each.verdict == "fail" for each in first.pictures):
+            hint = "a script has to make the same picture twice, in a copy of its folder"
         return GateError(text, hint, code="grade.fail")
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> dict[str, Path]:

@@ -231,7 +231,7 @@ class Author:
             max((len(s.steps) for h in histories.values() for s in h.series.values()), default=0)
             < 2
         ):
-            self._missing(f"curves: {', '.join(run.id for run in runs.values())} has no reports")
+            self._missing(f"curves: no reports of {', '.join(run.id for run in runs.values())}")
             return
         for title, image in curve_images(panels(histories)[:MOST_PANELS]):
             name = f"curve {title} {' '.join(run.id for run in runs.values())}"

@@ -103,23 +103,41 @@ def find_run(where: str, runs: Path) -> Path:
             code="run.not_found",
         )
     raise NotFoundError(
-        f'no run "{where}" in {runs}.{near_run(where, known)}',
-        known_runs(known),
+        f'no run "{where}" in {runs}{_no_run_in(where)}.{_near_run(where, known)}',
+        _known_runs(known),
         code="run.not_found",
     )
 
 
-def near_run(where: str, known: Iterable[str]) -> str:
+def nothing_named(where: str | Path, hint: str | None) -> NotFoundError:
+    """Return the error that a word is no weights and no run, with what is like it."""
+    known, runs = weights.bundled(), [path.name for path in list_runs(RUNS)]
+    meant = did_you_mean(str(where), known) or _near_run(str(where), runs)
+    return NotFoundError(
+        f'no run, checkpoint, file or bundled weights "{where}"{_no_run_in(where)}'
+        f"{meant and '.' + meant}",
+        f"bundled: {' '.join(known)}; {hint}",
+        code="model.not_found",
+    )
+
+
+def _no_run_in(where: str | Path) -> str:
+    """Say of a folder that is there why it is no run; "" of all else."""
+    there = os.path.isdir(where)  # noqa: PTH112 - Path.is_dir raises for names of 300 letters
+    return f"; the folder {where} has no config.json" if there else ""
+
+
+def _near_run(where: str, known: Iterable[str]) -> str:
     """Return ' Did you mean "RUN"?' for a name that holds the word, or is like it.
 
-    >>> near_run("gan", ["0001-gan-faces64", "0002-gan-art64"])
+    >>> _near_run("gan", ["0001-gan-faces64", "0002-gan-art64"])
     ' Did you mean "0002-gan-art64"?'
     """
     holding = [name for name in known if where and where in name]
     return f' Did you mean "{holding[-1]}"?' if holding else did_you_mean(where, known)
 
 
-def known_runs(known: Iterable[str]) -> str:
+def _known_runs(known: Iterable[str]) -> str:
     """Return a hint that names the newest runs, and counts the older ones."""
     names = list(known)
     if not names:

@@ -28,9 +28,9 @@ from animekit.runs.checkpoint import (
     steps_of,
     verify,
 )
-from animekit.runs.names import RUNS, find_run, folder_of, list_runs, meanings, near_run
+from animekit.runs.names import RUNS, find_run, folder_of, list_runs, meanings, nothing_named
 from animekit.runs.reports import Reports, read_reports
-from animekit.text import Printed, did_you_mean, number
+from animekit.text import Printed, number
 
 if TYPE_CHECKING:  # and torch with it: a list of runs needs none
     from animekit.models.base import Model
@@ -295,7 +295,6 @@ def _is_able(run: Run, registry: Registry, able: str) -> bool:
 
 
 def _locate(where: str | Path | Run, checkpoint: str | int) -> Located:
-    known = weights.bundled()
     if isinstance(where, Run):
         return _of_run(where, checkpoint)
     found = meanings(where)
@@ -312,13 +311,7 @@ def _locate(where: str | Path | Run, checkpoint: str | int) -> Located:
     try:
         run = Run(where)
     except NotFoundError as error:
-        runs = [path.name for path in list_runs(RUNS)]
-        meant = did_you_mean(str(where), known) or near_run(str(where), runs)
-        raise NotFoundError(
-            f'no run, checkpoint, file or bundled weights "{where}"{meant and "." + meant}',
-            f"bundled: {' '.join(known)}; {error.hint}",
-            code="model.not_found",
-        ) from None
+        raise nothing_named(where, error.hint) from None
     return _of_run(run, checkpoint, beside)
 
 

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 from animekit.config import user_config
 from animekit.errors import AnimekitError, UnusableError
-from animekit.files import cache_dir, cores, refuse_unwritable
+from animekit.files import cache_dir, cores, is_file, refuse_unwritable
 from animekit.setup.settings import FILE, find_mistakes
 from animekit.text import Printed, install_hint, size
 
@@ -246,7 +246,7 @@ def _folders() -> Iterator[Examined]:
 
 def _configuration(registry: Registry) -> Iterator[Examined]:
     """Read the files that commands would read, and hold each value against its option."""
-    for path in filter(Path.is_file, (user_config(), FILE)):
+    for path in filter(is_file, (user_config(), FILE)):
         mistakes = find_mistakes(path, registry=registry)
         detail = "; ".join(map(str, mistakes[:SHOWN])) or "sound"
         yield Examined(

@@ -13,13 +13,13 @@ from animekit.engines.many import start
 from animekit.engines.parts import shares_of
 from animekit.engines.processes import place
 from animekit.errors import CheckpointError, ConfigError, NotFoundError, UnusableError
-from animekit.files import cores
+from animekit.files import cores, refuse_unwritable
 from animekit.models import weights
 from animekit.models.base import Model
 from animekit.runs import checkpoint
 from animekit.runs.run import Run
 from animekit.text import clipped
-from animekit.training.job import TrainJob, with_data
+from animekit.training.job import TrainJob, new_job, with_data
 from animekit.training.recipe import RESUMABLE, TrainOptions, TrainRecipe
 from animekit.training.request import TrainRequest
 from animekit.training.tips import KEY, read_tips
@@ -38,18 +38,23 @@ PARTS = (
 """What a config.json must hold for its run to go on."""
 
 
-def new_run(job: TrainJob, runs: Path) -> Run:
-    """Return the new run of a job, which the first process makes."""
-    made = None
+def begun(request: TrainRequest) -> tuple[TrainJob, Run]:
+    """Return a new job and its run, which the first process makes.
+
+    Raises UnusableError before any picture is read where no run can be made.
+    """
+    if place().is_main:
+        refuse_unwritable(request.runs, "--out names another folder of runs")
+    job, made = new_job(request), None
     if job.engine.is_main:
-        made = Run.create(job.recipe.model.name, job.label, job.config(), runs).path
+        made = Run.create(job.recipe.model.name, job.label, job.config(), request.runs).path
     path = Path(job.engine.from_main(str(made)))
     if not (path / "config.json").is_file():
         raise NotFoundError(
             f"{place()} does not see the run folder {path} that the first one made",
             "name a folder that all machines share: --out DIR",
         )
-    return Run(path)
+    return job, Run(path)
 
 
 def resumed_job(run: Run, request: TrainRequest) -> TrainJob:

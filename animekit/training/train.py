@@ -26,7 +26,7 @@ from animekit.signals import StopSignals
 from animekit.training import resume as runs_of
 from animekit.training import samples
 from animekit.training.fitting import check_progress
-from animekit.training.job import TrainJob, new_job
+from animekit.training.job import TrainJob
 from animekit.training.logger import Logger
 from animekit.training.reporter import Mute, Reporter
 from animekit.training.request import TrainRequest
@@ -88,8 +88,7 @@ def train(
                 stack.enter_context(lock(run))
             job = runs_of.resumed_job(run, request)
         else:
-            job = new_job(request)
-            run = runs_of.new_run(job, request.runs)
+            job, run = runs_of.begun(request)
             if job.engine.is_main:
                 stack.enter_context(lock(run))
         return Trainer(job, run, loggers, stack, request.registry).fit()

@@ -511,3 +511,11 @@ def test_what_is_lost_on_the_way_to_pixels_is_noted(faces: Path) -> None:
     assert set(table["decision"][["clear.png", "moves.gif"]]) == {"keep"}
     data = answer("data", "info", "faces")["data"]
     assert (data["alpha"], data["animated"]) == (1, 1)
+
+
+def test_what_to_type_next_works_for_a_folder_that_looks_like_an_option(faces: Path) -> None:
+    faces.rename("-faces")
+    found = call("clean", FEW, "--", "-faces")
+    assert found.exit_code == 0, found.output
+    assert "animekit clean ./-faces --apply" in found.stderr
+    assert call("clean", FEW, "./-faces", "--apply", "--yes").exit_code == 0

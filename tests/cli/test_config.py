@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import animekit as ak
+from animekit import config
 from animekit.errors import ConfigError
 from tests.support import answer, call
 
@@ -143,3 +144,25 @@ def test_a_python_call_is_not_said_to_be_typed() -> None:
         ak.train("gan", "synthetic:8", stepz=4)
     with pytest.raises(ConfigError, match=r"swd: patches = x.*\(from the call\)"):
         ak.evaluate("synthetic:8", "synthetic:8", metrics=["swd"], params={"patches": "x"})
+
+
+def test_a_path_in_the_home_folder_is_found_behind_a_sign_and_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    Path("mine.toml").write_bytes(b'data = "~/faces"\r\nsteps = 3\r\n')
+    for words in ("--data=~/faces", "--config=mine.toml"):
+        missing = call("train", "gan", words, "-n")
+        assert f"no images in {tmp_path / 'faces'}" in missing.stderr, words
+
+
+def test_a_home_that_is_not_ours_to_read_has_no_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Closed(type(Path())):  # type: ignore[misc]
+        def is_file(self) -> bool:
+            raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(config, "user_config", lambda: Closed("home/config.toml"))
+    assert list(config.file_layers(None)) == []

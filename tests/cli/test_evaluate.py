@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from animekit.cli.evaluate import run as body
 from animekit.runs.run import Run
 from animekit.testing.tiny import tiny_dataset
 from tests.support import answer, call, keeps_its_schema
@@ -210,3 +211,18 @@ def test_wrong_words_end_with_one_clear_error(
     assert result.exit_code == code, result.output
     error = next(line for line in result.stderr.splitlines() if line.startswith("error"))
     assert message in error
+
+
+def test_a_place_that_cannot_be_written_is_known_before_anything_is_measured(
+    place: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(plan: object, progress: object) -> None:
+        raise AssertionError("it was measured")
+
+    monkeypatch.setattr(body, "measure", never)
+    Path("evaluations").write_text("in the way")
+    for out in ((), ("-o", "evaluations/x")):
+        words = ("evaluate", pictures, "--ref", pictures, "--size", "32", "--swd", *out)
+        refused = call(*words)
+        assert refused.exit_code == 4, refused.output
+        assert "is in the way" in refused.stderr and "--out" in refused.stderr

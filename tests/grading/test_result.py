@@ -12,7 +12,10 @@ from PIL import Image
 
 import animekit
 from animekit.errors import UnusableError
+from animekit.grading.remark import Remark
+from animekit.grading.rerun import Rerun
 from animekit.grading.result import Grading
+from animekit.grading.verdict import Grade
 from animekit.plugins import Registry
 from tests.browser import seen_at
 from tests.grading.support import CGAN, GAN, PROMPTS, cells, faces, write
@@ -109,3 +112,13 @@ def test_only_what_animekit_made_is_written_over(tmp_path: Path, detector: Regis
             found.save(tmp_path)
         assert (tmp_path / name).read_text("utf-8") == "mine"
         found.save(tmp_path, overwrite=True)
+
+
+def test_a_script_that_fails_is_not_told_of_the_gate_of_faces(found: Grading) -> None:
+    rerun = Rerun("gan", "ann/run_gan.sh", remarks=(Remark("ended", "it ended with code 1"),))
+    script = Grade("ann", Path("ann"), [], [rerun])
+    few = next(each for each in found.grades if each.name == "carol")
+    for grade, words in ((script, "the same picture twice"), (few, "--min-faces 20")):
+        failure = Grading([grade], 20, "", {}).failure()
+        assert failure is not None and failure.exit_code == 5
+        assert words in (failure.hint or "")

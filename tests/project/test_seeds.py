@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from animekit import demonstration, plugins
+from animekit.labels.tags import EYES, HAIR
 from tests.project.documents import ROOT, SMALL, Line, blocks, problem_of
 
 PAGE = ROOT / "docs" / "reference" / "seeds.md"
@@ -30,7 +31,6 @@ LONG = (
     "grade",
 )
 """Commands of which only the plan is asked for."""
-HAIR, EYES = ("blue", "red", "green", "pink"), ("red", "blue", "brown")
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index in range(len(drawn)):
             place = top / "data" / folder / f"{index}.png"
             Image.fromarray(drawn.render(index, 64)[0]).save(place)
-    hair = [HAIR[index % 4] for index in range(len(drawn))]
+    hair = [HAIR[index % len(HAIR)] for index in range(len(drawn))]  # all, as the course has
     tags = (
-        f"{k},{each} hair:9\t{EYES[k % 3]} eyes:7\t{('long', 'short')[k % 2]} hair:5"
+        f"{k},{each} hair:9\t{EYES[k % len(EYES)]} eyes:7\t{('long', 'short')[k % 2]} hair:5"
         for k, each in enumerate(hair)
     )
     (top / "data" / "tags.csv").write_text("\n".join(tags) + "\n")

@@ -124,3 +124,10 @@ def test_a_picture_is_no_weights() -> None:
     with pytest.raises(CheckpointError, match=r"faces.png is a picture \(PNG\)") as caught:
         load_model("faces.png")
     assert "--reproduce" in (caught.value.hint or "")
+
+
+def test_a_folder_that_is_no_run_is_called_a_folder() -> None:
+    Path("half").mkdir()
+    for asked in (load_model, Run):
+        with pytest.raises(NotFoundError, match="the folder half has no config.json"):
+            asked("half")  # type: ignore[operator]

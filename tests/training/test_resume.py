@@ -333,3 +333,15 @@ def test_a_damaged_report_costs_that_report_and_the_old_file_is_kept(
     assert "1 line of" in words and kept.name in words
     tiny(resume=run.path, steps=9)
     assert not (run.path / "metrics-damaged-2.jsonl").exists()
+
+
+def test_runs_that_cannot_be_written_are_refused_before_pictures_are_read(
+    tmp_path: Path, tiny: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*given: object) -> None:
+        raise AssertionError("pictures were read")
+
+    monkeypatch.setattr("animekit.training.resume.new_job", never)
+    (tmp_path / "runs").write_text("in the way")
+    with pytest.raises(UnusableError, match="runs is in the way"):
+        tiny(steps=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from animekit.cleaning.sheets import ReasonGroup
 from animekit.cli._options import Common
 from animekit.data.manifest import FILE, SUMMARY
 from animekit.images.formats import convert_hint
-from animekit.text import duration, number, printable
+from animekit.text import duration, number, printable, typed
 
 CONVERT = "with ImageMagick; then clean again"
 NAMED = 5  # files that are named on the screen
@@ -103,21 +102,21 @@ def show_applied(common: Common, found: Cleaning, tiers: Sequence[str]) -> None:
 
 def say_next(common: Common, found: Cleaning) -> None:
     """Say what can be done now."""
-    screen, where = common.screen, shlex.quote(str(found.pictures))
+    screen, where = common.screen, typed(found.pictures)
     if found.summary.get("shard"):
         screen.note(f"Next: when all shards are done: animekit clean {where} --merge")
         return
     lines = [] if found.report is None else [(f"open {found.report}", "")]
     moved = len(movable(found.manifest))
     if found.way is None and moved:
-        origin = "" if found.report else f" --manifest {shlex.quote(str(found.folder / FILE))}"
+        origin = "" if found.report else f" --manifest {typed(found.folder / FILE)}"
         line = f"animekit clean {where}{origin} --apply"
         lines.append((line, f"move {moved:,} flagged files (undo: --undo)"))
     elif found.way == "quarantine" and found.applied and found.applied.files:
         lines.append((f"animekit clean {where} --undo", "bring them back"))
     data = where
     if found.applied and found.way in ("copy", "link"):
-        data = shlex.quote(str(found.applied.into))
+        data = typed(found.applied.into)
     if foreign := _foreign(found):
         lines.append((convert_hint(foreign, str(found.pictures)).partition(": ")[2], CONVERT))
     if found.counts()["keep"]:
@@ -158,7 +157,7 @@ def show_crops(common: Common, made: Cropped) -> None:
         screen.warn(f"{printable(item.name)}: {item.reason}", "failed")
     if made.stale:
         screen.warn(f"{len(made.stale):,} older crops are still there and not listed", "stale")
-    screen.note(f"Next: animekit train wgangp --data {shlex.quote(str(into))}")
+    screen.note(f"Next: animekit train wgangp --data {typed(into)}")
 
 
 def show_plan(

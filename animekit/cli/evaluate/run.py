@@ -17,6 +17,7 @@ from animekit.evaluation.reference import Reference
 from animekit.evaluation.request import EvaluateRequest
 from animekit.evaluation.result import FOLDER, Evaluation
 from animekit.evaluation.translators.plan import TranslatorOutline
+from animekit.files import refuse_unwritable
 
 # what an evaluation and a reference have in common
 SHARED = ("num", "repeats", "quick", "size", "threads", "trust_extractor")
@@ -56,6 +57,8 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     screen.note(plan.words)
     if common.dry_run:
         return say_plan(common, plan, options["out"])
+    if writes:
+        refuse_unwritable(_place(plan, options["out"]), "--out names another folder")
     with sharing(screen) as progress:
         found = measure(plan, progress)
     if not writes:
@@ -70,6 +73,12 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
         failure.data = found.facts()
         raise failure
     return found.facts()
+
+
+def _place(plan: EvaluateOutline | TranslatorOutline, out: Path | None) -> Path:
+    """Return the folder in which the record will lie."""
+    runs = plan.runs if isinstance(plan, TranslatorOutline) else [plan.contenders[0].run]
+    return out or (FOLDER if runs[0] is None else runs[0].path)
 
 
 def chosen(options: dict[str, Any]) -> list[str] | str | None:
