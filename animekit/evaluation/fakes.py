@@ -134,14 +134,14 @@ class ModelContender:
         start = self.first + repeat * count
         seeds = range(start, start + count)
         labels = self._labels(start, count, asked)
-        images = []
+        side = self.size
+        found = np.empty((count, 3, side, side), np.uint8)
         for at in range(0, count, PART):
             z = sampling.noise_of_seeds(model, seeds[at : at + PART])
             z = attributes.truncated(z, self.factor)
             given = None if labels is None else labels[at : at + PART]
-            images.append(sampling.draw(model, z, given))
+            found[at : at + PART] = sampling.draw(model, z, given).transpose(0, 3, 1, 2)
             progress(min(at + PART, count), count)
-        found = np.ascontiguousarray(np.concatenate(images).transpose(0, 3, 1, 2))
         if labels is None:
             return found, None
         return found, LabelTable(self.words, labels, np.ones_like(labels))

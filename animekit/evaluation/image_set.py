@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from animekit.plugins import Registry
 
 LOSSY = ("JPEG",)
+PART = 1024  # images that are turned at once: no second copy of all of them
 
 
 class Oddity(NamedTuple):
@@ -94,7 +95,10 @@ class ImageSet:
 
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, LabelTable | None]:
         """Return some images as metrics want them, uint8 [n, 3, S, S], and their labels."""
-        chosen = np.ascontiguousarray(np.asarray(self.images[rows]).transpose(0, 3, 1, 2))
+        chosen = np.empty((len(rows), 3, *self.images.shape[1:3]), np.uint8)
+        for at in range(0, len(rows), PART):
+            some = rows[at : at + PART]
+            chosen[at : at + PART] = self.images[some].transpose(0, 3, 1, 2)
         table = self.table
         if table is None:
             return chosen, None
