@@ -45,7 +45,8 @@ def workplace(root: Path, prefix: str = TEMPORARY) -> Iterator[Path]:
             raise
         raise DeviceError(
             f"cannot write packed images to {root}: {error.strerror or error}",
-            "free some space, or set ANIMEKIT_HOME to a folder on another disk",
+            ("free some space, or " if error.errno in FULL else "")
+            + "set ANIMEKIT_HOME to a folder that can be written",
         ) from None
     finally:
         if temporary is not None:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from animekit import device as devices
 from animekit import plugins
-from animekit.data.dataset import is_picture
+from animekit.data.dataset import Skipped, is_picture
 from animekit.errors import DataError, NotFoundError, UsageError
 from animekit.generation.draw import draw_recipe
 from animekit.generation.recipe import NoiseFile, Recipe
-from animekit.images.decode import decode
+from animekit.images.decode import ImageError, decode
 from animekit.images.formats import EXTENSIONS
 from animekit.images.pixels import resize, to_float
 from animekit.labels import prompt as prompts
@@ -51,13 +51,17 @@ class OwnPicture:
 
 @dataclass(frozen=True)
 class ProjectPlan(Printed):
-    """What would be searched: the pictures, the model and how."""
+    """What would be searched: the pictures, the model and how.
+
+    `skipped` are pictures of a folder that cannot be read.
+    """
 
     loaded: Loaded
     targets: tuple[OwnPicture, ...]
     how: How
     prompt: str | None = None
     classifier: str = BUNDLED
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def text(self) -> str:
@@ -98,8 +102,9 @@ def project(
     gradient descent, fewer and fewer of them, in `steps` in all or `seconds` for each picture.
     `features` is the weight of what a tagger (`classifier`) sees beside pixels: 0 gives a higher
     PSNR, more gives eyes and hair that are more alike. Noise stays no longer than drawn noise is.
-    A `prompt` gives labels that shall stay. The same `seed` gives the same search, alone and in a
-    batch, on one machine with as many threads.
+    Pictures of a folder that cannot be read are left out (`skipped`); one that is named must be
+    readable. A `prompt` gives labels that shall stay. The same `seed` gives the same search, alone
+    and in a batch, on one machine with as many threads.
 
     Raises UnusableError for a model that draws nothing from noise, NotFoundError, DataError.
     """
@@ -150,10 +155,10 @@ def plan_project(
     generating = sampling.as_generating(loaded.model)
     if device is not None:
         loaded.model.to(devices.choose_device(device))
-    targets = tuple(_targets(images, generating.spec.size))
+    targets, skipped = _targets(images, generating.spec.size)
     if prompt is not None:
         _known(generating, prompt)
-    return ProjectPlan(loaded, targets, asked, prompt, classifier)
+    return ProjectPlan(loaded, targets, asked, prompt, classifier, skipped)
 
 
 def run_plan(plan: ProjectPlan, registry: Registry, progress: Progress | None = None) -> Projection:
@@ -168,7 +173,7 @@ def run_plan(plan: ProjectPlan, registry: Registry, progress: Progress | None = 
                 progress(f"projecting {name}", (done + share) / count)
 
         found.append(_one(plan, target, reader, tell))
-    return Projection(tuple(found), plan.loaded, plan.how, plan.classifier)
+    return Projection(tuple(found), plan.loaded, plan.how, plan.classifier, plan.skipped)
 
 
 def _one(
@@ -227,25 +232,47 @@ def _searching(networks: Sequence[nn.Module], place: torch.device) -> Iterator[N
             network.to(was)
 
 
-def _targets(images: Picture | Sequence[Picture], side: int) -> Iterator[OwnPicture]:
-    """Yield the pictures that are asked for, each under a name of its own."""
+def _targets(
+    images: Picture | Sequence[Picture], side: int
+) -> tuple[tuple[OwnPicture, ...], tuple[Skipped, ...]]:
+    """Return the pictures that are asked for, each under a name of its own, and what is left out.
+
+    That is what cannot be read of a folder; DataError where nothing of it can, or a picture that
+    is named cannot.
+    """
     given = [images] if isinstance(images, (str, Path, np.ndarray)) else list(images)
     files: list[Path | np.ndarray] = []
     for each in given:
         files += [each] if isinstance(each, np.ndarray) else _files(Path(each))
     if not 1 <= len(files) <= MOST_PICTURES:
         raise UsageError(f"{len(files):,} pictures", f"name 1 to {MOST_PICTURES:,}")
+    named = {Path(each) for each in given if not isinstance(each, np.ndarray)}
     taken: set[str] = set()
+    targets, skipped = list[OwnPicture](), list[Skipped]()
     for number, each in enumerate(files, 1):
         stem = f"picture{number}" if isinstance(each, np.ndarray) else each.stem
+        try:
+            pixels = each if isinstance(each, np.ndarray) else decode(each)
+        except ImageError as error:
+            if each in named:
+                raise
+            skipped.append(Skipped(str(each), error.reason))
+            continue
         name = stem if stem.casefold() not in taken else f"{stem}-{number}"
         taken.add(name.casefold())
-        pixels = each if isinstance(each, np.ndarray) else decode(each)
         if not is_picture(pixels):
             raise DataError(
                 f"{name} is no picture uint8 [H, W, 3]", "decode it, and drop its alpha"
             )
-        yield OwnPicture(name, resize(pixels, side))
+        targets.append(OwnPicture(name, resize(pixels, side)))
+    if not targets:
+        raise DataError(
+            f"none of {len(files):,} pictures can be read, such as {skipped[0].name}:"
+            f" {skipped[0].reason}",
+            "animekit clean FOLDER finds damaged files",
+            code="image.all_failed",
+        )
+    return tuple(targets), tuple(skipped)
 
 
 def _files(path: Path) -> list[Path]:

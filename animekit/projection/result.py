@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from animekit.errors import AnimekitError, UsageError
+from animekit.data.dataset import Skipped
+from animekit.errors import AnimekitError, PartialError, UsageError
 from animekit.generation.draw import draw_recipe
 from animekit.generation.interpolation import Interpolation
 from animekit.generation.recipe import NoiseFile, Recipe
@@ -67,12 +68,16 @@ class FoundFace:
 
 @dataclass(frozen=True)
 class Projection(Printed):
-    """All pictures of one projection; `faces` are in the order of the pictures."""
+    """All pictures of one projection; `faces` are in the order of the pictures.
+
+    `skipped` are pictures of a folder that could not be read.
+    """
 
     faces: tuple[FoundFace, ...]
     loaded: Loaded
     how: How
     classifier: str
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def z(self) -> np.ndarray:
@@ -96,7 +101,22 @@ class Projection(Printed):
             "how": asdict(self.how) | {"classifier": self.classifier},
             "faces": [face.facts() for face in self.faces],
             "mean_psnr": round(float(np.mean([face.psnr for face in self.faces])), 2),
+            "skipped": [asdict(each) for each in self.skipped],
         }
+
+    def failure(self) -> PartialError | None:
+        """Return the error of pictures that could not be read; None where all could."""
+        if not self.skipped:
+            return None
+        first, count = self.skipped[0], len(self.skipped)
+        error = PartialError(
+            f"{count} of {count + len(self.faces)} pictures could not be read, such as"
+            f" {first.name}: {first.reason}",
+            "all others are done",
+            code="image.some_failed",
+        )
+        error.data = self.facts()
+        return error
 
     def picture(self, image_size: int | None = None) -> np.ndarray:
         """Return the given pictures above what the model makes of them, with PSNR."""

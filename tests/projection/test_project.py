@@ -156,3 +156,21 @@ def test_the_command_writes_pairs_pictures_noise_and_a_film() -> None:
     assert lone.exit_code == 2 and "two or more" in lone.stderr
     film = call("project", "faces64", "faces/0.png", "--mp4")
     assert film.exit_code == 2 and "--between" in film.stderr
+
+
+def test_a_damaged_picture_of_a_folder_is_left_out_and_said(registry: Registry) -> None:
+    where = Path("mine")
+    where.mkdir()
+    write_png(where / "good.png", np.zeros((64, 64, 3), np.uint8))
+    (where / "bad.png").write_text("no picture")
+    few = ("--steps", "2", "--starts", "1", "--features", "0")
+    result = call("project", "course64", "mine", *few)
+    assert result.exit_code == 8 and Path("projected/good.png").is_file()
+    assert "1 of 2 pictures could not be read, such as mine/bad.png: " in result.stderr
+    data = answer("project", "course64", "mine", *few, exit_code=8)["data"]
+    assert [each["name"] for each in data["skipped"]] == ["mine/bad.png"]
+    (where / "good.png").unlink()
+    with pytest.raises(DataError, match="none of 1 pictures can be read, such as mine/bad.png"):
+        project("course64", "mine", registry=registry)
+    with pytest.raises(DataError, match="bad.png"):
+        project("course64", ["mine/bad.png"], registry=registry)

@@ -42,6 +42,8 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     if walk is not None and len(plan.targets) < 2:
         raise UsageError("--between leads from one picture to the next", "name two or more")
     common.screen.note(plan.loaded.origin)
+    for each in plan.skipped:
+        common.screen.warn(f"{each.name} is left out: {each.reason}", "image.skipped")
     refuse_unwritable(folder)
     if common.dry_run:
         where = [str(folder / PAIRS), *(str(folder / f"{t.name}.png") for t in plan.targets)]
@@ -64,6 +66,8 @@ def run(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     if walk is not None:
         drawn = found.between(options["between"], mode=options["mode"], loop=options["loop"])
         common.screen.made(drawn.save_gif(walk, overwrite=common.yes), walk.suffix[1:])
+    if (failure := found.failure()) is not None:
+        raise failure
     return found.facts()
 
 
