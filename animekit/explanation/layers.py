@@ -130,11 +130,11 @@ def _batch(model: Model) -> Batch:
 
 
 def _labels(model: Model) -> Sequence[str]:
-    return model.spec.labels
+    return model.learned.labels
 
 
 def _groups(model: Model) -> Sequence[int]:
-    return model.spec.groups
+    return model.learned.groups
 
 
 def _firsts(groups: Sequence[int], turn: int) -> list[int]:

@@ -28,7 +28,8 @@ def conditional_runs(registry: Registry) -> list[Run]:
             continue
         spec = config.get("spec")
         labelled = isinstance(spec, dict) and bool(spec.get("labels"))
-        if labelled and hasattr(cls, "sample") and steps_of(run.path):
+        takes = labelled and getattr(cls, "takes_labels", True) and hasattr(cls, "sample")
+        if takes and steps_of(run.path):
             found.append(run)
     return found
 
@@ -55,7 +56,7 @@ def without_labels(loaded: Loaded, what: str) -> UnusableError:
     """Return the error that a model takes no labels; `what` is what it was asked for."""
     return UnusableError(
         f"{what} is for a model that is told what to draw; {loaded.name} is"
-        f" {_with_article(loaded.model.name)}, trained without labels",
+        f" {_with_article(loaded.model.name)}, whose generator is told no labels",
         "leave MODEL out, or name one that takes prompts. " + _advice(plugins.load()),
         code="model.unconditional",
     )

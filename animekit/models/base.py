@@ -102,6 +102,8 @@ class Model(nn.Module, Component):
     data: ClassVar[Need] = Need.IMAGES
     labels_for: ClassVar[str] = ""
     """What labels are needed for, as in " for warmup_steps", where not all parameters need any."""
+    takes_labels: ClassVar[bool] = True
+    """Whether images can be asked for by the labels that training needs."""
     keeps_all_labels: ClassVar[bool] = False
     """Whether labels that no image of the data has are learned all the same."""
     averaged: ClassVar[tuple[str, ...]] = ()
@@ -116,7 +118,9 @@ class Model(nn.Module, Component):
     def __init__(self, params: Params, spec: ImageSpec) -> None:
         super().__init__()
         self.params = params
-        self.spec = spec
+        self.learned = spec
+        """What the model is built from: `spec`, with labels that only training knows."""
+        self.spec = spec if self.takes_labels else replace(spec, labels=(), groups=())
 
     @classmethod
     def needs(cls, params: Params) -> Need:

@@ -96,6 +96,23 @@ def _attribute_loss(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     return -((shares * (1 - smoothing) + smoothing / count) * logits.log_softmax(1)).sum(1)
 
 
+def attribute_entropy(logits: Tensor, groups: Sequence[int]) -> Tensor:
+    """Return the mean entropy in nats of the attributes that logits [N, L] give.
+
+    It is 0 where each is surely of one value, whichever, and ln K where all K are as likely
+    (Springenberg, 2016).
+
+    >>> round(attribute_entropy(torch.zeros(2, 3), [2, 1]).item(), 4)
+    0.6931
+    """
+    terms = []
+    for part in logits.split(tuple(groups), dim=1):
+        both = torch.cat([part, torch.zeros_like(part)], 1) if part.shape[1] == 1 else part
+        likely = both.log_softmax(1)
+        terms.append(-(likely.exp() * likely).sum(1))
+    return torch.stack(terms).mean()
+
+
 GENERATOR = {"nonsaturating": nonsaturating_g, "saturating": saturating_g, "flipped": flipped_g}
 """The generator's side of the cross-entropy objective, by name."""
 

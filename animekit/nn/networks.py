@@ -172,6 +172,22 @@ class Discriminator(nn.Module):
         outputs = full_precision(self.main(images)).flatten(1)
         return outputs[:, 0], outputs[:, 1:]
 
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the last layer sees of images."""
+        return self.main[:-1](images)
+
+    def score(self, features: Tensor) -> Tensor:
+        """Return logits [N] of features."""
+        return full_precision(self.main[-1](features)).flatten(1)[:, 0]
+
+    def width(self, channels: int, size: int) -> int:
+        """Return how many numbers the features of an image are."""
+        training = self.training
+        with torch.no_grad():  # in eval mode: nothing of it goes into running statistics
+            count = self.eval().features(torch.zeros(1, channels, size, size)).numel()
+        self.train(training)
+        return count
+
 
 class HeadedDiscriminator(Discriminator):
     """A body `main` that ends in features [N, F]; a critic and class heads read them.
@@ -187,7 +203,15 @@ class HeadedDiscriminator(Discriminator):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [N]: real or fake."""
-        return full_precision(self.critic(self.main(images))).flatten()
+        return self.score(self.features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the heads see of images, [N, F]."""
+        return self.main(images)
+
+    def score(self, features: Tensor) -> Tensor:
+        """Return logits [N] of features."""
+        return full_precision(self.critic(features)).flatten()
 
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [N], and label logits [N, L] in the order of the heads."""

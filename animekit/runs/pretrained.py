@@ -96,10 +96,11 @@ def _refuse_other_pictures(name: str, theirs: Model, own: Model) -> None:
             f"--size {theirs.spec.size}",
             code="pretrained.size",
         )
-    if own.spec.labels and theirs.spec.labels != own.spec.labels:
+    told = own.spec.labels or theirs.learned.labels  # a classifier of none is begun anew
+    if told and own.learned.labels and theirs.learned.labels != own.learned.labels:
         raise UnusableError(
-            f"cannot begin with {name}: it learned {_listed(theirs.spec.labels)}, and this"
-            f" {_listed(own.spec.labels)}",
+            f"cannot begin with {name}: it learned {_listed(theirs.learned.labels)}, and this"
+            f" {_listed(own.learned.labels)}",
             "give the same words: --labels, --min-count",
             code="pretrained.labels",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from animekit.nn.architectures import Discriminator, HeadedDiscriminator
@@ -31,14 +30,6 @@ class OpenDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [N]: real or fake."""
         return self.logits(self.features(images))
-
-    def width(self, channels: int, size: int) -> int:
-        """Return how many numbers the features of an image are."""
-        training = self.training
-        with torch.no_grad():  # in eval mode: nothing of it goes into running statistics
-            count = self.eval().features(torch.zeros(1, channels, size, size)).numel()
-        self.train(training)
-        return count
 
 
 class Recogniser(nn.Module):

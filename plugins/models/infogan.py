@@ -99,8 +99,7 @@ class InfoGAN(AdversarialModel):
         self.conditions = params.continuous + sum(self.widths)
         super().__init__(params, spec)
         kind = ARCHITECTURES[params.architecture].init if params.init == "auto" else params.init
-        width = self.discriminator.width(spec.channels, spec.size)
-        self.recogniser = Recogniser(width, params.q_channels, self.conditions)
+        self.recogniser = Recogniser(self.width, params.q_channels, self.conditions)
         initialise(self.recogniser, kind)
 
     @classmethod
@@ -149,6 +148,7 @@ class InfoGAN(AdversarialModel):
         """Return the discriminator, cut open for Q."""
         whole = super().build_discriminator()
         assert isinstance(whole, Discriminator)
+        self.width = whole.width(self.spec.channels, self.spec.size)
         return OpenDiscriminator(whole)
 
     def phases(self) -> list[Phase]:
