@@ -11,7 +11,7 @@ from torch import Tensor
 from animekit.config import Params, show
 from animekit.errors import UnusableError
 from animekit.models.base import Model
-from animekit.models.blueprint import mismatches
+from animekit.models.blueprint import finite, kind, mismatches
 from animekit.plugins import Registry
 from animekit.runs.run import Weights, load_model
 
@@ -25,6 +25,9 @@ class Pretrained:
     """Networks of another training, with whose weights a new one begins.
 
     Nothing else is taken of it: optimisers, average, past fakes and the order of images begin anew.
+    Where the new model is told labels and the source was not, tensors may be shorter by the labels:
+    in what is averaged they then have weights of 0 at first, so that it draws as the source did,
+    and elsewhere random ones.
     """
 
     tensors: Mapping[str, Tensor]
@@ -43,6 +46,7 @@ class Pretrained:
         found = load_model(where, registry, ema=False)
         about: Mapping[str, Any] = found.config or {}
         _refuse_other_pictures(found.name, found.model, model)
+        labels = 0 if found.model.spec.labels else len(model.spec.labels)
         given, expected = found.model.state_dict(), model.state_dict()
         kept = found.model.averaged if about.get("part") == "average" else None
         tensors, fresh = dict[str, Tensor](), []
@@ -50,7 +54,10 @@ class Pretrained:
             own = {key: value for key, value in expected.items() if key.startswith(f"{name}.")}
             theirs = {key: value for key, value in given.items() if key.startswith(f"{name}.")}
             there = kept is None or name in kept
-            wrong = mismatches(own, theirs) if there else [f"{name} is missing"]
+            grown = {
+                key: _grown(own[key], each, labels) for key, each in theirs.items() if key in own
+            }
+            wrong = mismatches(own, theirs | grown) if there else [f"{name} is missing"]
             if wrong and name in model.averaged:
                 raise UnusableError(
                     f"cannot begin with {found.name}: {wrong[0]}",
@@ -71,7 +78,15 @@ class Pretrained:
 
     def into(self, model: Model) -> None:
         """Give the weights to an untrained model."""
-        model.load_state_dict(dict(self.tensors), strict=False)
+        own = model.state_dict()
+        taken = dict[str, Tensor]()
+        for key, tensor in self.tensors.items():
+            whole = own[key].clone()
+            if whole.shape != tensor.shape and key.partition(".")[0] in model.averaged:
+                whole.zero_()
+            whole[tuple(map(slice, tensor.shape))] = tensor
+            taken[key] = whole
+        model.load_state_dict(taken, strict=False)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -96,18 +111,27 @@ def _refuse_other_pictures(name: str, theirs: Model, own: Model) -> None:
             f"--size {theirs.spec.size}",
             code="pretrained.size",
         )
-    told = own.spec.labels or theirs.learned.labels  # a classifier of none is begun anew
-    if told and own.learned.labels and theirs.learned.labels != own.learned.labels:
+    before, now = theirs.learned.labels, own.learned.labels
+    if before and now and before != now and theirs.takes_labels == own.takes_labels:
         raise UnusableError(
-            f"cannot begin with {name}: it learned {_listed(theirs.learned.labels)}, and this"
-            f" {_listed(own.learned.labels)}",
+            f"cannot begin with {name}: it learned {_listed(before)}, and this {_listed(now)}",
             "give the same words: --labels, --min-count",
             code="pretrained.labels",
         )
 
 
 def _listed(labels: tuple[str, ...]) -> str:
-    return f"{len(labels)} labels ({', '.join(labels[:MOST])}...)" if labels else "no labels"
+    return f"{len(labels)} labels ({', '.join(labels[:MOST])}...)"
+
+
+def _grown(own: Tensor, theirs: Tensor, labels: int) -> Tensor:
+    """Return `own` where `theirs` is shorter in one dimension by the labels, else `theirs`."""
+    if not labels or own.ndim != theirs.ndim:
+        return theirs
+    more = [
+        now - before for now, before in zip(own.shape, theirs.shape, strict=True) if now != before
+    ]
+    return own if more == [labels] and kind(own) == kind(theirs) and finite(theirs) else theirs
 
 
 def _advice(theirs: Params, own: Params) -> str:

@@ -132,7 +132,12 @@ def test_prompts_come_from_stdin_too() -> None:
         (["--prompt", ""], 4, "the prompt is empty", "hair:"),
         (["--prompts", "no.txt"], 3, "no file no.txt", "text file"),
         (["--prompts", "runs"], 4, "runs is a folder", ""),
-        (["0002", "--prompt", "red hair"], 4, "is a gan, whose generator is told no labels", "Here: 0001"),
+        (
+            ["0002", "--prompt", "red hair"],
+            4,
+            "is a gan, whose generator is told no labels",
+            "Here: 0001",
+        ),
         (["0001", "--sweep", "hiar"], 4, 'no attribute "hiar"', 'mean "hair"'),
         (["0001", "--matrix", "hair,"], 2, 'cannot read --sweep "hair,"', "hair,eyes"),
         (["0001", "--sweep", "hair,"], 2, 'cannot read --sweep "hair,"', "hair,eyes"),

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from animekit.errors import ConfigError, NotFoundError, UnusableError
 from animekit.runs.checkpoint import AVERAGE, CHECKPOINTS, MODEL
-from animekit.runs.run import Run
+from animekit.runs.run import Run, load_model
 
 
 def _weights(run: Run, step: int, file: str = MODEL) -> dict[str, torch.Tensor]:
@@ -87,14 +87,48 @@ def test_other_networks_sizes_and_labels_are_refused_before_a_run_begins(
     assert wider.value.hint == f"--set g_channels={channels}"
     with pytest.raises(UnusableError, match="it is of 32 px, and this of 64 px"):
         tiny(pretrained=str(first.path), size=64, steps=0)
-    with pytest.raises(UnusableError, match="it learned no labels, and this 39 labels"):
-        tiny(model="acgan", data="synthetic:40", pretrained=str(first.path), steps=0)
+    labelled = tiny(model="acgan", data="synthetic:40", steps=0)
+    number += 1
+    with pytest.raises(UnusableError, match=r"it learned 39 labels .*, and this \d+ labels"):
+        tiny(
+            model="acgan",
+            data="synthetic:40",
+            labels="hair",
+            pretrained=str(labelled.path),
+            steps=0,
+        )
+    with pytest.raises(UnusableError, match="cannot begin with .*is float"):
+        tiny(
+            pretrained=str(labelled.path), steps=0
+        )  # its generator is told what this one knows nothing of
     with pytest.raises(NotFoundError, match="bundled weights"):
         tiny(pretrained="nobody", steps=0)
     assert len(list(first.path.parent.iterdir())) == number
     with pytest.raises(ConfigError) as kept:
         tiny(resume=first.path, seed=8)
     assert f"--pretrained {first.id}" in str(kept.value.hint)
+
+
+def test_a_model_with_labels_begins_with_one_without_and_draws_the_same(
+    tiny: Callable[..., Run],
+) -> None:
+    first = tiny(steps=1, seed=1)
+    run = tiny(model="acgan", data="synthetic:40", pretrained=str(first.path), steps=0, seed=2)
+    random = tiny(model="acgan", data="synthetic:40", steps=0, seed=2)
+    assert run.config["pretrained"]["fresh"] == []
+    before, now, untaught = _weights(first, 1), _weights(run, 0), _weights(random, 0)
+    told, last = "generator.main.0.weight", max(k for k in now if k.startswith("discriminator."))
+    count = len(before[told])
+    assert torch.equal(now[told][:count], before[told]) and not now[told][count:].any()
+    assert len(now[told]) == count + 39
+    assert torch.equal(now[last][:1], before[last]) and torch.equal(
+        now[last][1:], untaught[last][1:]
+    )
+    model = load_model(run, None).model
+    z = model.noise(2)
+    labels = torch.eye(39)[:2]
+    plain = load_model(first, None, ema=False).model.sample(z)
+    assert torch.allclose(model.sample(z, labels), plain, atol=1e-5)
 
 
 def test_a_file_of_a_stranger_is_read_as_safetensors_alone(
