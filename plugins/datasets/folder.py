@@ -24,6 +24,7 @@ from animekit.labels.asked import AskedTable, of_table
 from animekit.labels.ids import LabelUse, match
 from animekit.labels.plan import LabelPlan
 from animekit.labels.tables import AttributeTable
+from animekit.labels.values import MAX_VALUES
 from animekit_plugins.datasets._files import Archive, Files, is_hashed
 
 
@@ -246,6 +247,8 @@ class Folder(Dataset):
         classes = sorted({part[0] for part in parts})
         if any(len(part) != 2 for part in parts) or len(classes) < 2:
             return Labels(words)
+        if len(classes) > MAX_VALUES and all(map(str.isdecimal, classes)):
+            return Labels(f"{words} (numbered folders, no classes)")  # as 000 to 999
         vectors = dict(zip(classes, np.eye(len(classes), dtype=np.uint8), strict=True))
         known = np.ones(len(classes), np.uint8)
         rows = {

@@ -184,6 +184,14 @@ def test_class_folders_are_labels(tmp_path: Path) -> None:
     assert dataset.description == "3 images in 2 folders, 2 classes: cat dog"
 
 
+def test_many_numbered_folders_are_no_classes(tmp_path: Path) -> None:
+    fill(tmp_path, *(f"{number:03d}/a.png" for number in range(101)))
+    assert Folder(str(tmp_path)).spec(8).labels == ()
+    assert "numbered folders, no classes" in Folder(str(tmp_path)).description
+    (tmp_path / "100").rename(tmp_path / "x100")
+    assert len(Folder(str(tmp_path)).spec(8).labels) == 101
+
+
 @pytest.mark.parametrize("extra", ["top.png", "cat/deep/2.png"])
 def test_folders_are_no_classes_if_an_image_lies_elsewhere(tmp_path: Path, extra: str) -> None:
     fill(tmp_path, "cat/0.png", "dog/0.png", extra)
