@@ -26,6 +26,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "wgangp cpu, augmented": {"augment": "color,translation"},
     "hinge, R1": {"model": "hinge", "preset": "none", **WIDE, "r1_weight": 0.5},
     "best64": BEST,
+    "best64, labels for D": {**BEST, "model": "sgan"},
     "best64 without augmentation": {**BEST, "augment": "none"},
     "best64 without R2": {**BEST, "r2_weight": 0.0},
     "best64 with cutout": {**BEST, "augment": "color,translation,cutout"},
