@@ -12,13 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
-from animekit.cli import _failures, config, data, demo, doctor, export, models, play, plugins
+from animekit.cli import _failures, config, demo, doctor, export, models, play, plugins
 from animekit.cli._commands import Group
 from animekit.cli._console import Screen
 from animekit.cli._crew import FLAG, count_of, shared
 from animekit.cli._options import Session
 from animekit.cli.ablate import command as ablate
 from animekit.cli.clean import command as clean
+from animekit.cli.data import command as data
 from animekit.cli.evaluate import command as evaluate
 from animekit.cli.explain import command as explain
 from animekit.cli.generate import command as generate

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from animekit.cli import data
 from animekit.cli._options import CONSENT, EVERYWHERE
+from animekit.cli.data import command as data
 from animekit.data import synthesis
 from animekit.data.info import describe
 from animekit.data.joined import open_dataset

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animekit.cli import data as data_commands
+from animekit.cli.data import command as data_commands
 from animekit.containers.share import share
 from animekit.data.joined import open_dataset
 from animekit.errors import DataError, UnusableError, UsageError

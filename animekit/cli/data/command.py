@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from animekit.cli._commands import DefaultGroup
-from animekit.cli._data_rows import NAMED, rows_of, show_tags
 from animekit.cli._options import CHANCE, CONSENT, Common, argument, command, option
+from animekit.cli.data.show import rows_of, show_tags
 from animekit.text import typed
-
-if TYPE_CHECKING:
-    from animekit.hub.catalog import Entry
 
 SEED = CHANCE[0]
 PATH = argument(
@@ -40,18 +37,6 @@ TABLE = [
     option("top", int, metavar="N", help="List the N commonest tags of any kind instead."),
 ]
 PLACE = option("out", Path, "--out", "-o", metavar="DIR", help="New folder; left out, data/NAME.")
-ROW = {
-    "name",
-    "summary",
-    "licence",
-    "page",
-    "source",
-    "note",
-    "verified",
-    "sha256",
-    "urls",
-    "files",
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,7 +67,7 @@ def info(common: Common, path: str | None, tags: Path | None, labels: str | None
     from animekit.data.info import describe
     from animekit.images.formats import UNREAD_ENDING, convert_hint
 
-    where = path or _default()
+    where = path or default_place()
     with counting(common.screen, "reading") as progress:
         found = describe(
             where, tags=tags, labels=labels, registry=common.registry(), progress=progress
@@ -120,81 +105,9 @@ def pack(
       animekit data pack data/faces --to parquet faces.parquet
       animekit data pack 'shards/{00..03}.tar' --to folder data/faces
     """
-    from animekit.cli._progress import packing
-    from animekit.cli.models import human
-    from animekit.data.joined import open_dataset
-    from animekit.data.pack import pack as make_pack
-    from animekit.errors import UsageError
+    from animekit.cli.data import pack as body
 
-    if size < 1:
-        raise UsageError(f"cannot pack at {size} pixels", "give --size 64")
-    where = path or _default()
-    if to is not None and None not in to:
-        return _share(common, where, to, size=size, tags=tags, labels=labels)
-    dataset = open_dataset(where, common.registry(), tags, labels)
-    if common.dry_run:
-        room = len(dataset) * size * size * 3
-        common.screen.say(f"would pack {len(dataset):,} pictures at {size}x{size}: {human(room)}")
-        return {"would_pack": len(dataset), "size": size, "bytes": room}
-    with packing(common.screen) as progress:
-        packed = make_pack(dataset, size, progress=progress, verify=True)
-    for note in packed.notes:
-        common.screen.note(note, "yellow")
-    for item in packed.skipped[:NAMED]:
-        common.screen.warn(f"{item.name} is left out: {item.reason}", "skipped")
-    held = sum(file.stat().st_size for file in packed.folder.iterdir())
-    words = f"{len(packed):,} of {packed.found:,} pictures at {size}x{size}, {human(held)}"
-    common.screen.made(packed.folder, "pack", words)
-    return {
-        "path": str(packed.folder),
-        "images": len(packed),
-        "found": packed.found,
-        "size": size,
-        "bytes": held,
-        "labels": list(packed.spec.labels),
-        "fingerprint": packed.fingerprint,
-        "skipped": [vars(item) for item in packed.skipped],
-    }
-
-
-def _share(
-    common: Common, where: str, to: tuple[str, Path], *, size: int, tags: Path | None, labels: Any
-) -> dict[str, Any]:
-    """Write a data set to give away."""
-    from animekit.cli._progress import counting
-    from animekit.containers.share import refuse_form, share
-    from animekit.data.joined import open_dataset
-
-    kind, out = to
-    if common.dry_run:
-        refuse_form(kind, out, overwrite=common.yes)
-        dataset = open_dataset(where, common.registry(), tags, labels)
-        common.screen.say(f"would write {len(dataset):,} pictures as a {kind} to {out}")
-        return {"would_pack": len(dataset), "size": size, "path": str(out)}
-    with counting(common.screen, "writing") as progress:
-        made = share(
-            *(where, kind, out),
-            size=size,
-            tags=tags,
-            labels=labels,
-            overwrite=common.yes,
-            registry=common.registry(),
-            progress=progress,
-        )
-    for item in made.skipped[:NAMED]:
-        common.screen.warn(f"{item.name} is left out: {item.reason}", "skipped")
-    words = f"{made.images:,} of {made.found:,} pictures, {len(made.labels):,} labels"
-    common.screen.made(out, kind, words)
-    return {
-        "path": str(out),
-        "images": made.images,
-        "found": made.found,
-        "size": size,
-        "bytes": made.bytes,
-        "labels": list(made.labels),
-        "fingerprint": made.fingerprint,
-        "skipped": [vars(item) for item in made.skipped],
-    }
+    return body.run(common, path or default_place(), size, tags, labels, to)
 
 
 def synth(common: Common, out: str, num: int, size: int) -> dict[str, Any]:
@@ -284,66 +197,13 @@ def get(common: Common, name: str | None, out: Path | None, sha256: str | None) 
       animekit data get course-faces -n
       animekit data get apple2orange --out data/fruit --yes
     """
-    from animekit.cli.models import agree, downloading, introduce
-    from animekit.errors import UsageError
-    from animekit.files import refuse_full
-    from animekit.hub import catalog
+    from animekit.cli.data import get as body
 
-    if name is None:
-        if out is not None or sha256 is not None:
-            raise UsageError("name the data set to get", "animekit data get alone lists them")
-        return _list(common)
-    entry = catalog.find(name, "dataset")
-    folder = _place(entry) if out is None else out
-    refuse_full(folder)
-    introduce(common.screen, entry, sha256)
-    common.screen.note(f"  into     {folder}")
-    if common.dry_run:
-        return _facts(entry, folder)
-    known = entry.pinned or sha256
-    agree(common, f"Download {entry.name}{'' if known else ' unchecked'}?")
-    with downloading(common.screen, entry.name) as progress:
-        made = catalog.get_dataset(name, folder, sha256=sha256, unpinned=True, progress=progress)
-    common.screen.made(folder, "folder", f"{made.files:,} files  {made.terms}")
-    return _facts(entry, folder)
+    return body.run(common, name, out, sha256)
 
 
-def _default() -> str:
+def default_place() -> str:
+    """Return where the data lie that nobody named."""
     from animekit.training.recipe import TrainOptions
 
     return str(TrainOptions.model_fields["data"].default)
-
-
-def _list(common: Common) -> list[dict[str, Any]]:
-    """List the data sets of the catalogue."""
-    from animekit.cli.models import human, pinning
-    from animekit.hub import catalog
-
-    known = catalog.entries("dataset").values()
-    rows = [_facts(entry, _place(entry)) for entry in known]
-    common.screen.table(
-        ("name", "state", "size", "sha256", "what", "licence"),
-        [
-            (
-                *(row["name"], row["state"], human(row["size"]), pinning(row["pinned"])),
-                *(row["summary"], row["licence"]),
-            )
-            for row in rows
-        ],
-    )
-    common.screen.note("animekit data get NAME downloads one, after asking")
-    return rows
-
-
-def _place(entry: Entry) -> Path:
-    return Path("data") / entry.name
-
-
-def _facts(entry: Entry, folder: Path) -> dict[str, Any]:
-    here = folder.is_dir() and any(folder.iterdir())
-    return entry.model_dump(mode="json", include=ROW) | {
-        "state": "here" if here else "missing",
-        "pinned": entry.pinned,
-        "size": entry.size,
-        "path": str(folder),
-    }
