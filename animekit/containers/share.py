@@ -25,7 +25,9 @@ from animekit.files import Progress, as_error, cores, move, refuse_full, writing
 from animekit.images.decode import ImageError
 from animekit.images.formats import EXTENSIONS, KINDS, sniff, suffix_of
 from animekit.images.write import png_bytes
+from animekit.labels.values import CLASS_COLUMNS
 from animekit.labels.vocabulary import Vocabulary
+from animekit.labels.written import column_of
 from animekit.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -241,7 +243,8 @@ def _to_folder(dataset: Dataset, out: Path, items: Iterator[_Item]) -> int:
         content.mkdir()
         with (content / METADATA).open("w", encoding="utf-8", newline="") as text:
             table = csv.writer(text, lineterminator="\n")
-            table.writerow([FILE_NAME, *map(_column, attributes)])
+            named = ((name, labels[part]) for name, part in attributes.items())
+            table.writerow([FILE_NAME, *(_whole_column(*each) for each in named)])
             for item in items:
                 target = content / item.name
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -262,6 +265,13 @@ def _text(cell: Cell, values: Sequence[str]) -> str:
     if isinstance(found, list):
         return "|".join(found)
     return "" if found is None else str(int(found))
+
+
+def _whole_column(attribute: str, values: Sequence[str]) -> str:
+    """Return what a column of metadata.csv is called, so that its cells are read as `values`."""
+    if attribute.lower() in CLASS_COLUMNS:  # their cells are whole there
+        return attribute
+    return _column(column_of(attribute, values))
 
 
 def _column(attribute: str) -> str:

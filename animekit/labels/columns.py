@@ -11,6 +11,8 @@ from animekit.labels.words import shown
 BLANK = frozenset(("", "?", "nan", "na", "n/a", "null", "none", "unknown"))
 TEXT_COLUMNS = ("tags", "tag", "tag_string", "text", "caption", "captions", "prompt")
 """Columns of tags or sentences, as tables of pictures call them."""
+WHOLE = "(labels)"
+"""Ends the name of a column whose cells are labels as they stand, to the letter."""
 PICTURE = r"\.(?:png|jpe?g|jpe|jfif|webp|bmp|gif|tiff?|tga|avif|heic|heif|jxl|ppm|jp2)"
 _IS_PICTURE = re.compile(rf".*[^\s/\\]{PICTURE}", re.IGNORECASE | re.DOTALL)
 IS_NUMBER = re.compile(r"[+-]?\d+(?:\.0+)?")
@@ -33,6 +35,15 @@ def is_picture(cell: str) -> bool:
     (True, False, False)
     """
     return bool(_IS_PICTURE.fullmatch(cell))
+
+
+def is_whole(name: str) -> bool:
+    """Say whether a column's cells are labels as they stand: "cosplay (labels)".
+
+    >>> is_whole("hair style (labels)"), is_whole("labels")
+    (True, False)
+    """
+    return name.lower().endswith(f" {WHOLE}")
 
 
 def is_header(names: Iterable[str]) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from animekit.errors import DataError, NotFoundError
-from animekit.labels.columns import BLANK, TEXT_COLUMNS, is_picture
+from animekit.labels.columns import BLANK, TEXT_COLUMNS, is_picture, is_whole
 from animekit.labels.ids import find_row
 from animekit.labels.rows import (
     MAX_BYTES,
@@ -224,8 +224,8 @@ def tag_columns(sheet: Sheet, fewest: int = 1) -> tuple[int, ...] | None:
     most of their cells, or if the one that is called tags, text or caption does in `fewest`. The
     last one's tags may be parted by the separator as well.
     """
-    if not sheet.header:
-        return ()
+    if not sheet.header or any(map(is_whole, sheet.header)):
+        return None if sheet.header else ()
     places = [j for j in range(len(sheet.header)) if j != sheet.column and j not in sheet.dropped]
     if not places:
         return ()
@@ -346,4 +346,5 @@ def _read_tag(tag: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
 
 def _why_skipped(key: str, tags: str) -> str:
     words = shown(" ".join(tags.split()))
-    return f'no known hair or eye colour in "{words}"' if key else f'no "id," before "{words}"'
+    said = f'no known hair or eye colour in "{words}"' if words.strip(" ,;") else "it is blank"
+    return said if key else f'no "id," before "{words}"'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from animekit.errors import DataError
-from animekit.labels.columns import BLANK
+from animekit.labels.columns import BLANK, is_whole
 from animekit.labels.tags import NAMES
 from animekit.labels.words import shown, words_of
 
@@ -20,6 +20,9 @@ YES = frozenset(("1", "1.0", "yes", "y", "true", "t"))
 NO = frozenset(("0", "0.0", "-1", "-1.0", "no", "n", "false", "f"))
 MAX_VALUES = 100
 """Values of one attribute; a column of more is something else: a name, a measure."""
+
+MAX_WHOLE = 1000
+"""Values of a column that says of itself that they are labels."""
 
 CLASS_COLUMNS = ("label", "labels", "class", "category")
 """Columns of metadata whose values alone are the labels."""
@@ -45,6 +48,9 @@ class LabelColumns:
 
 def add_column(where: str, columns: LabelColumns, name: str, cells: pd.Series) -> None:
     """Add the labels of one column: a yes or no, or the words that stand in it."""
+    if is_whole(name):
+        _add_whole(where, columns, name, cells)
+        return
     lower = cells.str.lower()
     yes, no = lower.isin(YES).to_numpy(), lower.isin(NO).to_numpy()
     known = ~lower.isin(BLANK).to_numpy()
@@ -89,32 +95,53 @@ def _add_words(
     if len(values) > MAX_VALUES and columns.bare:
         columns.left_out.append(f"{name} ({len(values):,} values)")
         return
-    if len(values) > MAX_VALUES:
-        raise DataError(
-            f'{where}: column "{shown(name)}" has {len(values):,} values, more than {MAX_VALUES}',
-            "it is no attribute of a picture: remove the column",
-        )
-    if len(values) < 2:
-        columns.left_out.append(f"{name} (one value)")
-        return
     bare = columns.bare and name.lower() in CLASS_COLUMNS
-    names = {value: value if bare else _label(value, name) for value in values}
+    names = {value: value if bare else label_of(value, name) for value in values}
     if set(names.values()) & set(columns.names):
         names = {value: f"{value} {' '.join(words_of(name))}" for value in values}
+    _add_values(where, columns, name, said, names, MAX_VALUES)
+
+
+def _add_whole(where: str, columns: LabelColumns, name: str, cells: pd.Series) -> None:
+    """Add one of several labels that stand in the cells to the letter; blank is unknown."""
+    said = [{part.strip() for part in cell.split("|")} - {""} for cell in cells]
+    names = {value: value for value in sorted(set().union(*said))}
+    _add_values(where, columns, name, said, names, MAX_WHOLE)
+
+
+def _add_values(
+    where: str,
+    columns: LabelColumns,
+    name: str,
+    said: list[set[str]],
+    names: dict[str, str],
+    most: int,
+) -> None:
+    """Add one of several values, of which `names` are the labels."""
+    if len(names) > most:
+        raise DataError(
+            f'{where}: column "{shown(name)}" has {len(names):,} values, more than {most:,}',
+            "it is no attribute of a picture: remove the column",
+        )
+    if len(names) < 2:
+        columns.left_out.append(f"{name} (one value)" if names else f"{name} (blank)")
+        return
     order = {label: place for place, label in enumerate(NAMES)}
-    for value in sorted(values, key=lambda value: (order.get(names[value], len(NAMES)), value)):
+    for value in sorted(names, key=lambda value: (order.get(names[value], len(NAMES)), value)):
         columns.names.append(names[value])
         columns.labels.append(np.array([value in each for each in said], np.uint8))
         columns.masks.append(np.array([bool(each) for each in said], np.uint8))
-    columns.groups.append(len(values))
-    columns.said.append(f"{name} {len(values)}")
+    columns.groups.append(len(names))
+    columns.said.append(f"{name} {len(names)}")
 
 
-def _label(value: str, column: str) -> str:
+def label_of(value: str, column: str) -> str:
     """Return how a value of a column is called in a prompt.
 
-    >>> _label("long", "hair style"), _label("blue", "Eye colour"), _label("tan skin", "skin")
-    ('long hair', 'blue eyes', 'tan skin')
+    >>> label_of("long", "hair style"), label_of("blue", "Eye colour")
+    ('long hair', 'blue eyes')
+    >>> label_of("tan skin", "skin")
+    'tan skin'
     """
     noun = list(words_of(column))
     if len(noun) > 1 and noun[-1] in _KINDS:

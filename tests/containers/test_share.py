@@ -55,6 +55,20 @@ def test_a_set_that_was_given_away_opens_with_its_pictures_and_labels(
         assert after.fingerprint() == before.fingerprint() == made.fingerprint
 
 
+def test_labels_of_ones_own_come_back_from_a_folder_to_the_letter(
+    tmp_path: Path, registry: Registry
+) -> None:
+    fill(tmp_path / "f", "0.png", "1.png", "2.png")
+    tags = tmp_path / "tags.csv"
+    tags.write_text("file,cut (labels),Smiling\n0,twintail,1\n1,Long Hair,0\n2,,1\n")
+    share(tmp_path / "f", "folder", tmp_path / "out", tags=tags, registry=registry)
+    before = open_dataset(str(tmp_path / "f"), registry, tags)
+    after = open_dataset(str(tmp_path / "out"), registry)
+    assert after.spec(8) == before.spec(8)
+    assert after.spec(8).labels == ("Long Hair", "twintail", "Smiling")
+    assert [list(after[i][1]) for i in range(3)] == [list(before[i][1]) for i in range(3)]  # type: ignore[arg-type]
+
+
 def test_a_picture_that_cannot_be_read_is_left_out_and_named(
     faces: Path, tmp_path: Path, registry: Registry
 ) -> None:
