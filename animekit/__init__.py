@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from animekit.generation.recipe import like, read_recipe
     from animekit.generation.reproduce import remake, reproduce
     from animekit.grading.grade import grade
+    from animekit.labelling.label import label, plan_label
     from animekit.playing.play import plan_play, play
     from animekit.projection.project import plan_project, project
     from animekit.reporting.report import report
@@ -60,6 +61,7 @@ _HOMES = {
     "generate": "animekit.generation.generate",
     "grade": "animekit.grading.grade",
     "interpolate": "animekit.generation.generate",
+    "label": "animekit.labelling.label",
     "launch": "animekit.engines.launch",
     "like": "animekit.generation.recipe",
     "make_reference": "animekit.evaluation.make_reference",
@@ -68,6 +70,7 @@ _HOMES = {
     "plan_ablate": "animekit.ablation.ablate",
     "plan_export": "animekit.exporting.export",
     "plan_generate": "animekit.generation.generate",
+    "plan_label": "animekit.labelling.label",
     "plan_play": "animekit.playing.play",
     "play": "animekit.playing.play",
     "plan_project": "animekit.projection.project",
@@ -97,6 +100,7 @@ __all__ = [
     "generate",
     "grade",
     "interpolate",
+    "label",
     "launch",
     "like",
     "make_reference",
@@ -105,6 +109,7 @@ __all__ = [
     "plan_ablate",
     "plan_export",
     "plan_generate",
+    "plan_label",
     "plan_play",
     "plan_project",
     "play",

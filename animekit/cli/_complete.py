@@ -279,6 +279,7 @@ SOURCES: dict[str, Source] = {
     "data": _data_sets,
     "data.get.name": _published("dataset"),
     "data.info.path": _data_sets,
+    "data.label.path": _data_sets,
     "data.pack.path": _data_sets,
     "data.tags.path": _data_sets,
     "detector": _plugins("detector"),

@@ -43,6 +43,7 @@ LEAVES = {
     "data pack": CONSENT,
     "data synth": [CHANCE[0], *CONSENT],
     "data tags": CONSENT,
+    "data label": CONSENT,
     "data get": CONSENT,
     "models ls": [],
     "models pull": CONSENT,

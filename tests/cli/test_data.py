@@ -49,7 +49,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: None) -> 
 # the group
 
 
-@pytest.mark.parametrize("leaf", ["info", "pack", "synth", "tags", "get"])
+@pytest.mark.parametrize("leaf", ["info", "pack", "synth", "tags", "label", "get"])
 def test_every_leaf_explains_itself_and_takes_the_shared_options(leaf: str) -> None:
     result = call(leaf, "-h")
     text = [line.strip() for line in result.stdout.splitlines()]

@@ -28,6 +28,7 @@ LAYERS: dict[str, int] = {
     **dict.fromkeys(("nn", "containers"), 3),
     "models": 4,
     **dict.fromkeys(("runs", "hub"), 5),
+    "labelling": 6,
     **dict.fromkeys(VERBS, 6),
     # 7 and 8 are for rooms that stand on several verbs
     **dict.fromkeys(

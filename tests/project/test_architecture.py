@@ -43,6 +43,7 @@ OTHER_VERBS = {  # public names that are no file of their own: what they belong 
     "export": "exporting/export.py",
     "plan_export": "exporting/export.py",
     "plan_project": "projection/project.py",
+    "plan_label": "labelling/label.py",
     "doctor": "setup/doctor.py",
     "play": "playing/play.py",
     "plan_play": "playing/play.py",

@@ -36,6 +36,13 @@ TABLE = [
     option("strict", bool, help="Export only rows with one hair and one eye colour."),
     option("top", int, metavar="N", help="List the N commonest tags of any kind instead."),
 ]
+FILES = argument("path", help="Folder, .zip, .parquet or .tar; left out, data/faces.")
+READ = [
+    option("out", Path, "--out", "-o", metavar="CSV", help="Left out, tags.csv in the folder."),
+    option("sure", float, metavar="P", help="Probability from which a value counts.", default=0.6),
+    option("classifier", str, metavar="MODEL", help="The tagger: a run or weights."),
+    option("threads", int, metavar="N", help="CPU threads."),
+]
 PLACE = option("out", Path, "--out", "-o", metavar="DIR", help="New folder; left out, data/NAME.")
 
 
@@ -48,6 +55,7 @@ def add_to(app: typer.Typer) -> None:
     command(group, "synth", synth, out, NUMBER, SIZE, SEED, *CONSENT, of="data")
     tagged = argument("path", required=True, help="Tag file, or a folder with one.")
     command(group, "tags", tags, tagged, *TABLE, *CONSENT, of="data")
+    command(group, "label", label, FILES, *READ, *CONSENT, of="data")
     name = argument("name", help="Name of a data set; left out, all are listed.")
     command(group, "get", get, name, PLACE, SHA256, *CONSENT, of="data")
     app.add_typer(group, name="data")
@@ -187,6 +195,28 @@ def tags(
         common.screen.made(export, "tags", f"{rows:,} rows")
         facts["exported"] = rows
     return facts
+
+
+def label(
+    common: Common,
+    path: str | None,
+    out: Path | None,
+    sure: float,
+    classifier: str | None,
+    threads: int | None,
+) -> dict[str, Any]:
+    """Read hair and eye colours in pictures without tags, and write a tag file.
+
+    What the tagger is not sure of stays blank: unknown. One of your own reads its own labels.
+
+    Examples
+      animekit data label data/faces
+      animekit data label data/faces -o tags.csv --sure 0.8
+      animekit data label data/faces --classifier 0007 -o attributes.csv
+    """
+    from animekit.cli.data import label as body
+
+    return body.run(common, path or default_place(), out, sure, classifier, threads)
 
 
 def get(common: Common, name: str | None, out: Path | None, sha256: str | None) -> Any:
