@@ -27,7 +27,7 @@ from animekit.images.formats import EXTENSIONS, KINDS, sniff, suffix_of
 from animekit.images.write import png_bytes
 from animekit.labels.values import CLASS_COLUMNS
 from animekit.labels.vocabulary import Vocabulary
-from animekit.labels.written import column_of
+from animekit.labels.written import column_of, separator_of
 from animekit.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -234,8 +234,9 @@ def _groups(items: Iterator[_Item]) -> Iterator[list[_Item]]:
 
 def _to_folder(dataset: Dataset, out: Path, items: Iterator[_Item]) -> int:
     """Write pictures and metadata.csv into a folder that appears whole; count them."""
-    labels = dataset.spec(8).labels
-    attributes = _attributes(dataset)
+    spec = dataset.spec(8)
+    labels, attributes = spec.labels, _attributes(dataset)
+    parted = separator_of(Vocabulary(spec.labels, spec.groups))
     count = 0
     place = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.absolute().parent))
     try:
@@ -250,7 +251,9 @@ def _to_folder(dataset: Dataset, out: Path, items: Iterator[_Item]) -> int:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(item.data)
                 cells = zip(item.cells, attributes.values(), strict=True)
-                table.writerow([item.name, *(_text(cell, labels[part]) for cell, part in cells)])
+                table.writerow(
+                    [item.name, *(_text(cell, labels[part], parted) for cell, part in cells)]
+                )
                 count += 1
         if not attributes:
             (content / METADATA).unlink()
@@ -260,10 +263,10 @@ def _to_folder(dataset: Dataset, out: Path, items: Iterator[_Item]) -> int:
     return count
 
 
-def _text(cell: Cell, values: Sequence[str]) -> str:
+def _text(cell: Cell, values: Sequence[str], parted: str) -> str:
     found = _plain(cell, values)
     if isinstance(found, list):
-        return "|".join(found)
+        return parted.join(found)
     return "" if found is None else str(int(found))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from animekit.errors import AnimekitError, UnusableError
-from animekit.labels.columns import BLANK, IS_NUMBER, WHOLE
+from animekit.labels.columns import BLANK, IS_NUMBER, WHOLE, is_whole
 from animekit.labels.ids import match
 from animekit.labels.tables import parse_labels
 from animekit.labels.tags import NAMES, has_colour
@@ -67,6 +67,20 @@ def header_of(vocabulary: Vocabulary) -> str:
     return buffer.getvalue()
 
 
+def separator_of(vocabulary: Vocabulary) -> str:
+    """Return what parts several values in one cell, as the table will be read.
+
+    Where all columns hold hair and eye colours, their cells are read as tags.
+
+    >>> separator_of(Vocabulary(("red hair", "blue hair"), (2,)))
+    ', '
+    """
+    pairs = vocabulary.attributes.items()
+    columns = [column_of(name, vocabulary.labels[part]) for name, part in pairs]
+    several = min(vocabulary.groups, default=0) > 1 and not any(map(is_whole, columns))
+    return ", " if several and set(vocabulary.labels) <= set(NAMES) else "|"
+
+
 def table_text(
     pictures: Sequence[str], vocabulary: Vocabulary, labels: np.ndarray, mask: np.ndarray
 ) -> str:
@@ -76,21 +90,23 @@ def table_text(
     """
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
-    attributes = [*vocabulary.attributes.values()]
+    attributes, parted = [*vocabulary.attributes.values()], separator_of(vocabulary)
     for picture, row, known in zip(pictures, labels, mask, strict=True):
         # a space at the edge of a cell is none of it
         name = picture if picture == picture.strip() else f"./{picture}"
-        cells = (_cell(vocabulary.labels[part], row[part], known[part]) for part in attributes)
+        cells = (
+            _cell(vocabulary.labels[part], row[part], known[part], parted) for part in attributes
+        )
         table.writerow([name, *cells])
     return header_of(vocabulary) + buffer.getvalue()
 
 
-def _cell(values: Sequence[str], labels: np.ndarray, known: np.ndarray) -> str:
+def _cell(values: Sequence[str], labels: np.ndarray, known: np.ndarray, parted: str) -> str:
     if not known.any():
         return ""
     if len(values) == 1:
         return "yes" if labels[0] else "no"
-    return "|".join(value for value, on in zip(values, labels, strict=True) if on)
+    return parted.join(value for value, on in zip(values, labels, strict=True) if on)
 
 
 def refuse_unread(

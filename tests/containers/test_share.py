@@ -69,6 +69,19 @@ def test_labels_of_ones_own_come_back_from_a_folder_to_the_letter(
     assert [list(after[i][1]) for i in range(3)] == [list(before[i][1]) for i in range(3)]  # type: ignore[arg-type]
 
 
+def test_two_colours_of_one_picture_come_back_from_a_folder(
+    tmp_path: Path, registry: Registry
+) -> None:
+    fill(tmp_path / "f", "0.png", "1.png", "2.png", "3.png")
+    tags = tmp_path / "tags.csv"
+    tags.write_text("0,red blue hair green eyes\n1,red hair blue eyes\n2,aqua hair\n3,red hair\n")
+    share(tmp_path / "f", "folder", tmp_path / "out", tags=tags, registry=registry)
+    before = open_dataset(str(tmp_path / "f"), registry, tags)
+    after = open_dataset(str(tmp_path / "out"), registry)
+    for i in range(4):
+        assert np.array_equal(before[i][1], after[i][1])  # type: ignore[arg-type]
+
+
 def test_a_picture_that_cannot_be_read_is_left_out_and_named(
     faces: Path, tmp_path: Path, registry: Registry
 ) -> None:
