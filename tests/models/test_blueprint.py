@@ -46,7 +46,7 @@ def test_every_model_has_an_outline_of_the_shapes_that_it_is_built_with(registry
     for name, cls in registry.all("model").items():
         model = tiny_model(cls)
         built = model.state_dict()
-        made = outline(cls, model.params, model.spec, built)
+        made = outline(cls, model.params, model.learned, built)
         assert {value.device.type for value in made.state_dict().values()} == {"meta"}, name
         assert mismatches(made.state_dict(), built, exact=True) == [], name
 
