@@ -59,7 +59,7 @@ def scores(model: Model) -> tuple[str, str]:
     >>> scores(SimpleNamespace(data=None))
     ('D(x)', 'D(G(z))')
     """
-    labelled = getattr(model.data, "value", "") == "labelled"
+    labelled = getattr(model.data, "value", "") == "labelled" and model.takes_labels
     fake = "G(z, c)" if labelled else "G(z)"
     return ("D(x, c)", f"D({fake}, c)") if labelled and told(model) else ("D(x)", f"D({fake})")
 

@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from animekit import config
 from animekit.data.batch import Batch
 from animekit.data.spec import ImageSpec
 from animekit.hookspecs import hookimpl
@@ -63,6 +62,7 @@ class SGAN(AdversarialModel):
     )
     Params = SGANParams
     params: SGANParams
+    data = Need.LABELLED
     takes_labels = False
     discriminator: Discriminator
     notes = (
@@ -75,11 +75,6 @@ class SGAN(AdversarialModel):
         width = self.discriminator.width(spec.channels, spec.size)
         self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(width, len(spec.labels)))
         initialise(self.classifier, kind)
-
-    @classmethod
-    def needs(cls, params: config.Params) -> Need:
-        """Return that training needs labels."""
-        return Need.LABELLED
 
     def phases(self) -> list[Phase]:
         """Return "d" and "g"; the classifier moves with the discriminator."""

@@ -152,9 +152,7 @@ def test_a_file_that_is_another_model_is_not_kept(
         return run
 
     monkeypatch.setitem(checked.WRITERS, "torchscript", write)
-    with pytest.raises(
-        CheckpointError, match=r"torchscript of relativistic differs from it by 0\.1"
-    ):
+    with pytest.raises(CheckpointError, match=r"torchscript of sgan differs from it by 0\.1"):
         animekit.export("faces64", "out.pt", registry=registry)
     assert not list(Path().iterdir())
 
@@ -168,7 +166,7 @@ def test_what_an_exporter_cannot_do_is_one_line(
     monkeypatch.setitem(checked.WRITERS, "torchscript", write)
     with pytest.raises(UnusableError) as caught:
         animekit.export("faces64", "out.pt", registry=registry)
-    assert caught.value.message == "relativistic cannot be written as torchscript: no such operator"
+    assert caught.value.message == "sgan cannot be written as torchscript: no such operator"
 
 
 def test_a_network_of_a_page_is_written_once_and_again_where_it_is_no_longer_the_model(

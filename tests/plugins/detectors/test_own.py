@@ -251,7 +251,7 @@ def test_weights_of_something_else_are_refused_with_a_hint(tmp_path: Path) -> No
     other = weights.bundled()["faces64"]
     error = Own(OwnParams(weights=other)).missing()
     assert isinstance(error, CheckpointError)
-    assert "it says that it is of relativistic" in error.hint
+    assert "it says that it is of sgan" in error.hint
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(WEIGHTS.read_bytes()[:1000])
     assert isinstance(Own(OwnParams(weights=cut)).missing(), CheckpointError)
