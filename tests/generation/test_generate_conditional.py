@@ -58,9 +58,7 @@ class TestPromptsReachTheModel:
 
     def test_a_model_without_labels_says_who_takes_prompts(self, plain: Path) -> None:
         for options in ({"prompts": "red hair"}, {"vary": "hair"}, {"random": ["hair"]}):
-            with pytest.raises(
-                UnusableError, match="plain is a gan, whose"
-            ) as caught:
+            with pytest.raises(UnusableError, match="plain is a gan, whose") as caught:
                 make(plain, **options)
             assert "animekit train acgan" in (caught.value.hint or "")
 
