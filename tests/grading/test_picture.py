@@ -28,14 +28,14 @@ def course(shared_data: Path, detector: Registry) -> Jury:
 def test_the_bundled_pictures_get_the_numbers_of_the_courses_loop(
     course: Jury, tmp_path: Path
 ) -> None:
-    """OpenCV 4.14 with the course's cascade and loop gives 24, 25, 25 and 25."""
+    """OpenCV 4.14 with the course's cascade and loop gives 24, 25, 25 and 24."""
     counted = {}
     for name, path in (("gan", GAN), ("cgan", CGAN)):
         figure = write(tmp_path / f"{name}.png", course_figure(cells(path)))
         tight, drawn = (grade_file(each, "x", "gan", course, 20) for each in (path, figure))
         counted[name] = (tight.faces, tight.counts["figure"], drawn.faces)
         assert "figure" not in drawn.counts
-    assert counted == {"gan": (24, 25, 25), "cgan": (25, 25, 25)}
+    assert counted == {"gan": (24, 25, 25), "cgan": (25, 24, 24)}
 
 
 @pytest.mark.data

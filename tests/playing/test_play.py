@@ -43,8 +43,8 @@ def test_without_the_runtime_faces_are_drawn_by_this_machine(registry: Registry)
     with plan.serve() as server:
         assert "cfaces64" in read(server.address)
         config = json.loads(read(f"{server.address}config.js").partition(" = ")[2].rstrip(";\n"))
-        assert config["draws"] == "there" and config["noise"] == [["normal", 64, 1.0]]
-        body = bytes(4 * (64 + 23))
+        assert config["draws"] == "there" and config["noise"] == [["normal", 100, 1.0]]
+        body = bytes(4 * (100 + 23))
         with urllib.request.urlopen(f"{server.address}draw", body, timeout=60) as drawn:
             assert len(drawn.read()) == 64 * 64 * 4
 
