@@ -28,7 +28,7 @@ def conditional_runs(registry: Registry) -> list[Run]:
             continue
         spec = config.get("spec")
         labelled = isinstance(spec, dict) and bool(spec.get("labels"))
-        takes = labelled and getattr(cls, "takes_labels", True) and hasattr(cls, "sample")
+        takes = labelled and cls.takes_labels and hasattr(cls, "sample")
         if takes and steps_of(run.path):
             found.append(run)
     return found

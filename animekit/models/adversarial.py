@@ -58,13 +58,18 @@ class AdversarialModel(Model):
         self.generator = self.build_generator()
         self.discriminator = self.build_discriminator()
         p = self.params
-        kind = ARCHITECTURES[p.architecture].init if p.init == "auto" else p.init
-        for network in (self.generator, self.discriminator):
-            initialise(network, kind)
+        self.initialise(self.generator, self.discriminator)
         if p.spectral_norm:
             normalise_spectrally(self.discriminator)
         self.augmentation = Augmentation(p.augment, p.augment_strength, p.augment_target)
         self.memory = Replay(n, p.replay_share, spec) if (n := p.replay_size) else None
+
+    def initialise(self, *networks: torch.nn.Module) -> None:
+        """Draw the first weights of networks, as `init` or the architecture says."""
+        p = self.params
+        kind = ARCHITECTURES[p.architecture].init if p.init == "auto" else p.init
+        for network in networks:
+            initialise(network, kind)
 
     def build_generator(self) -> torch.nn.Module:
         """Return the generator: z [N, z_dim] -> images [N, C, S, S] in [-1, 1]."""

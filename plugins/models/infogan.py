@@ -26,7 +26,6 @@ from animekit.models.label_noise import (
 )
 from animekit.nn import losses
 from animekit.nn.architectures import ARCHITECTURES, Discriminator
-from animekit.nn.layers import initialise
 from animekit.nn.variational import unread_information
 
 from ._infogan import OpenDiscriminator, Recogniser
@@ -98,9 +97,8 @@ class InfoGAN(AdversarialModel):
         self.codes = self.widths[self.named :]  # those that no label has a name for
         self.conditions = params.continuous + sum(self.widths)
         super().__init__(params, spec)
-        kind = ARCHITECTURES[params.architecture].init if params.init == "auto" else params.init
         self.recogniser = Recogniser(self.width, params.q_channels, self.conditions)
-        initialise(self.recogniser, kind)
+        self.initialise(self.recogniser)
 
     @classmethod
     def needs(cls, params: config.Params) -> Need:

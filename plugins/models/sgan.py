@@ -23,8 +23,8 @@ from animekit.models.label_noise import (
     right_of,
 )
 from animekit.nn import losses
-from animekit.nn.architectures import ARCHITECTURES, Discriminator
-from animekit.nn.layers import full_precision, initialise
+from animekit.nn.architectures import Discriminator
+from animekit.nn.layers import full_precision
 
 
 class SGANParams(CrossEntropyParams):
@@ -71,10 +71,9 @@ class SGAN(AdversarialModel):
 
     def __init__(self, params: SGANParams, spec: ImageSpec) -> None:
         super().__init__(params, spec)
-        kind = ARCHITECTURES[params.architecture].init if params.init == "auto" else params.init
         width = self.discriminator.width(spec.channels, spec.size)
         self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(width, len(spec.labels)))
-        initialise(self.classifier, kind)
+        self.initialise(self.classifier)
 
     def phases(self) -> list[Phase]:
         """Return "d" and "g"; the classifier moves with the discriminator."""
